@@ -1,0 +1,56 @@
+/* The judgement of a push: every finding, and what to record. */
+#ifndef GH_POLICY_JUDGE_H
+#define GH_POLICY_JUDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/policy.h"
+#include "record/record.h"
+#include "repo/repo.h"
+
+struct judge_update {
+	struct oid old, new_;
+	char *ref; /* as the pusher sent it: hostile */
+};
+
+struct judge_finding {
+	char *ref;       /* escaped */
+	char *rule;      /* name, or "" */
+	char object[OID_HEX_MAX]; /* or "" */
+	char *subject;   /* first line of the message, escaped; or "" */
+	char *seen;      /* what is wrong: "not signed" */
+	char *cure;      /* the command or sentence that mends it; may be "" */
+	bool report;     /* from a report rule: would refuse */
+};
+
+struct judge_result {
+	struct judge_finding *findings; size_t findings_n;
+	struct record_entry *entries; size_t entries_n; /* to append when nothing refuses */
+	size_t commits, tags, updates; /* judged Good */
+	struct policy_names who;       /* signers seen */
+	bool refused;
+};
+
+struct judge_context {
+	struct repo *repo;
+	const struct policy *policy;
+	const struct record *record;
+	const struct oid *introductions; size_t introductions_n;
+	int64_t now;                  /* receive time */
+	void (*progress)(void *ctx, size_t done, size_t total); /* may be NULL */
+	void *progress_ctx;
+};
+
+/* Judges all updates of a push. Returns an error only when it could not judge: the
+ * caller refuses the push then as well. */
+int judge_push(const struct judge_context *c, const struct judge_update *u, size_t n,
+	       struct judge_result *ret, struct err *err);
+void judge_result_free(struct judge_result *r);
+
+/* Parses pre-receive's standard input; ERR_INPUT names the line. */
+int judge_read_updates(struct bytes input, uint8_t hash_bytes, struct judge_update **ret,
+		       size_t *n, struct err *err);
+void judge_updates_free(struct judge_update *u, size_t n);
+
+#endif

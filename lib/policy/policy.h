@@ -1,0 +1,86 @@
+/*
+ * The policy file: who may sign what, in git-config syntax. Its full meaning is
+ * in gitsign-hsm-policy(5).
+ */
+#ifndef GH_POLICY_POLICY_H
+#define GH_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "trust/trust.h"
+
+#define POLICY_VERSION 1
+
+enum policy_commits { COMMITS_SIGNED, COMMITS_TIP, COMMITS_ANY };
+
+struct policy_names { char **v; size_t n; };
+
+struct policy_signer {
+	char *name;
+	struct policy_names emails;
+	struct policy_names trusts;            /* key lines: alternatives */
+	uint8_t (*certs)[32]; size_t certs_n;  /* SHA-256 of certificates */
+	uint8_t (*spkis)[32]; size_t spkis_n;  /* SHA-256 of public keys */
+	int64_t valid_from, valid_until;       /* INT64_MIN, INT64_MAX: open */
+	unsigned line;
+};
+
+struct policy_rule {
+	char *name;
+	struct policy_names refs;       /* patterns */
+	bool judges_tags;               /* has a `tag` key */
+	bool tags_signed;               /* tag = signed */
+	enum policy_commits commits;
+	bool anyone;                    /* signer = anyone */
+	size_t *signers; size_t signers_n; /* indices, roles resolved, no duplicates */
+	bool committer_match;
+	bool allow_rewind, allow_delete, allow_keyless;
+	bool report;                    /* mode = report */
+	unsigned line;
+};
+
+struct policy {
+	char *path;
+	uint8_t digest[32];             /* of the file and of every file it names */
+	int64_t serial;
+	bool report;                    /* [policy] mode = report */
+	struct policy_signer *signers; size_t signers_n;
+	struct policy_rule *rules; size_t rules_n;
+	struct trust_limits limits;
+	uint64_t object_size;           /* [limits] objectSize; default 1 MiB */
+	struct trust *trust;            /* anchors loaded */
+};
+
+/*
+ * Reads the file and the files it names, each opened once and safely (owner root or
+ * the running uid, not writable by others). ERR_CONFIG with "path:line: ..." else.
+ * Unknown sections and keys are errors; keys of a later version are said to be so.
+ */
+int policy_load(const char *path, struct policy **ret, struct err *err);
+/* The same without the ownership test (`policy check` on somebody's draft). */
+int policy_load_draft(const char *path, struct policy **ret, struct err *err);
+void policy_free(struct policy *p);
+
+/* Glob: '*' stops at '/', '**' does not; bytes compare exactly. */
+bool policy_glob(const char *pattern, struct bytes name);
+/*
+ * The enforcing rule that governs a ref: a pattern without wildcard beats one with,
+ * else the longer literal prefix wins. NULL: none. Two that tie: ERR_CONFIG.
+ */
+int policy_rule_for(const struct policy *p, struct bytes ref, const struct policy_rule **ret,
+		    struct err *err);
+/* Is a report rule (or the whole file) watching this ref? */
+bool policy_reported(const struct policy *p, struct bytes ref);
+
+/*
+ * Which signer a good verdict belongs to at `when`; NULL with the reason in `why`
+ * (nobody; or two: ambiguous).
+ */
+const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
+					     int64_t when, char *why, size_t why_n);
+bool policy_rule_allows(const struct policy *p, const struct policy_rule *r,
+			const struct policy_signer *s);
+
+#endif

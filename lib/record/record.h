@@ -1,0 +1,72 @@
+/*
+ * The append-only record of what was let in (hsm.stateDir, default
+ * "gitsign-hsm" in the repository). Refs are no record of what was judged: this is.
+ *
+ * One lock spans reading, judging and appending. A line is one entry with its own
+ * check sum; a torn last line (a crash in the middle of writing) is cut off, a
+ * damaged one elsewhere makes the record unreadable: pushes are refused.
+ */
+#ifndef GH_RECORD_RECORD_H
+#define GH_RECORD_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "object/object.h"
+
+enum record_state { RECORD_PENDING = 'p', RECORD_LANDED = 'l', RECORD_DROPPED = 'd' };
+
+struct record_entry {
+	uint64_t seq;          /* from 1 */
+	enum record_state state;
+	int64_t received;      /* receive time */
+	uint8_t policy[32];    /* digest of the policy that judged it */
+	char *rule;            /* name of the rule; "" for none */
+	char *ref;
+	struct oid old, new_;  /* null: created, deleted */
+	bool forward;          /* new descends from old: old need not be walked from again */
+	char *who;             /* signer names, comma-separated; may be "" */
+};
+
+struct record;
+
+/*
+ * Opens (creating the directory 0700 and the file 0600) and locks, waiting at most
+ * `wait_ms` with a message through `waiting` (may be NULL) after the first second.
+ * Refuses a directory or file that others can write to, or that is not ours, with
+ * ERR_CONFIG and the cure.
+ */
+int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *ctx,
+		struct record **ret, struct err *err);
+/* Unlocks and frees; what was not committed is not there. */
+void record_close(struct record *r);
+
+const struct record_entry *record_entries(const struct record *r, size_t *n);
+
+/*
+ * Settles pending entries by what the refs are now: landed when the ref stands at
+ * `new_`; dropped when it stands at neither `old` nor `new_`; else still pending.
+ * `value` returns the ref's present value (null: does not exist).
+ */
+int record_settle(struct record *r,
+		  int (*value)(const char *ref, struct oid *ret, void *ctx, struct err *err),
+		  void *ctx, struct err *err);
+
+/* Queues a pending entry; all are written and synced by record_commit(), or none. */
+void record_append(struct record *r, const struct record_entry *e);
+int record_commit(struct record *r, struct err *err);
+
+/* The time to judge at: now, but never before the newest receive time recorded. */
+int64_t record_time(const struct record *r, int64_t now);
+
+/* Landed tips of the rules for which `want` is true: the ids that history is walked
+ * back to. Owned array in *ret (free()). */
+size_t record_tips(const struct record *r, bool (*want)(const char *rule, void *ctx), void *ctx,
+		   struct oid **ret);
+/* The last landed value that a ref had (null when it was deleted: then *last is what it
+ * had before the deletion). *known false: the record has never seen it. */
+void record_ref(const struct record *r, const char *ref, bool *known, bool *deleted,
+		struct oid *last);
+
+#endif

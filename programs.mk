@@ -1,0 +1,2 @@
+.PHONY: programs
+programs: $(call ars,$(LAYERS))
