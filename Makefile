@@ -8,9 +8,15 @@ DESTDIR ?=
 V ?=
 B := build$(if $(V),/$(V))
 
-CC ?= cc
+ifeq ($(V),clang)
+CC := clang
+endif
+ifeq ($(V),fuzz)
+CC := clang
+endif
 PKG_CONFIG ?= pkg-config
-pkg = $(shell $(PKG_CONFIG) $(1) $(2))
+# Empty when a package is missing, so that `make deps` works everywhere.
+pkg = $(shell $(PKG_CONFIG) $(1) $(2) 2>/dev/null)
 
 CRYPTO_CFLAGS := $(call pkg,--cflags,libcrypto)
 CRYPTO_LIBS := $(call pkg,--libs,libcrypto)
@@ -36,6 +42,18 @@ HARDEN_CPPFLAGS :=
 HARDEN_LDFLAGS := -pie -Wl,--as-needed
 endif
 
+ifeq ($(V),fuzz)
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+HARDEN_CPPFLAGS :=
+HARDEN_LDFLAGS := -pie -Wl,--as-needed
+endif
+# clang 14 has the option, but wants to be told twice.
+ifneq ($(findstring clang,$(CC)),)
+HARDEN_CFLAGS += $(shell $(CC) --version | grep -q 'version 1[0-5]\.' && \
+	echo -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang)
+endif
+
 CFLAGS ?=
 ALL_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN_CFLAGS) $(HARDEN_CPPFLAGS) -Ilib -I. \
 	-DGH_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
@@ -58,7 +76,14 @@ ars = $(foreach l,$(1),$(B)/lib/lib$(l).a)
 libs = $(foreach l,$(1),$(LIBS_$(l))) -ldl -pthread
 
 .PHONY: all
-all: programs
+all: have-libraries programs
+
+# The compiler's own words for a missing library help nobody.
+.PHONY: have-libraries
+have-libraries:
+ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS)),)
+	@echo "make: a library that the build needs is missing: type \`make deps'" >&2; exit 1
+endif
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -93,8 +118,108 @@ $(B)/obj/tests/unit/%.o: ALL_CFLAGS += $(CHECK_CFLAGS) -Wno-conversion
 unit: $(UNIT_BIN)
 	@set -e; for t in $(UNIT_BIN); do echo "# $$t"; $$t; done
 
+# --- tools for the tests: tests/tools/, into $(B)/tests -------------------
+.PHONY: test-tools
+test-tools:
+-include tests/tools/tools.mk
+
+# --- fuzz targets: tests/fuzz/fuzz_<what>.c, clang only -------------------
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call ars,$(call reverse,$(LAYERS)))
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call libs,$(LAYERS))
+
+.PHONY: fuzz-bins
+fuzz-bins: $(FUZZ_BIN)
+
+# --- the targets that people type ------------------------------------------
+.PHONY: deps
+deps:
+	@contrib/deps.sh -v build check lint
+
+# Packages may come while `make check` runs: a second make sees the new flags.
+.PHONY: check check-bins check-now
+check:
+	@contrib/deps.sh build check
+	@$(MAKE) --no-print-directory check-now
+check-bins: all test-tools $(UNIT_BIN)
+check-now: check-bins
+	@tests/run.sh $(B) $(T)
+
+.PHONY: quickstart
+quickstart:
+	@contrib/deps.sh build check
+	@contrib/quickstart.sh
+
+.PHONY: lint
+lint:
+	@contrib/deps.sh build check lint
+	@tests/lint/run.sh
+
+.PHONY: asan
+asan:
+	@contrib/deps.sh build check
+	@$(MAKE) --no-print-directory V=asan check-now
+
+.PHONY: fuzz
+fuzz:
+	@contrib/deps.sh build lint
+	@$(MAKE) --no-print-directory V=fuzz fuzz-bins
+	@tests/fuzz/run.sh build/fuzz
+
+.PHONY: bench
+bench: all test-tools
+	@contrib/deps.sh build check lint
+	@tests/bench/run.sh $(B)
+
+.PHONY: check-fresh
+check-fresh:
+	@contrib/deps.sh lint
+	@contrib/check-fresh.sh
+
+.PHONY: format
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+INSTALL ?= install
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/gitsign-hsm
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+
+# Only what stands in the tree: programs and pages come one by one.
+.PHONY: install
+install: all
+	$(INSTALL) -d $(BINDIR) $(LIBEXECDIR)/hooks
+	set -e; for f in $(wildcard $(B)/bin/*); do $(INSTALL) -m 755 $$f $(BINDIR)/; done
+	set -e; for f in $(wildcard $(B)/libexec/gitsign-hsm/*); do \
+		$(INSTALL) -m 755 $$f $(LIBEXECDIR)/; done
+	set -e; for f in $(wildcard $(B)/hooks/*); do $(INSTALL) -m 755 $$f $(LIBEXECDIR)/hooks/; done
+	set -e; for f in $(wildcard man/*.[1-8]); do d=$(MANDIR)/man$${f##*.}; \
+		$(INSTALL) -d $$d; $(INSTALL) -m 644 $$f $$d/; done
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(BINDIR)/gitsign-hsm
+	rm -rf $(LIBEXECDIR)
+	set -e; for f in $(notdir $(wildcard man/*.[1-8])); do rm -f $(MANDIR)/man$${f##*.}/$$f; done
+
 .PHONY: clean
 clean:
 	rm -rf build
+
+.PHONY: help
+help:
+	@echo "make              build the programs into build/"
+	@echo "make deps         install the Debian packages that are missing (DEPS=no: only tell)"
+	@echo "make quickstart   see it work: token, key, signed commit, push, refusals; in a temporary directory"
+	@echo "make check        all tests (T=tests/system/x.t: only that one)"
+	@echo "make install      into PREFIX=$(PREFIX), below DESTDIR; make uninstall"
+	@echo "make lint         style, layers, banned functions, static analysis, man pages"
+	@echo "make asan         the tests with address and undefined-behaviour sanitizers"
+	@echo "make fuzz         a short run of every fuzz target (FUZZ_SECONDS=60)"
+	@echo "make bench        speed beside other programs; compares with tests/bench/RESULTS.md"
+	@echo "make check-fresh  quickstart and check in a fresh Debian 12 (as root)"
+	@echo "make format       clang-format over all sources"
+	@echo "make clean        remove build/"
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

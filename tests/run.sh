@@ -1,0 +1,120 @@
+#!/bin/sh
+# run.sh BUILD [TEST...]: runs the unit tests, then tests/system/*.t by prove.
+#
+# The tests see an installed tree, a copy of tests/ and nothing else, in a
+# directory below /tmp, as a user without rights when started by root, with an
+# environment of their own. With TEST... only those run (paths below tests/).
+#
+#   GH_BIN      directory of gitsign-hsm       GH_HOOKS  directory of pre-receive
+#   GH_LIBEXEC  directory of its siblings      GH_TOOLS  tools built for the tests
+#   GH_SRC      the copy of tests/             GH_UNIT   the unit tests
+set -eu
+
+build=$1
+shift
+variant=${build#build}
+variant=${variant#/}
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*"; }
+
+stage=$(mktemp -d /tmp/gh-check.XXXXXX)
+finish() {
+	rc=$?
+	trap - EXIT INT TERM HUP
+	if [ -n "${KEEP-}" ]; then
+		say "# kept: $stage"
+	else
+		rm -rf "$stage"
+	fi
+	exit "$rc"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+chmod 755 "$stage"
+
+# --- the stage ---------------------------------------------------------------
+if ! make -s V="$variant" DESTDIR="$stage" PREFIX=/usr \
+	install >"$stage/install.log" 2>&1; then
+	cat "$stage/install.log"
+	say "run.sh: make install failed"
+	exit 1
+fi
+mkdir -p "$stage/src" "$stage/unit" "$stage/tools" "$stage/home" "$stage/tmp"
+cp -R tests "$stage/src/"
+for f in "$build"/unit/*; do
+	[ ! -f "$f" ] || [ ! -f "tests/unit/$(basename "$f").c" ] || cp "$f" "$stage/unit/"
+done
+[ ! -d "$build/tests" ] || cp -R "$build/tests/." "$stage/tools/"
+mkdir -p "$stage/src/build"
+ln -s ../../tools "$stage/src/build/tests"
+
+user=
+if [ "$(id -u)" = 0 ]; then
+	uid=$(id -u nobody)
+	gid=$(id -g nobody)
+	chown -R "$uid:$gid" "$stage/home" "$stage/tmp" "$stage/src"
+	user="setpriv --reuid=$uid --regid=$gid --clear-groups"
+fi
+
+# as WORDS...: runs them as the tests are run.
+as() {
+	# shellcheck disable=SC2086 # $user is words, or nothing
+	(cd "$stage/src" && exec $user env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
+		HOME="$stage/home" TMPDIR="$stage/tmp" LC_ALL=C TZ=UTC TERM=dumb \
+		GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null \
+		GH_BIN="$stage/usr/bin" GH_LIBEXEC="$stage/usr/libexec/gitsign-hsm" \
+		GH_HOOKS="$stage/usr/libexec/gitsign-hsm/hooks" GH_TOOLS="$stage/tools" \
+		GH_SRC="$stage/src/tests" GH_UNIT="$stage/unit" \
+		CK_DEFAULT_TIMEOUT=60 \
+		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
+		UBSAN_OPTIONS=print_stacktrace=1 \
+		LSAN_OPTIONS=suppressions="$stage/src/tests/lsan.supp":print_suppressions=0 \
+		"$@")
+}
+
+# --- which tests -------------------------------------------------------------
+units=
+system=
+if [ $# -gt 0 ]; then
+	for t; do
+		case $t in
+		*.t) system="$system $t" ;;
+		*) units="$units $stage/unit/$(basename "$t" .c)" ;;
+		esac
+	done
+else
+	for t in "$stage"/unit/*; do [ ! -f "$t" ] || units="$units $t"; done
+	for t in tests/system/*.t; do [ ! -f "$t" ] || system="$system $t"; done
+fi
+
+# --- unit tests ----------------------------------------------------------------
+failed=0
+count=0
+for t in $units; do
+	name=$(basename "$t")
+	count=$((count + 1))
+	rc=0
+	as timeout -k 5 300 "$t" >"$stage/unit.log" 2>&1 || rc=$?
+	sum=$(sed -n 's/^\([0-9]*%: Checks:.*\)/\1/p' "$stage/unit.log" | tail -n 1)
+	if [ "$rc" = 0 ]; then
+		printf 'unit %-28s ok    %s\n' "$name" "$sum"
+	else
+		failed=$((failed + 1))
+		printf 'unit %-28s FAILED (status %s)\n' "$name" "$rc"
+		sed 's/^/    /' "$stage/unit.log"
+	fi
+done
+[ -z "$units" ] || say "unit tests: $count programs, $failed failed"
+
+# --- system tests ----------------------------------------------------------------
+rc=0
+if [ -n "$system" ]; then
+	# shellcheck disable=SC2086 # a list of paths without blanks
+	as prove -j2 --timer $system || rc=1
+fi
+if [ "$failed" != 0 ]; then
+	say "unit tests: $failed of $count FAILED (above)"
+	rc=1
+fi
+exit "$rc"

@@ -1,0 +1,33 @@
+#!/bin/sh
+# The harness itself: a world with a token key whose certificate chains to its
+# authority, and nothing of the user's in it.
+. "${GH_SRC:-tests}/system/lib.sh"
+plan 17
+
+gh_world
+is 'HOME lies in the world' "$HOME" "$GH_WORLD/home"
+is 'the PIN file is for us alone' "$(stat -c %a "$GH_PIN_FILE")" 600
+
+for alg in rsa:2048 EC:prime256v1 EC:secp384r1 EC:secp521r1 EC:edwards25519; do
+	gh_key "k-$alg" "$alg" alice@example.com
+	ok "$alg: the certificate chains to the root" \
+		openssl verify -CAfile "$GH_ROOTS" "$GH_WORLD/keys/k-$alg.pem"
+	like "$alg: the token has key and certificate by one id" \
+		"$(gh_p11 --list-objects --id "$(cat "$GH_WORLD/keys/k-$alg.id")" 2>/dev/null)" \
+		"Certificate Object"
+done
+
+gh_authority mid root
+gh_key bob EC:prime256v1 bob@example.com extendedKeyUsage=serverAuth
+ok 'an intermediate authority' openssl verify -CAfile "$GH_ROOTS" \
+	-untrusted "$GH_WORLD/ca/mid.pem" "$GH_WORLD/keys/bob.pem"
+not_ok 'whose certificates do not verify without it' \
+	openssl verify -CAfile "$GH_ROOTS" "$GH_WORLD/keys/bob.pem"
+like 'an extension is replaced' "$(openssl x509 -in "$GH_WORLD/keys/bob.pem" -noout -text)" \
+	'TLS Web Server Authentication'
+
+gh_repo work
+cd work || bail cd
+gh_use bob
+ok 'git commits' git commit -q --allow-empty -m one
+is 'as the one in use' "$(git log -1 --format=%ce)" bob@example.com
