@@ -263,7 +263,8 @@ gh_world() {
 	mkdir -m 700 "$GNUPGHOME"
 	GH_OUT=$GH_WORLD/stdout
 	GH_ERR=$GH_WORLD/stderr
-	: >"$GH_OUT" >"$GH_ERR"
+	: >"$GH_OUT"
+	: >"$GH_ERR"
 	cd "$GH_WORLD" || bail "cd $GH_WORLD"
 
 	GH_MODULE=$(gh_module) || bail "no module"
@@ -341,7 +342,7 @@ gh_authority() {
 gh_id=0
 # gh_p11 WORDS...: pkcs11-tool, logged in on the token $GH_TOKEN.
 gh_p11() {
-	GH_PIN=$GH_PIN pkcs11-tool --module "$GH_MODULE" --token-label "$GH_TOKEN" \
+	pkcs11-tool --module "$GH_MODULE" --token-label "$GH_TOKEN" \
 		--login --pin "$GH_PIN" "$@"
 }
 
@@ -362,8 +363,9 @@ gh_spki() {
 		return
 		;;
 	esac
-	point=$(gh_p11 --list-objects --type pubkey --id "$id" 2>/dev/null |
-		sed -n 's/^ *EC_POINT: *//p' | tr -d ' ')
+	# The list is of all keys, whatever --id says.
+	point=$(gh_p11 --list-objects --type pubkey 2>/dev/null |
+		awk -v id="$id" '$1 == "EC_POINT:" { p = $2 } $1 == "ID:" && $2 == id { print p }')
 	# The attribute is an OCTET STRING: its header goes.
 	case $point in
 	0481??*) point=${point#??????} ;;

@@ -12,9 +12,8 @@ for alg in rsa:2048 EC:prime256v1 EC:secp384r1 EC:secp521r1 EC:edwards25519; do
 	gh_key "k-$alg" "$alg" alice@example.com
 	ok "$alg: the certificate chains to the root" \
 		openssl verify -CAfile "$GH_ROOTS" "$GH_WORLD/keys/k-$alg.pem"
-	like "$alg: the token has key and certificate by one id" \
-		"$(gh_p11 --list-objects --id "$(cat "$GH_WORLD/keys/k-$alg.id")" 2>/dev/null)" \
-		"Certificate Object"
+	is "$alg: the token has key and certificate by one id" \
+		"$(gh_p11 --list-objects 2>/dev/null | grep -c "^ *label: *k-$alg\$")" 3
 done
 
 gh_authority mid root
