@@ -1,0 +1,21 @@
+/* `git config` and `git --version` as children: writing is git's own business. */
+#ifndef GH_GITCMD_H
+#define GH_GITCMD_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Where git keeps a value: "--local", "--global", or "--file=PATH". */
+
+/* The last value of `key` there; *found false when there is none. */
+int gitcmd_get(const char *scope, const char *key, struct buf *value, bool *found,
+	       struct err *err);
+/* Every value there, each with a NUL behind it; none is fine. */
+int gitcmd_get_all(const char *scope, const char *key, struct buf *values, struct err *err);
+/* NULL unsets (all of them); a key that is not there is fine. */
+int gitcmd_set(const char *scope, const char *key, const char *value, struct err *err);
+int gitcmd_add(const char *scope, const char *key, const char *value, struct err *err);
+/* "2.39.5" */
+int gitcmd_version(struct buf *out, struct err *err);
+
+#endif

@@ -1,0 +1,287 @@
+#include "select.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static bool parse_digest(const char *text, struct selector *ret)
+{
+	char hex[65];
+	size_t n = 0;
+
+	if (strncmp(text, "0x", 2) == 0 || strncmp(text, "0X", 2) == 0)
+		text += 2;
+	else if (strncasecmp(text, "sha256:", 7) == 0)
+		text += 7;
+	for (; *text != '\0'; text++) {
+		if (*text == ':' || *text == ' ')
+			continue;
+		if (n == sizeof(hex) - 1)
+			return false;
+		hex[n++] = text_lower(*text);
+	}
+	if (n != 40 && n != 64)
+		return false;
+	ret->kind = n == 40 ? SELECT_SHA1 : SELECT_SHA256;
+	return text_unhex(bytes_of(hex, n), ret->digest, n / 2);
+}
+
+static bool parse_email(const char *text, struct selector *ret)
+{
+	const char *open = strrchr(text, '<');
+	struct bytes v = bytes_str(text);
+
+	if (open != NULL) {
+		const char *close = strchr(open, '>');
+
+		if (close == NULL || close[1] != '\0')
+			return false;
+		v = bytes_of(open + 1, (size_t)(close - open - 1));
+	}
+	if (!text_email_ok(v))
+		return false;
+	ret->kind = SELECT_EMAIL;
+	ret->email = xstrndup((const char *)v.p, v.n);
+	return true;
+}
+
+int selector_parse(const char *text, struct selector *ret, struct err *err)
+{
+	_cleanup_free_ char *shown = NULL;
+	struct selector s = { .kind = SELECT_ANY };
+
+	if (text != NULL && text[0] != '\0') {
+		if (uri_is(text)) {
+			int r = uri_parse(text, &s.uri, err);
+
+			if (r != 0)
+				return r;
+			s.kind = SELECT_URI;
+		} else if (!parse_digest(text, &s) && !parse_email(text, &s)) {
+			shown = text_escaped(bytes_str(text));
+			return err_set(err, ERR_KEY,
+				       "%s names no key: give a certificate's fingerprint (40 or 64 "
+				       "hexadecimal digits), an e-mail address or a pkcs11: URI",
+				       shown);
+		}
+	}
+	*ret = s;
+	return 0;
+}
+
+void selector_free(struct selector *s)
+{
+	free(s->email);
+	if (s->kind == SELECT_URI)
+		uri_free(&s->uri);
+	memset(s, 0, sizeof(*s));
+}
+
+static void judge(struct candidate *c, int64_t now)
+{
+	const struct cert *x = c->cert;
+	struct buf when = BUF_INIT;
+
+	if (!x->usage_ok)
+		snprintf(c->why, sizeof(c->why), "%s", x->usage_why);
+	else if (x->alg.kind == KEY_RSA && (x->alg.bits < 2048 || x->alg.bits > 4096))
+		snprintf(c->why, sizeof(c->why), "RSA with %d bits: 2048 to 4096 can sign",
+			 x->alg.bits);
+	else if (x->alg.kind != KEY_RSA && x->alg.kind != KEY_P256 && x->alg.kind != KEY_P384)
+		snprintf(c->why, sizeof(c->why), "%s keys are not supported by this version",
+			 alg_key_name(x->alg));
+	else if (now > x->not_after) {
+		text_time(&when, x->not_after);
+		snprintf(c->why, sizeof(c->why), "expired at %s", buf_str(&when));
+	} else if (now < x->not_before) {
+		text_time(&when, x->not_before);
+		snprintf(c->why, sizeof(c->why), "not valid before %s", buf_str(&when));
+	}
+	buf_free(&when);
+}
+
+int candidates_load(struct token *t, const struct uri *u, int64_t now, struct candidates *ret,
+		    struct err *err)
+{
+	struct candidates c = { .n = 0 };
+	const struct token_slot *slots;
+	struct uri where = { .slot_id = -1 };
+	size_t slots_n;
+	int r;
+
+	/* All certificates of the token: the chain stands among them. */
+	if (u != NULL) {
+		where = *u;
+		where.object = NULL;
+		where.type = NULL;
+		where.id = NULL;
+		where.id_n = 0;
+		where.has_id = false;
+	}
+	r = token_certificates(t, u != NULL ? &where : NULL, &c.objects, err);
+	if (r != 0)
+		return r;
+	slots = token_slots(t, &slots_n);
+	c.v = xcalloc(c.objects.n + 1, sizeof(c.v[0]));
+	for (size_t i = 0; i < c.objects.n; i++) {
+		struct candidate *k = &c.v[c.n++];
+		const struct token_object *o = &c.objects.v[i];
+		struct err why = ERR_INIT;
+
+		k->object = o;
+		k->slot = &slots[o->slot_index];
+		if (cert_parse(bytes_of(o->der, o->der_n), &k->cert, &why) != 0)
+			snprintf(k->why, sizeof(k->why), "%.150s", why.text);
+		else
+			judge(k, now);
+	}
+	*ret = c;
+	return 0;
+}
+
+void candidates_free(struct candidates *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		cert_free(c->v[i].cert);
+	free(c->v);
+	token_objects_free(&c->objects);
+	memset(c, 0, sizeof(*c));
+}
+
+static bool uri_fits(const struct candidate *c, const struct uri *u)
+{
+	struct bytes id = bytes_of(c->object->id, c->object->id_n);
+
+	if (!token_slot_matches(c->slot, u))
+		return false;
+	if (u->has_id && !bytes_eq(id, bytes_of(u->id, u->id_n)))
+		return false;
+	if (u->object != NULL) {
+		_cleanup_free_ char *shown = text_escaped(bytes_str(u->object));
+
+		if (strcmp(shown, c->object->label) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool candidate_matches(const struct candidate *c, const struct selector *s)
+{
+	if (s->kind == SELECT_URI)
+		return uri_fits(c, &s->uri);
+	if (c->cert == NULL)
+		return false;
+	switch (s->kind) {
+	case SELECT_ANY:
+		return !c->cert->is_ca;
+	case SELECT_EMAIL:
+		return cert_has_email(c->cert, bytes_str(s->email));
+	case SELECT_SHA1:
+		return memcmp(c->cert->sha1, s->digest, 20) == 0;
+	case SELECT_SHA256:
+		return memcmp(c->cert->sha256, s->digest, 32) == 0;
+	default:
+		return false;
+	}
+}
+
+static void describe(struct buf *out, const struct candidate *c, const char *why)
+{
+	buf_add_str(out, "\n  ");
+	if (c->cert != NULL) {
+		text_hex(out, bytes_of(c->cert->sha256, 8), false);
+		buf_addf(out, "... %s", c->cert->subject);
+		if (c->cert->emails_n > 0)
+			buf_addf(out, " <%s>", c->cert->emails[0]);
+	} else {
+		buf_addf(out, "\"%s\"", c->object->label);
+	}
+	buf_addf(out, " on token \"%s\": %s", c->slot->label, why);
+}
+
+static int refuse(const struct candidates *c, const struct selector *s, size_t usable,
+		  struct err *err)
+{
+	struct buf list = BUF_INIT;
+	size_t shown = 0;
+	int r;
+
+	for (size_t i = 0; i < c->n && shown < 12; i++) {
+		const struct candidate *k = &c->v[i];
+		bool fits = candidate_matches(k, s);
+
+		if ((usable > 0 && (!fits || k->why[0] != '\0')) ||
+		    (k->cert != NULL && k->cert->is_ca && !fits))
+			continue;
+		describe(&list, k, !fits ? "another key" : k->why[0] != '\0' ? k->why : "usable");
+		shown++;
+	}
+	if (usable > 1)
+		r = err_set(err, ERR_KEY,
+			    "%zu keys fit; name one by its fingerprint (git config user.signingKey "
+			    "FINGERPRINT, see gitsign-hsm key list):%s",
+			    usable, buf_str(&list));
+	else if (shown > 0)
+		r = err_set(err, ERR_KEY, "no key on the tokens can be used here:%s",
+			    buf_str(&list));
+	else
+		r = err_set(err, ERR_KEY,
+			    "no certificate found on the tokens: is the token plugged in, and does "
+			    "it hold the certificate beside the key (gitsign-hsm key list)?");
+	buf_free(&list);
+	return r;
+}
+
+/* Two copies of one certificate with one key id are one candidate. */
+static bool same(const struct candidate *a, const struct candidate *b)
+{
+	return a->slot == b->slot &&
+	       bytes_eq(bytes_of(a->object->id, a->object->id_n),
+			bytes_of(b->object->id, b->object->id_n)) &&
+	       memcmp(a->cert->sha256, b->cert->sha256, 32) == 0;
+}
+
+int candidates_pick(const struct candidates *c, const struct selector *s,
+		    const struct selector *fallback, const struct candidate **ret,
+		    struct err *err)
+{
+	const struct candidate *found = NULL, *preferred = NULL;
+	size_t usable = 0, preferred_n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct candidate *k = &c->v[i];
+
+		if (!candidate_matches(k, s) || k->why[0] != '\0' || k->cert == NULL)
+			continue;
+		if (found != NULL && same(found, k))
+			continue;
+		found = k;
+		usable++;
+		if (fallback != NULL && candidate_matches(k, fallback)) {
+			preferred = k;
+			preferred_n++;
+		}
+	}
+	if (usable > 1 && s->kind == SELECT_EMAIL && preferred_n == 1) {
+		*ret = preferred;
+		return 0;
+	}
+	if (usable != 1)
+		return refuse(c, s, usable, err);
+	*ret = found;
+	return 0;
+}
+
+void candidate_uri(const struct candidate *c, struct buf *out)
+{
+	struct uri u = { .slot_id = -1 };
+
+	u.token = c->slot->label[0] != '\0' ? xstrdup(c->slot->label) : NULL;
+	u.id = c->object->id;
+	u.id_n = c->object->id_n;
+	u.has_id = c->object->id_n > 0;
+	uri_format(out, &u);
+	free(u.token);
+}

@@ -1,0 +1,64 @@
+/*
+ * Which key signs: exactly one usable certificate, or a refusal that lists the
+ * candidates and why each was left out.
+ */
+#ifndef GH_SELECT_H
+#define GH_SELECT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sig/cert.h"
+#include "token/token.h"
+
+enum selector_kind { SELECT_ANY, SELECT_EMAIL, SELECT_SHA1, SELECT_SHA256, SELECT_URI };
+
+struct selector {
+	enum selector_kind kind;
+	char *email;
+	uint8_t digest[32];
+	struct uri uri;
+};
+
+/*
+ * "" or NULL: any; a fingerprint (40 or 64 hexadecimal digits; colons, spaces and
+ * "0x" allowed); a PKCS#11 URI; an e-mail address, bare, in <> or behind a name.
+ * ERR_KEY else.
+ */
+int selector_parse(const char *text, struct selector *ret, struct err *err);
+void selector_free(struct selector *s);
+
+/* One certificate on a token, parsed and judged for signing. */
+struct candidate {
+	const struct token_object *object;
+	const struct token_slot *slot;
+	struct cert *cert; /* NULL: not a certificate that can be read */
+	char why[160];     /* why it cannot sign; "" when it can */
+};
+
+struct candidates {
+	struct token_objects objects;
+	struct candidate *v;
+	size_t n;
+};
+
+/* Everything on the tokens that `u` (NULL: all) fits. */
+int candidates_load(struct token *t, const struct uri *u, int64_t now, struct candidates *ret,
+		    struct err *err);
+void candidates_free(struct candidates *c);
+
+/*
+ * The one usable candidate that `s` names. When an e-mail fits several, the one
+ * that `fallback` (hsm.key; may be NULL) names wins. ERR_KEY with the list else.
+ */
+int candidates_pick(const struct candidates *c, const struct selector *s,
+		    const struct selector *fallback, const struct candidate **ret,
+		    struct err *err);
+
+bool candidate_matches(const struct candidate *c, const struct selector *s);
+
+/* A PKCS#11 URI for a candidate's key, without secrets. */
+void candidate_uri(const struct candidate *c, struct buf *out);
+
+#endif

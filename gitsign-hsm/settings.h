@@ -1,0 +1,31 @@
+/* The hsm.* part of git's configuration, as one struct. */
+#ifndef GH_SETTINGS_H
+#define GH_SETTINGS_H
+
+#include "base/err.h"
+#include "base/gitconf.h"
+#include "token/pin.h"
+
+struct settings {
+	struct gitconf conf; /* all views below point into it */
+	const char *module, *module_args;
+	const char *key;
+	const char *pin_source_text;
+	struct pin_source pin_source;
+	int timeout_ms;
+	const char *policy, *roots;
+	const char *format;  /* gpg.format; NULL: openpgp */
+	const char *user_key; /* user.signingKey */
+};
+
+/* Reads what is in force here. ERR_CONFIG for a value that cannot be used. */
+int settings_load(struct settings *ret, struct err *err);
+void settings_free(struct settings *s);
+
+/*
+ * Did git call us as its OpenPGP program? Then *ret is true: the output would be
+ * taken for an OpenPGP signature.
+ */
+bool settings_is_openpgp(const struct settings *s);
+
+#endif

@@ -1,0 +1,151 @@
+/* key list: every certificate on the tokens, and whether it can sign. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/os.h"
+#include "base/text.h"
+#include "say.h"
+#include "signer.h"
+#include "verbs.h"
+
+static void print_row(FILE *f, const struct candidate *c)
+{
+	struct buf line = BUF_INIT, until = BUF_INIT;
+
+	if (c->cert == NULL) {
+		fprintf(f, "token \"%s\", object \"%s\"\n  unusable   %s\n\n", c->slot->label,
+			c->object->label, c->why);
+		return;
+	}
+	text_time(&until, c->cert->not_after);
+	text_hex(&line, bytes_of(c->cert->sha256, 32), false);
+	buf_addf(&line, "\n  subject    %s\n", c->cert->subject);
+	for (size_t i = 0; i < c->cert->emails_n; i++)
+		buf_addf(&line, "  e-mail     %s\n", c->cert->emails[i]);
+	buf_addf(&line, "  key        %s on token \"%s\"\n  uri        ",
+		 alg_key_name(c->cert->alg), c->slot->label);
+	candidate_uri(c, &line);
+	buf_addf(&line, "\n  valid to   %s\n  can sign   %s%s\n", buf_str(&until),
+		 c->why[0] == '\0' ? "yes" : "no: ", c->why);
+	fprintf(f, "%s\n", buf_str(&line));
+	buf_free(&line);
+	buf_free(&until);
+}
+
+static void json_field(struct buf *b, const char *name, const char *value)
+{
+	text_json(b, bytes_str(name));
+	buf_add_byte(b, ':');
+	text_json(b, bytes_str(value));
+}
+
+static void json_hex(struct buf *b, const char *name, const uint8_t *p, size_t n)
+{
+	text_json(b, bytes_str(name));
+	buf_add_str(b, ":\"");
+	text_hex(b, bytes_of(p, n), false);
+	buf_add_str(b, "\",");
+}
+
+static void json_row(struct buf *b, const struct candidate *c)
+{
+	const struct cert *x = c->cert;
+	struct buf t = BUF_INIT;
+
+	buf_add_byte(b, '{');
+	if (x != NULL) {
+		json_hex(b, "sha256", x->sha256, 32);
+		json_hex(b, "sha1", x->sha1, 20);
+		json_hex(b, "spkiSha256", x->spki_sha256, 32);
+		json_field(b, "subject", x->subject);
+		buf_add_str(b, ",\"emails\":[");
+		for (size_t i = 0; i < x->emails_n; i++) {
+			buf_add_str(b, i > 0 ? "," : "");
+			text_json(b, bytes_str(x->emails[i]));
+		}
+		buf_add_str(b, "],");
+		json_field(b, "key", alg_key_name(x->alg));
+		buf_add_byte(b, ',');
+		text_time(&t, x->not_after);
+		json_field(b, "notAfter", buf_str(&t));
+		buf_clear(&t);
+		buf_add_byte(b, ',');
+	}
+	json_field(b, "token", c->slot->label);
+	buf_add_byte(b, ',');
+	candidate_uri(c, &t);
+	json_field(b, "uri", buf_str(&t));
+	buf_addf(b, ",\"canSign\":%s,", c->why[0] == '\0' ? "true" : "false");
+	json_field(b, "why", c->why);
+	buf_add_byte(b, '}');
+	buf_free(&t);
+}
+
+static void print_all(const struct candidates *c, bool json)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; !json && i < c->n; i++)
+		print_row(stdout, &c->v[i]);
+	if (json) {
+		buf_add_byte(&b, '[');
+		for (size_t i = 0; i < c->n; i++) {
+			buf_add_str(&b, i > 0 ? ",\n " : "");
+			json_row(&b, &c->v[i]);
+		}
+		buf_add_str(&b, "]\n");
+		fwrite(b.p, 1, b.n, stdout);
+	} else if (c->n == 0) {
+		puts("No certificate on any token. Is it plugged in, and does it hold the\n"
+		     "certificate beside the key?");
+	}
+	buf_free(&b);
+}
+
+int verb_key_list(int argc, char **argv)
+{
+	const char *module = NULL;
+	bool json = false;
+	const struct opt opts[] = {
+		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING, &module },
+		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
+		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
+	};
+	const struct opt_command cmd = {
+		.usage = "gitsign-hsm key list [--module PATH] [--json]",
+		.summary = "Shows every certificate on the tokens and whether its key can sign. "
+			   "Asks for no PIN.",
+		.opts = opts,
+	};
+	struct settings s = { .conf = GITCONF_INIT };
+	struct candidates all = { .n = 0 };
+	struct token *token = NULL;
+	struct token_config cfg;
+	struct os_stdio io;
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!say_options(&cmd, &argc, &argv, &r))
+		return r;
+	r = settings_load(&s, &err);
+	if (r != 0)
+		return say_err(&err);
+	if (module != NULL)
+		s.module = module;
+	r = os_stdio_hide(&io, &err);
+	if (r == 0) {
+		cfg = signer_token_config(&s, &io);
+		r = token_open(&cfg, &token, &err);
+		if (r == 0)
+			r = candidates_load(token, NULL, os_now(), &all, &err);
+		os_stdio_restore(&io);
+	}
+	if (r == 0)
+		print_all(&all, json);
+	else
+		say_err(&err);
+	candidates_free(&all);
+	token_close(token);
+	settings_free(&s);
+	return r;
+}

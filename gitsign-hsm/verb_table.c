@@ -1,0 +1,43 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "verb_table.h"
+
+const struct verb verb_table[] = {
+	{ "setup", NULL, "point a repository or your account at a key, and test it" },
+	{ "key", "list", "show the keys on your tokens, and which of them can sign" },
+	{ "verify", NULL, "verify commits and tags, as a table or JSON" },
+	{ "doctor", NULL, "find what is wrong with this set-up, and how to mend it" },
+	{ "policy", "check", "check a policy file and show what it asks" },
+	{ "policy", "init", "write a working policy file" },
+	{ "hook", "install", "install the pre-receive hook into a bare repository" },
+	{ "hook", "remove", "take the hook out again" },
+	{ "hook", "status", "show what the hook enforces, and what endangers it" },
+	{ NULL, NULL, NULL },
+};
+
+const struct verb *verb_find(const char *noun, const char *verb, bool *noun_known)
+{
+	*noun_known = false;
+	for (const struct verb *v = verb_table; v->noun != NULL; v++) {
+		if (strcmp(v->noun, noun) != 0)
+			continue;
+		*noun_known = true;
+		if (v->verb == NULL || (verb != NULL && strcmp(v->verb, verb) == 0))
+			return v;
+	}
+	return NULL;
+}
+
+void verb_list(FILE *f, const char *noun)
+{
+	for (const struct verb *v = verb_table; v->noun != NULL; v++) {
+		char name[40];
+
+		if (noun != NULL && strcmp(noun, v->noun) != 0)
+			continue;
+		snprintf(name, sizeof(name), "%s%s%s", v->noun, v->verb != NULL ? " " : "",
+			 v->verb != NULL ? v->verb : "");
+		fprintf(f, "  %-16s %s\n", name, v->help);
+	}
+}

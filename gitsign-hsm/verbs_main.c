@@ -1,0 +1,57 @@
+/* libexec/gitsign-hsm/verbs: runs one verb of the table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/os.h"
+#include "verb_table.h"
+#include "verbs.h"
+
+static const struct {
+	const char *noun, *verb;
+	int (*run)(int argc, char **argv);
+} runners[] = {
+	{ "setup", NULL, verb_setup },
+	{ "key", "list", verb_key_list },
+	{ "verify", NULL, verb_verify },
+	{ "doctor", NULL, verb_doctor },
+	{ "policy", "check", verb_policy_check },
+	{ "policy", "init", verb_policy_init },
+	{ "hook", "install", verb_hook_install },
+	{ "hook", "remove", verb_hook_remove },
+	{ "hook", "status", verb_hook_status },
+};
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *v = NULL;
+	bool known = false;
+	char name[48];
+	int skip, r = ERR_USAGE;
+
+	os_start();
+	if (argc > 1)
+		v = verb_find(argv[1], argc > 2 ? argv[2] : NULL, &known);
+	if (v == NULL) {
+		fputs("gitsign-hsm: this program is run by gitsign-hsm VERB\n", stderr);
+		return ERR_USAGE;
+	}
+	skip = v->verb != NULL ? 2 : 1;
+	snprintf(name, sizeof(name), "%s%s%s", v->noun, v->verb != NULL ? " " : "",
+		 v->verb != NULL ? v->verb : "");
+	argv[skip] = name;
+	for (size_t i = 0; i < sizeof(runners) / sizeof(runners[0]); i++) {
+		if (same(runners[i].noun, v->noun) && same(runners[i].verb, v->verb))
+			r = runners[i].run(argc - skip, argv + skip);
+	}
+	if (fflush(stdout) != 0 && r == 0) {
+		perror("gitsign-hsm: writing the result");
+		r = ERR_IO;
+	}
+	return r;
+}
