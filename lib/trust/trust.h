@@ -29,10 +29,16 @@ const char *verdict_level_name(enum verdict_level l); /* "bad", "unsigned", ... 
 struct verdict {
 	enum verdict_level level;
 	char why[512];            /* one sentence, escaped; empty when good */
-	/* Set only once the signature itself has been verified with this certificate;
-	 * borrowed from the trust object, NULL before. */
+	/* Set only once the signature itself has been verified with this certificate,
+	 * NULL before. Borrowed from the trust object until the next trust_judge() or
+	 * trust_add_roots() on it: copy what is needed longer. */
 	const struct cert *cert;
-	const char *trust_name;   /* the [trust "name"] whose anchor the chain ends at */
+	/* The [trust "name"]s whose anchors the chain ends at, in time when the level is
+	 * good: the first one as configured, and all of them (verdict_has_trust()).
+	 * NULL and 0 below VERDICT_EXPIRED. The name lives as long as the trust object. */
+	const char *trust_name;
+	uint64_t trust_set;       /* bit i: trust_name_at(i) */
+	int64_t valid_from, valid_until; /* of the whole chain under trust_name, inclusive */
 	enum alg_hash hash;
 	bool has_signing_time;
 	int64_t signing_time;     /* as claimed by the signer: shown, never decides */
@@ -47,17 +53,39 @@ struct trust_limits {
 void trust_limits_default(struct trust_limits *l); /* RSA >= 3072, P-256, P-384, P-521,
                                                       Ed25519; SHA-256, 384, 512 */
 
-struct trust; /* anchors, limits, and certificates already judged, by their bytes */
+#define TRUST_MAX_NAMES 64
+#define TRUST_MAX_ROOTS 1024 /* in one text */
+
+/* Anchors, limits, and certificates already judged, by their bytes (bounded: about
+ * 24 MiB). Not for two threads at once: one object a thread. */
+struct trust;
 
 struct trust *trust_new(const struct trust_limits *limits); /* NULL: the defaults */
 void trust_free(struct trust *t);
-/* Adds PEM trust anchors under a name. ERR_CONFIG when there is none in the text. */
+/*
+ * Adds PEM trust anchors under a name (again: to the same name). Any certificate
+ * may be one: a root, an intermediate, or a signer's own. ERR_CONFIG when there is
+ * none in the text, one is malformed, or there are too many names.
+ */
 int trust_add_roots(struct trust *t, const char *name, struct bytes pem, struct err *err);
+
+/* Names in the order they were added; NULL behind the last. */
+const char *trust_name_at(const struct trust *t, size_t i);
+/* Does the chain of a good or expired verdict end at an anchor of this name? */
+bool verdict_has_trust(const struct trust *t, const struct verdict *v, const char *name);
 
 /*
  * Judges an armored signature over a payload in pieces, at `when`. Never fails:
  * what cannot be judged is a verdict with its reason. Certificates are parsed and
- * chained once by their bytes and time; expiry is tested at each call.
+ * chained once by their bytes, and keep the interval in which the chain holds; the
+ * time is compared at each call.
+ *
+ * A chain must pass RFC 5280 path validation as OpenSSL does it in strict mode, with
+ * these differences: subject and authority key identifiers may be missing anywhere,
+ * and an anchor (alone) may lack keyUsage or have basicConstraints not critical.
+ * Keys of CAs are RSA of at least 2048 bits, or of the kinds in enum alg_kind; SHA-1
+ * and MD5 under a certificate are refused. The bag of the signature holds the
+ * signer's one chain and nothing else; the root may be in it.
  */
 void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n,
 		 struct bytes armor, int64_t when, struct verdict *ret);

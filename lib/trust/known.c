@@ -1,0 +1,179 @@
+#include "trust/known.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define BUCKETS 1024 /* a power of two */
+/* Bounds of what is kept: a decoded certificate with its prepared key takes about ENTRY_COST. */
+#define ENTRIES_MAX 1024
+#define BYTES_MAX ((size_t)24 << 20)
+#define ENTRY_COST ((size_t)16 << 10)
+
+struct known_table {
+	struct known *bucket[BUCKETS];
+	struct known *spare; /* the entry of the last call that found the table full */
+	size_t n, bytes;
+	uint64_t seed;
+};
+
+/*
+ * Multiply and fold, eight bytes a step, from a start that nobody outside knows, so
+ * that bags cannot be made to share a bucket. Entries are compared in full.
+ */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 m = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15u) *
+			      (b ^ 0xd6e8feb86659fd93u);
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static uint64_t hash_bytes(uint64_t h, struct bytes v)
+{
+	uint64_t word;
+
+	h = mix(h, v.n);
+	for (; v.n >= 8; v = bytes_skip(v, 8)) {
+		memcpy(&word, v.p, 8);
+		h = mix(h ^ word, h);
+	}
+	word = 0;
+	if (v.n > 0)
+		memcpy(&word, v.p, v.n);
+	return mix(h ^ word, h);
+}
+
+static void known_free(struct known *k)
+{
+	if (!k)
+		return;
+	cms_key_free(k->key);
+	cert_free(k->leaf);
+	free(k->spans);
+	free(k->bytes);
+	free(k->why);
+	free(k);
+}
+
+/* --- one entry ----------------------------------------------------------------- */
+
+static struct bytes keep(uint8_t **p, struct bytes v)
+{
+	struct bytes ret = bytes_of(*p, v.n);
+
+	if (v.n > 0)
+		memcpy(*p, v.p, v.n);
+	*p += v.n;
+	return ret;
+}
+
+static int read_leaf(struct known *k, const struct cms *c, struct err *err)
+{
+	int i = cms_signer_index(c);
+	struct cert *leaf;
+
+	if (i < 0)
+		return err_set(err, ERR_BAD, "the signer's certificate must stand in the signature "
+					     "exactly once");
+	if (cert_parse(c->certs[i], &leaf, err))
+		return err_prefix(err, "the signer's certificate");
+	if (!leaf->key || cms_key_new(leaf->key, &k->key, err)) {
+		cert_free(leaf);
+		return err_set(err, ERR_BAD, "the public key of the signer's certificate is of a "
+					     "kind that is not supported");
+	}
+	k->leaf = leaf;
+	return 0;
+}
+
+static struct known *known_new(const struct cms *c, uint64_t hash)
+{
+	struct known *k = xcalloc(1, sizeof(*k));
+	struct err err = ERR_INIT;
+	uint8_t *p;
+
+	p = k->bytes = xmalloc(c->certs_whole.n + c->issuer.n + c->serial.n + 1);
+	k->bag = keep(&p, c->certs_whole);
+	k->issuer = keep(&p, c->issuer);
+	k->serial = keep(&p, c->serial);
+	k->hash = hash;
+	if (read_leaf(k, c, &err))
+		k->why = xstrdup(err.text);
+	return k;
+}
+
+/* --- the table -------------------------------------------------------------------- */
+
+struct known_table *known_table_new(void)
+{
+	struct known_table *t = xcalloc(1, sizeof(*t));
+
+	/* A predictable start would only make hostile input slower. */
+	if (getentropy(&t->seed, sizeof(t->seed)))
+		t->seed = (uint64_t)(uintptr_t)t;
+	return t;
+}
+
+void known_table_clear(struct known_table *t)
+{
+	size_t i;
+
+	for (i = 0; i < BUCKETS; i++) {
+		while (t->bucket[i]) {
+			struct known *k = t->bucket[i];
+
+			t->bucket[i] = k->next;
+			known_free(k);
+		}
+	}
+	known_free(t->spare);
+	t->spare = NULL;
+	t->n = t->bytes = 0;
+}
+
+void known_table_free(struct known_table *t)
+{
+	if (!t)
+		return;
+	known_table_clear(t);
+	free(t);
+}
+
+static bool known_is(const struct known *k, const struct cms *c)
+{
+	return bytes_eq(k->serial, c->serial) && bytes_eq(k->issuer, c->issuer) &&
+	       bytes_eq(k->bag, c->certs_whole);
+}
+
+static struct known *insert(struct known_table *t, struct known *k)
+{
+	size_t cost = ENTRY_COST + 2 * (k->bag.n + k->issuer.n + k->serial.n);
+	struct known **head = &t->bucket[k->hash % BUCKETS];
+
+	if (t->n >= ENTRIES_MAX || t->bytes + cost > BYTES_MAX) {
+		t->spare = k;
+		return k;
+	}
+	t->n++;
+	t->bytes += cost;
+	k->next = *head;
+	*head = k;
+	return k;
+}
+
+struct known *known_get(struct known_table *t, const struct cms *c)
+{
+	uint64_t hash = hash_bytes(hash_bytes(t->seed, c->certs_whole), c->serial);
+	struct known *k;
+
+	for (k = t->bucket[hash % BUCKETS]; k; k = k->next)
+		if (k->hash == hash && known_is(k, c))
+			return k;
+	if (t->spare && t->spare->hash == hash && known_is(t->spare, c))
+		return t->spare;
+	known_free(t->spare);
+	t->spare = NULL;
+	return insert(t, known_new(c, hash));
+}

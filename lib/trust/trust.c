@@ -1,0 +1,368 @@
+/* From armor to verdict: each step that passes raises it, each that does not says why. */
+#include "trust/trust.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/pem.h"
+#include "base/text.h"
+#include "trust/chain.h"
+#include "trust/known.h"
+
+struct anchors {
+	char *name;
+	X509_STORE *store;
+};
+
+struct trust {
+	struct trust_limits limits;
+	struct anchors anchors[TRUST_MAX_NAMES];
+	size_t anchors_n;
+	struct known_table *known;
+	struct buf der; /* of the signature in hand: kept to spare allocations */
+};
+
+static const char *const level_names[] = {
+	[VERDICT_BAD] = "bad",		   [VERDICT_UNSIGNED] = "unsigned",
+	[VERDICT_FOREIGN] = "foreign",	   [VERDICT_FORBIDDEN] = "forbidden",
+	[VERDICT_UNKNOWN] = "unknown",	   [VERDICT_EXPIRED] = "expired",
+	[VERDICT_GOOD] = "good",
+};
+
+const char *verdict_level_name(enum verdict_level l)
+{
+	return (size_t)l < sizeof(level_names) / sizeof(level_names[0]) ? level_names[l] : "bad";
+}
+
+void trust_limits_default(struct trust_limits *l)
+{
+	*l = (struct trust_limits){
+		.rsa_bits = 3072,
+		.kinds = { [KEY_RSA] = true, [KEY_P256] = true, [KEY_P384] = true,
+			   [KEY_P521] = true, [KEY_ED25519] = true },
+		.hashes = { [HASH_SHA256] = true, [HASH_SHA384] = true, [HASH_SHA512] = true },
+	};
+}
+
+/* --- the object -------------------------------------------------------------------- */
+
+struct trust *trust_new(const struct trust_limits *limits)
+{
+	struct trust *t = xcalloc(1, sizeof(*t));
+
+	/* Before anything else of OpenSSL: OPENSSL_CONF of the environment must not count. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	if (limits)
+		t->limits = *limits;
+	else
+		trust_limits_default(&t->limits);
+	t->known = known_table_new();
+	return t;
+}
+
+void trust_free(struct trust *t)
+{
+	size_t i;
+
+	if (!t)
+		return;
+	known_table_free(t->known);
+	for (i = 0; i < t->anchors_n; i++) {
+		X509_STORE_free(t->anchors[i].store);
+		free(t->anchors[i].name);
+	}
+	buf_free(&t->der);
+	free(t);
+}
+
+static struct anchors *find_anchors(struct trust *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->anchors_n; i++)
+		if (!strcmp(t->anchors[i].name, name))
+			return &t->anchors[i];
+	return NULL;
+}
+
+static int new_anchors(struct trust *t, const char *name, struct anchors **ret, struct err *err)
+{
+	struct anchors *a = &t->anchors[t->anchors_n];
+
+	if (t->anchors_n == TRUST_MAX_NAMES)
+		return err_set(err, ERR_CONFIG, "more than %d [trust] sections", TRUST_MAX_NAMES);
+	a->store = chain_store_new();
+	if (!a->store)
+		return err_set(err, ERR_INTERNAL, "cannot make a certificate store");
+	a->name = xstrdup(name);
+	t->anchors_n++;
+	*ret = a;
+	return 0;
+}
+
+int trust_add_roots(struct trust *t, const char *name, struct bytes pem, struct err *err)
+{
+	_cleanup_(cert_list_free) struct cert_list l = { NULL, 0 };
+	struct anchors *a = find_anchors(t, name);
+	size_t i;
+	int rc;
+
+	if (cert_list_from_pem(pem, TRUST_MAX_ROOTS, &l, err)) {
+		if (err)
+			err->code = ERR_CONFIG;
+		err_prefix(err, "trust anchors of \"%s\"", name);
+		return ERR_CONFIG;
+	}
+	if (!a && (rc = new_anchors(t, name, &a, err)) != 0)
+		return rc;
+	known_table_clear(t->known); /* what was judged was judged without these */
+	for (i = 0; i < l.n; i++)
+		if (!X509_STORE_add_cert(a->store, l.v[i]->x509))
+			return err_set(err, ERR_INTERNAL, "cannot add a trust anchor");
+	return 0;
+}
+
+const char *trust_name_at(const struct trust *t, size_t i)
+{
+	return i < t->anchors_n ? t->anchors[i].name : NULL;
+}
+
+bool verdict_has_trust(const struct trust *t, const struct verdict *v, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->anchors_n; i++)
+		if (!strcmp(t->anchors[i].name, name))
+			return v->trust_set >> i & 1;
+	return false;
+}
+
+/* --- what time does not change ------------------------------------------------------- */
+
+static int forbid(struct known *k, char *why)
+{
+	free(k->why);
+	k->why = why;
+	k->level = VERDICT_FORBIDDEN;
+	return -1;
+}
+
+/* The signer's own certificate. */
+static int judge_leaf(const struct trust *t, struct known *k)
+{
+	const struct trust_limits *l = &t->limits;
+	const struct cert *c = k->leaf;
+	const char *fault = chain_key_fault(c->key);
+
+	if (fault)
+		return forbid(k, xasprintf("the signer's key is %s", fault));
+	if (!l->kinds[c->alg.kind])
+		return forbid(k, xasprintf("keys of kind %s are not allowed", alg_key_name(c->alg)));
+	if (c->alg.kind == KEY_RSA && c->alg.bits < l->rsa_bits)
+		return forbid(k, xasprintf("the signer's RSA key has %d bits, at least %d are "
+					   "needed", c->alg.bits, l->rsa_bits));
+	if (!c->usage_ok)
+		return forbid(k, xasprintf("certificate %s may not sign commits: %s", c->subject,
+					   c->usage_why));
+	if (c->emails_malformed)
+		return forbid(k, xasprintf("certificate %s has a malformed e-mail address",
+					   c->subject));
+	return 0;
+}
+
+/* All certificates of the bag but the signer's. */
+static int parse_bag(const struct cms *c, struct cert_list *l, struct err *err)
+{
+	int leaf = cms_signer_index(c);
+	size_t i;
+
+	for (i = 0; i < c->certs_n; i++) {
+		struct cert *x;
+
+		if ((int)i == leaf)
+			continue;
+		if (cert_parse(c->certs[i], &x, err))
+			return err_prefix(err, "certificate %zu of the signature", i + 1);
+		cert_list_add(l, x);
+	}
+	return 0;
+}
+
+static void add_span(struct known *k, size_t name, const struct chain_result *r)
+{
+	k->spans = xreallocarray(k->spans, k->spans_n + 1, sizeof(*k->spans));
+	k->spans[k->spans_n++] = (struct known_span){ name, r->from, r->until };
+}
+
+/* Under each trust name by itself: one that refuses takes nothing from another. */
+static void judge_chains(const struct trust *t, struct known *k, const struct cert *const *above,
+			 size_t n)
+{
+	struct chain_result r;
+	size_t i;
+
+	k->level = VERDICT_UNKNOWN;
+	k->why = xstrdup("no trust anchors are configured");
+	for (i = 0; i < t->anchors_n; i++) {
+		chain_judge(t->anchors[i].store, k->leaf, above, n, &r);
+		if (r.level == VERDICT_GOOD) {
+			add_span(k, i, &r);
+			k->level = VERDICT_GOOD;
+		} else if (r.level < k->level || (r.level == k->level && i == 0)) {
+			free(k->why);
+			k->why = xstrdup(r.why);
+			k->level = r.level;
+		}
+	}
+	if (k->spans_n > 0)
+		k->level = VERDICT_GOOD;
+}
+
+static void judge_known(const struct trust *t, struct known *k, const struct cms *c)
+{
+	_cleanup_(cert_list_free) struct cert_list bag = { NULL, 0 };
+	const struct cert *above[CMS_MAX_CERTS];
+	struct err err = ERR_INIT;
+
+	k->judged = true;
+	k->level = VERDICT_BAD;
+	if (judge_leaf(t, k))
+		return;
+	if (parse_bag(c, &bag, &err) || chain_order(k->leaf, &bag, above, &err)) {
+		forbid(k, xstrdup(err.text));
+		return;
+	}
+	judge_chains(t, k, above, bag.n);
+}
+
+/* --- the verdict ------------------------------------------------------------------------ */
+
+/* Texts come escaped; a cut must not leave half a UTF-8 character. */
+static void say(struct verdict *v, enum verdict_level level, const char *why)
+{
+	size_t n = strlen(why);
+
+	v->level = level;
+	if (n >= sizeof(v->why)) {
+		n = sizeof(v->why) - 1;
+		while (n > 0 && ((uint8_t)why[n] & 0xc0) == 0x80)
+			n--;
+	}
+	memcpy(v->why, why, n);
+	v->why[n] = '\0';
+}
+
+static void say_time(struct verdict *v, const char *what, int64_t t)
+{
+	_cleanup_(buf_free) struct buf b = BUF_INIT;
+
+	buf_addf(&b, "the %s ", what);
+	text_time(&b, t);
+	say(v, VERDICT_EXPIRED, buf_str(&b));
+}
+
+static void say_out_of_time(struct verdict *v)
+{
+	const struct cert *c = v->cert;
+
+	if (v->when > c->not_after)
+		say_time(v, "signer's certificate expired on", c->not_after);
+	else if (v->when < c->not_before)
+		say_time(v, "signer's certificate is not valid before", c->not_before);
+	else if (v->when > v->valid_until)
+		say_time(v, "chain has a CA certificate that expired on", v->valid_until);
+	else
+		say_time(v, "chain has a CA certificate that is not valid before", v->valid_from);
+}
+
+static void take_span(const struct trust *t, struct verdict *v, const struct known_span *s)
+{
+	if (!v->trust_set) {
+		v->trust_name = t->anchors[s->name].name;
+		v->valid_from = s->from;
+		v->valid_until = s->until;
+	}
+	v->trust_set |= (uint64_t)1 << s->name;
+}
+
+static void judge_time(const struct trust *t, const struct known *k, struct verdict *v)
+{
+	size_t i;
+
+	for (i = 0; i < k->spans_n; i++)
+		if (v->when >= k->spans[i].from && v->when <= k->spans[i].until)
+			take_span(t, v, &k->spans[i]);
+	if (v->trust_set) {
+		say(v, VERDICT_GOOD, "");
+		return;
+	}
+	for (i = 0; i < k->spans_n; i++)
+		take_span(t, v, &k->spans[i]);
+	say_out_of_time(v);
+}
+
+static void judge_cms(struct trust *t, const struct bytes *payload, size_t payload_n,
+		      const struct cms *c, struct verdict *v)
+{
+	struct known *k = known_get(t->known, c);
+	struct err err = ERR_INIT;
+
+	if (!k->leaf) {
+		say(v, VERDICT_BAD, k->why);
+		return;
+	}
+	if (cms_check(c, payload, payload_n, bytes_of(k->leaf->der, k->leaf->der_n), k->key,
+		      &err)) {
+		say(v, VERDICT_BAD, err.text);
+		return;
+	}
+	v->cert = k->leaf;
+	v->hash = c->hash;
+	v->has_signing_time = c->has_signing_time;
+	v->signing_time = c->signing_time;
+	if (!k->judged)
+		judge_known(t, k, c);
+	if (!t->limits.hashes[c->hash])
+		say(v, VERDICT_FORBIDDEN, "the signature's digest algorithm is not allowed");
+	else if (k->level != VERDICT_GOOD)
+		say(v, k->level, k->why ? k->why : "not judged");
+	else
+		judge_time(t, k, v);
+}
+
+static bool is_foreign(struct bytes armor)
+{
+	return bytes_starts(armor, BYTES_LIT("-----BEGIN SSH SIGNATURE-----")) ||
+	       bytes_starts(armor, BYTES_LIT("-----BEGIN PGP SIGNATURE-----")) ||
+	       bytes_starts(armor, BYTES_LIT("-----BEGIN PGP MESSAGE-----"));
+}
+
+static void judge_x509(struct trust *t, const struct bytes *payload, size_t payload_n,
+		       struct bytes armor, struct verdict *v)
+{
+	struct err err = ERR_INIT;
+	struct cms c;
+
+	buf_clear(&t->der);
+	if (pem_read_one(armor, PEM_SIGNED_MESSAGE, false, &t->der, &err) ||
+	    cms_parse(buf_bytes(&t->der), &c, &err)) {
+		say(v, VERDICT_BAD, err.text);
+		return;
+	}
+	judge_cms(t, payload, payload_n, &c, v);
+	cms_free(&c);
+}
+
+void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n,
+		 struct bytes armor, int64_t when, struct verdict *ret)
+{
+	*ret = (struct verdict){ .level = VERDICT_BAD, .when = when, .why = "not judged" };
+	if (armor.n == 0)
+		say(ret, VERDICT_UNSIGNED, "there is no signature");
+	else if (is_foreign(armor))
+		say(ret, VERDICT_FOREIGN, "the signature is not X.509 but OpenPGP or SSH");
+	else
+		judge_x509(t, payload, payload_n, armor, ret);
+}
