@@ -60,6 +60,10 @@ ALL_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN_CFLAGS) $(HARDEN_CPPFLAGS) -Ilib
 	$(CRYPTO_CFLAGS) $(P11_CFLAGS) $(GIT2_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(HARDEN_LDFLAGS) $(LDFLAGS)
 
+# VERBOSE=1 shows whole command lines.
+Q := $(if $(VERBOSE),,@)
+say = $(if $(VERBOSE),,@printf '  %-5s %s\n' $(1) $(2))
+
 # Layers, lowest first: a layer is linked with itself and lower ones only.
 LAYERS := base token sig object repo trust record policy
 LIBS_base := $(CRYPTO_LIBS)
@@ -87,13 +91,15 @@ endif
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define layer_rule
 $(B)/lib/lib$(1).a: $$(OBJS_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call say,AR,$$@)
+	$(Q)ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
@@ -109,7 +115,8 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 define unit_rule
 $(B)/unit/$(1): $(B)/obj/tests/unit/$(1).o $(call ars,$(call upto,$(firstword $(subst _, ,$(1)))))
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $(call libs,$(call upto,$(firstword $(subst _, ,$(1)))))
+	$$(call say,LD,$$@)
+	$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $(call libs,$(call upto,$(firstword $(subst _, ,$(1)))))
 endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
 $(B)/obj/tests/unit/%.o: ALL_CFLAGS += $(CHECK_CFLAGS) -Wno-conversion
@@ -117,6 +124,19 @@ $(B)/obj/tests/unit/%.o: ALL_CFLAGS += $(CHECK_CFLAGS) -Wno-conversion
 .PHONY: unit
 unit: $(UNIT_BIN)
 	@set -e; for t in $(UNIT_BIN); do echo "# $$t"; $$t; done
+
+# Everything that is compiled: what another compiler is run over.
+.PHONY: all-bins
+all-bins: all test-tools $(UNIT_BIN)
+
+# Does each header compile by itself?
+HDR_CHECK := $(patsubst %.h,$(B)/hdr/%.ok,$(wildcard lib/*/*.h gitsign-hsm/*.h hooks/*.h))
+$(B)/hdr/%.ok: %.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -include $< -fsyntax-only -x c /dev/null
+	@touch $@
+.PHONY: hdr-check
+hdr-check: $(HDR_CHECK)
 
 # --- tools for the tests: tests/tools/, into $(B)/tests -------------------
 .PHONY: test-tools
@@ -127,7 +147,8 @@ test-tools:
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call ars,$(call reverse,$(LAYERS)))
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call libs,$(LAYERS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call libs,$(LAYERS))
 
 .PHONY: fuzz-bins
 fuzz-bins: $(FUZZ_BIN)
@@ -179,7 +200,7 @@ check-fresh:
 
 .PHONY: format
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	tests/lint/format.sh --fix $$(git ls-files '*.c' '*.h')
 
 INSTALL ?= install
 BINDIR := $(DESTDIR)$(PREFIX)/bin
