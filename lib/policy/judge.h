@@ -16,18 +16,20 @@ struct judge_update {
 
 struct judge_finding {
 	char *ref;       /* escaped */
-	char *rule;      /* name, or "" */
+	char *rule;      /* name, escaped, or "" */
 	char object[OID_HEX_MAX]; /* or "" */
 	char *subject;   /* first line of the message, escaped; or "" */
 	char *seen;      /* what is wrong: "not signed" */
-	char *cure;      /* the command or sentence that mends it; may be "" */
+	char *cure;      /* lines, sentences and commands, that mend it; may be "" */
 	bool report;     /* from a report rule: would refuse */
 };
 
 struct judge_result {
 	struct judge_finding *findings; size_t findings_n;
 	struct record_entry *entries; size_t entries_n; /* to append when nothing refuses */
-	size_t commits, tags, updates; /* judged Good */
+	size_t commits, tags, updates; /* judged Good under an enforcing rule */
+	size_t commits_seen;           /* judged under an enforcing rule */
+	size_t commits_reported;       /* judged under a report rule */
 	struct policy_names who;       /* signers seen */
 	bool refused;
 };
@@ -48,9 +50,23 @@ int judge_push(const struct judge_context *c, const struct judge_update *u, size
 	       struct judge_result *ret, struct err *err);
 void judge_result_free(struct judge_result *r);
 
-/* Parses pre-receive's standard input; ERR_INPUT names the line. */
+/*
+ * Parses pre-receive's standard input (githooks(5)): "old SP new SP ref LF" per
+ * command, at least one. ERR_INPUT names the line. The grammar of the ref is left
+ * to judge_push(), which makes a finding of it.
+ */
 int judge_read_updates(struct bytes input, uint8_t hash_bytes, struct judge_update **ret,
 		       size_t *n, struct err *err);
 void judge_updates_free(struct judge_update *u, size_t n);
+
+#define JUDGE_COLUMNS 72    /* git puts "remote: " before each line and wraps nothing */
+#define JUDGE_GROUP_MAX 20  /* objects listed in one group; the rest is counted */
+
+/*
+ * What the pusher reads: findings with the same reason and cure together, then one
+ * line that sums up. When nothing was found that line is all.
+ */
+void judge_render(const struct judge_result *r, const struct policy *p,
+		  const struct judge_update *u, size_t n, struct buf *out);
 
 #endif

@@ -1,0 +1,168 @@
+/* Findings: kept, and given the command that mends them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "policy/judge_internal.h"
+
+#define SUBJECT_MAX 200
+
+static char *subject_of(struct bytes message)
+{
+	const uint8_t *nl = message.n ? memchr(message.p, '\n', message.n) : NULL;
+	size_t n = nl ? (size_t)(nl - message.p) : message.n;
+
+	if (n > SUBJECT_MAX) {
+		n = SUBJECT_MAX;
+		while (n > 0 && (message.p[n] & 0xc0) == 0x80)
+			n--;
+	}
+	return text_escaped(bytes_of(message.p, n));
+}
+
+static struct judge_finding *add(struct judge *j, enum judge_mend mend,
+				 const struct judge_job *job)
+{
+	struct judge_result *out = j->out;
+
+	if (out->findings_n == j->findings_cap) {
+		j->findings_cap = j->findings_cap ? j->findings_cap * 2 : 16;
+		out->findings = xreallocarray(out->findings, j->findings_cap,
+					      sizeof(*out->findings));
+		j->notes = xreallocarray(j->notes, j->findings_cap, sizeof(*j->notes));
+	}
+	j->notes[out->findings_n] = (struct judge_note){ mend, job };
+	memset(&out->findings[out->findings_n], 0, sizeof(*out->findings));
+	return &out->findings[out->findings_n++];
+}
+
+static void fill(struct judge *j, struct judge_finding *f, const struct judge_update *u,
+		 const struct policy_rule *rule, bool report, char *seen, char *cure)
+{
+	f->ref = text_escaped(bytes_str(u->ref));
+	f->rule = rule ? text_escaped(bytes_str(rule->name)) : xstrdup("");
+	f->seen = seen;
+	f->cure = cure;
+	f->report = report;
+	if (!report)
+		j->out->refused = true;
+}
+
+void judge_find(struct judge *j, const struct judge_update *u, const struct policy_rule *rule,
+		bool report, char *seen, char *cure)
+{
+	struct judge_finding *f = add(j, MEND_NONE, NULL);
+
+	f->subject = xstrdup("");
+	fill(j, f, u, rule, report, seen, cure);
+}
+
+void judge_job_find(struct judge *j, struct judge_job *job, const struct oid *object,
+		    struct bytes message, char *seen, char *cure, enum judge_mend mend)
+{
+	struct judge_finding *f = add(j, mend, job);
+
+	if (object)
+		oid_hex(object, f->object);
+	f->subject = subject_of(message);
+	fill(j, f, job->u, job->rule, job->report, seen, cure);
+	job->findings++;
+}
+
+/* git rebase rewrites what follows its argument; ids are short so that the line fits. */
+static char *resign_command(const struct judge_job *job, bool reset)
+{
+	const char *how = reset ? "--reset-author --no-edit -S" : "--no-edit -S";
+	const char *merges = job->merges ? "-r " : "";
+	char hex[OID_HEX_MAX];
+
+	if (job->bad_tip_only)
+		return xasprintf("git commit --amend %s", how);
+	if (job->oldest_parent.n == 0)
+		return xasprintf("git rebase %s--exec 'git commit --amend %s' --root", merges, how);
+	return xasprintf("git rebase %s--exec 'git commit --amend %s' %.12s", merges, how,
+			 oid_hex(&job->oldest_parent, hex));
+}
+
+void judge_cure_add(struct judge_finding *f, const char *line)
+{
+	char *cure = xasprintf("%s%s%s", f->cure, *f->cure ? "\n" : "", line);
+
+	free(f->cure);
+	f->cure = cure;
+}
+
+void judge_mend_all(struct judge *j)
+{
+	for (size_t i = 0; i < j->out->findings_n; i++) {
+		const struct judge_note *note = &j->notes[i];
+		_cleanup_free_ char *command = NULL;
+
+		if (note->mend == MEND_NONE)
+			continue;
+		command = resign_command(note->job, note->mend == MEND_RESET_AUTHOR);
+		judge_cure_add(&j->out->findings[i], command);
+	}
+}
+
+void judge_names_add(struct policy_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->v[i], name) == 0)
+			return;
+	names->v = xreallocarray(names->v, names->n + 1, sizeof(*names->v));
+	names->v[names->n++] = xstrdup(name);
+}
+
+void judge_names_free(struct policy_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
+	names->v = NULL;
+	names->n = 0;
+}
+
+#define SIGNERS_SHOWN 10
+
+char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)
+{
+	size_t n = r->anyone ? p->signers_n : r->signers_n;
+	struct buf out = BUF_INIT;
+
+	for (size_t i = 0; i < n && i < SIGNERS_SHOWN; i++) {
+		size_t k = r->anyone ? i : r->signers[i];
+
+		buf_add_str(&out, i ? ", " : "");
+		text_escape(&out, bytes_str(p->signers[k].name));
+	}
+	if (n > SIGNERS_SHOWN)
+		buf_addf(&out, " and %zu more", n - SIGNERS_SHOWN);
+	return buf_detach(&out);
+}
+
+static void finding_free(struct judge_finding *f)
+{
+	free(f->ref);
+	free(f->rule);
+	free(f->subject);
+	free(f->seen);
+	free(f->cure);
+}
+
+void judge_result_free(struct judge_result *r)
+{
+	for (size_t i = 0; i < r->findings_n; i++)
+		finding_free(&r->findings[i]);
+	free(r->findings);
+	for (size_t i = 0; i < r->entries_n; i++) {
+		free(r->entries[i].rule);
+		free(r->entries[i].ref);
+		free(r->entries[i].who);
+	}
+	free(r->entries);
+	judge_names_free(&r->who);
+	memset(r, 0, sizeof(*r));
+}

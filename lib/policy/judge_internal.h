@@ -1,0 +1,120 @@
+/* What the files of the judgement share; nobody else includes this. */
+#ifndef GH_POLICY_JUDGE_INTERNAL_H
+#define GH_POLICY_JUDGE_INTERNAL_H
+
+#include "policy/judge.h"
+
+/* Which command, made when the whole range is known, ends a finding's cure. */
+enum judge_mend { MEND_NONE = 0, MEND_SIGN, MEND_RESET_AUTHOR };
+
+/* One update under one rule. */
+struct judge_job {
+	const struct judge_update *u;
+	const struct policy_rule *rule;
+	bool report;
+	struct oid was;        /* the ref's present value; null: it does not exist */
+	bool old_lied;         /* the pusher's old value is another */
+	bool creates_known;    /* it does not exist, but the record knows it */
+	struct oid base;       /* what a fast-forward starts from; n == 0: nothing */
+	bool ready;            /* the new value is there and of the right kind */
+	bool fresh;            /* the new value is not accepted under the rule yet */
+	bool forward;
+	bool good_object;      /* the new value is signed by a permitted signer */
+	size_t findings;
+	struct policy_names who;
+	/* For the command that signs again. */
+	size_t bad_n;
+	bool bad_tip_only, merges;
+	struct oid oldest_parent; /* n == 0: the oldest bad commit is a root */
+};
+
+/*
+ * What is accepted under a rule, and the commits of this push that are not: every
+ * branch under the rule is walked from at once, and each new commit judged once, for
+ * the first branch that reaches it.
+ */
+struct judge_set {
+	const struct policy_rule *rule;
+	bool report;
+	struct oid *accepted; size_t accepted_n;
+	struct oid *tips; size_t tips_n;
+	struct oid *commits; size_t commits_n, commits_cap; /* new, children first */
+	struct judge_job **owner; /* beside commits */
+	size_t *slots, slots_n;   /* hash table: index into commits plus one */
+};
+
+/* Beside each finding: whose it is, and how it is mended. */
+struct judge_note {
+	enum judge_mend mend;
+	const struct judge_job *job;
+};
+
+struct judge {
+	const struct judge_context *c;
+	struct judge_result *out;
+	struct judge_note *notes; /* beside out->findings */
+	size_t findings_cap, entries_cap;
+	const struct judge_update *u;
+	size_t n;
+	const struct judge_update **sorted; /* by ref */
+	struct judge_job *jobs;
+	size_t jobs_n, jobs_cap;
+	struct judge_set *sets;
+	size_t sets_n;
+	size_t done, total; /* commits */
+};
+
+/* judge_find.c. `seen` and `cure` are owned strings for people: what comes from
+ * outside is escaped in them already. */
+void judge_find(struct judge *j, const struct judge_update *u, const struct policy_rule *rule,
+		bool report, char *seen, char *cure);
+/* `object` may be NULL; `message` is the commit's or tag's. */
+void judge_job_find(struct judge *j, struct judge_job *job, const struct oid *object,
+		    struct bytes message, char *seen, char *cure, enum judge_mend mend);
+/* Puts the commands that sign again at the end of the cures. */
+void judge_mend_all(struct judge *j);
+/* Puts `line` at the end of a finding's cure. */
+void judge_cure_add(struct judge_finding *f, const char *line);
+
+void judge_names_add(struct policy_names *names, const char *name); /* once */
+void judge_names_free(struct policy_names *names);
+/* "alice, bob" of the rule's signers; the caller frees. */
+char *judge_rule_signers(const struct policy *p, const struct policy_rule *r);
+
+/* judge_ref.c: what no rule can switch off. *go_on when rules may judge on. */
+int judge_structure(struct judge *j, const struct judge_update *u, struct oid *was,
+		    bool *old_lied, bool *go_on, struct err *err);
+
+/*
+ * judge_who.c: who signed, and is it allowed? Makes findings; returns the signer's
+ * name when all is well. `kind` is "commit" or "tag"; `ident` who made the object
+ * (NULL: nobody). With `quiet` nothing is found, only NULL returned.
+ */
+struct judge_signed {
+	const char *kind;
+	const struct oid *id;
+	const struct bytes *payload;
+	struct bytes armor, message;
+	const struct object_ident *ident, *author;
+	bool quiet;
+};
+const char *judge_who(struct judge *j, struct judge_job *job, const struct judge_signed *s);
+
+/* judge_set.c: made on first use; rules and report mode tell sets apart. */
+struct judge_set *judge_set_of(struct judge *j, const struct policy_rule *rule, bool report);
+/* Whose a new commit is; NULL: not new, or not reached. */
+struct judge_job *judge_set_owner(const struct judge_set *s, const struct oid *id);
+bool judge_set_accepted(const struct judge_set *s, const struct oid *id);
+/* Walks from the tips of all branches that are ready and fills commits and owners. */
+int judge_set_walk(struct judge *j, struct judge_set *s, struct err *err);
+/* Gives an unowned new commit to `job`; true when the commit is new. */
+bool judge_set_own(struct judge_set *s, const struct oid *id, struct judge_job *job);
+void judge_set_free(struct judge_set *s);
+
+/* judge_commit.c, judge_tag.c: plan looks at the new value, the other judges. */
+int judge_plan_commits(struct judge *j, struct judge_job *job, struct err *err);
+int judge_commits(struct judge *j, struct judge_set *s, struct err *err);
+int judge_plan_tag(struct judge *j, struct judge_job *job, struct err *err);
+int judge_tag(struct judge *j, struct judge_job *job, struct err *err);
+
+#endif

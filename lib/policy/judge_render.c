@@ -1,0 +1,306 @@
+/* Findings as the pusher reads them, on a terminal behind "remote: ". */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "policy/judge_internal.h"
+
+#define GROUPS_MAX 200
+#define REF_COLUMNS 44
+
+/* --- fitting ------------------------------------------------------------ */
+
+/* Appends at most `columns` characters of `s`, with "..." when it is longer. */
+static void add_fitted(struct buf *out, const char *s, size_t columns)
+{
+	size_t i = 0, width = 0, cut = 0;
+
+	while (s[i] && width < columns) {
+		if (width + 3 <= columns)
+			cut = i;
+		width++;
+		for (i++; ((unsigned char)s[i] & 0xc0) == 0x80; i++)
+			;
+	}
+	if (!s[i])
+		buf_add_str(out, s);
+	else {
+		buf_add(out, s, cut);
+		buf_add_str(out, "...");
+	}
+}
+
+static char *fitted(const char *s, size_t columns)
+{
+	struct buf b = BUF_INIT;
+
+	add_fitted(&b, s, columns);
+	return buf_detach(&b);
+}
+
+/* --- grouping ----------------------------------------------------------- */
+
+static bool same_group(const struct judge_finding *a, const struct judge_finding *b)
+{
+	bool objects = *a->object != '\0';
+
+	return a->report == b->report && objects == (*b->object != '\0') &&
+	       strcmp(a->rule, b->rule) == 0 && strcmp(a->seen, b->seen) == 0 &&
+	       strcmp(a->cure, b->cure) == 0 && (!objects || strcmp(a->ref, b->ref) == 0);
+}
+
+struct groups {
+	struct group {
+		const struct judge_finding *first;
+		size_t n;
+		size_t shown[JUDGE_GROUP_MAX]; /* indices of the findings listed */
+	} *v;
+	size_t n, left_out;
+};
+
+static struct group *group_of(struct groups *g, const struct judge_finding *f)
+{
+	for (size_t i = g->n; i-- > 0;)
+		if (same_group(g->v[i].first, f))
+			return &g->v[i];
+	if (g->n == GROUPS_MAX)
+		return NULL;
+	g->v[g->n] = (struct group){ .first = f };
+	return &g->v[g->n++];
+}
+
+static void make_groups(const struct judge_result *r, bool report, struct groups *g)
+{
+	g->v = xcalloc(GROUPS_MAX, sizeof(*g->v));
+	for (size_t i = 0; i < r->findings_n; i++) {
+		struct group *to;
+
+		if (r->findings[i].report != report)
+			continue;
+		to = group_of(g, &r->findings[i]);
+		if (!to)
+			g->left_out++;
+		else if (to->n++ < JUDGE_GROUP_MAX)
+			to->shown[to->n - 1] = i;
+	}
+}
+
+/* --- one group ---------------------------------------------------------- */
+
+static void add_item(struct buf *out, const struct judge_finding *f)
+{
+	size_t used = 2 + strlen(f->object) + 1;
+
+	buf_add_str(out, "  ");
+	if (!*f->object) {
+		add_fitted(out, f->ref, JUDGE_COLUMNS - 2);
+	} else {
+		buf_add_str(out, f->object);
+		if (*f->subject && used + 4 <= JUDGE_COLUMNS) {
+			buf_add_str(out, " ");
+			add_fitted(out, f->subject, JUDGE_COLUMNS - used);
+		}
+	}
+	buf_add_str(out, "\n");
+}
+
+static bool is_command(const char *line)
+{
+	return strncmp(line, "git ", 4) == 0 || strncmp(line, "gitsign-hsm ", 12) == 0;
+}
+
+static void add_cure(struct buf *out, const char *cure)
+{
+	while (*cure) {
+		size_t n = strcspn(cure, "\n");
+		_cleanup_free_ char *line = xstrndup(cure, n);
+
+		if (is_command(line)) {
+			buf_addf(out, "    %s\n", line);
+		} else {
+			_cleanup_free_ char *indented = xasprintf("  %s", line);
+
+			text_wrap(out, indented, JUDGE_COLUMNS, 2);
+		}
+		cure += n + (cure[n] == '\n');
+	}
+}
+
+static void add_group(struct buf *out, const struct judge_result *r, const struct group *g)
+{
+	const struct judge_finding *f = g->first;
+	_cleanup_free_ char *ref = fitted(f->ref, REF_COLUMNS);
+	struct buf head = BUF_INIT;
+
+	buf_addf(&head, "%s", f->report ? "Would refuse: " : "");
+	if (*f->object)
+		buf_addf(&head, "%s: ", ref);
+	buf_add_str(&head, f->seen);
+	text_wrap(out, buf_str(&head), JUDGE_COLUMNS, 2);
+	buf_free(&head);
+	for (size_t i = 0; i < g->n && i < JUDGE_GROUP_MAX; i++)
+		add_item(out, &r->findings[g->shown[i]]);
+	if (g->n > JUDGE_GROUP_MAX)
+		buf_addf(out, "  ... and %zu more\n", g->n - JUDGE_GROUP_MAX);
+	add_cure(out, f->cure);
+}
+
+/* --- the line that sums up ---------------------------------------------- */
+
+static size_t count_objects(const struct judge_result *r, bool report, size_t *refs)
+{
+	const char *last = "", *last_ref = NULL;
+	size_t n = 0;
+
+	*refs = 0;
+	for (size_t i = 0; i < r->findings_n; i++) {
+		const struct judge_finding *f = &r->findings[i];
+
+		if (f->report != report)
+			continue;
+		if (*f->object && strcmp(last, f->object) != 0)
+			n++;
+		if (*f->object)
+			last = f->object;
+		if (!last_ref || strcmp(last_ref, f->ref) != 0)
+			(*refs)++;
+		last_ref = f->ref;
+	}
+	return n;
+}
+
+static char *rules_text(const struct judge_result *r, bool report)
+{
+	struct policy_names rules = { NULL, 0 };
+	char *ret;
+
+	for (size_t i = 0; i < r->findings_n; i++)
+		if (r->findings[i].report == report && *r->findings[i].rule)
+			judge_names_add(&rules, r->findings[i].rule);
+	if (rules.n == 0)
+		ret = xstrdup("no rule");
+	else if (rules.n == 1 && strlen(rules.v[0]) <= 20)
+		ret = xasprintf("rule \"%s\"", rules.v[0]);
+	else
+		ret = xasprintf("%zu rule%s", rules.n, rules.n > 1 ? "s" : "");
+	judge_names_free(&rules);
+	return ret;
+}
+
+static void add_refused(struct buf *out, const struct judge_result *r, const struct policy *p,
+			size_t updates, bool report)
+{
+	_cleanup_free_ char *rules = rules_text(r, report);
+	size_t refs, bad = count_objects(r, report, &refs);
+	size_t all = report ? r->commits_reported : r->commits_seen;
+	const char *word = report ? "would refuse" : "refused";
+	bool commits = bad > 0 && bad <= all && (report || r->commits < all);
+
+	if (commits && !report)
+		bad = all - r->commits;
+	if (commits)
+		buf_addf(out, "gitsign-hsm: %s: %zu of %zu commit%s, %s", word, bad, all,
+			 all == 1 ? "" : "s", rules);
+	else
+		buf_addf(out, "gitsign-hsm: %s: %zu of %zu ref%s, %s", word, refs, updates,
+			 updates == 1 ? "" : "s", rules);
+	buf_addf(out, " (policy serial %lld)\n", (long long)p->serial);
+}
+
+static char *names_text(const struct policy_names *who)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < who->n; i++) {
+		buf_add_str(&b, i ? ", " : "");
+		text_escape(&b, bytes_str(who->v[i]));
+	}
+	return buf_detach(&b);
+}
+
+static void add_what(struct buf *b, const struct judge_result *r, const struct judge_update *u,
+		     size_t n)
+{
+	size_t gone = 0;
+
+	if (r->updates == 0) {
+		buf_add_str(b, " without judging");
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		gone += oid_is_null(&u[i].new_);
+	if (r->commits)
+		buf_addf(b, " %zu commit%s", r->commits, r->commits > 1 ? "s" : "");
+	if (r->tags)
+		buf_addf(b, "%s %zu tag%s", r->commits ? "," : "", r->tags,
+			 r->tags > 1 ? "s" : "");
+	if (gone)
+		buf_addf(b, "%s %zu deletion%s", r->commits || r->tags ? "," : "", gone,
+			 gone > 1 ? "s" : "");
+	if (!r->commits && !r->tags && !gone)
+		buf_add_str(b, " nothing new");
+}
+
+/* The most telling form that fits. */
+static void add_accepted(struct buf *out, const struct judge_result *r,
+			 const struct judge_update *u, size_t n)
+{
+	_cleanup_free_ char *who = names_text(&r->who);
+	_cleanup_free_ char *ref = text_escaped(bytes_str(u[0].ref));
+	const char *rule = r->entries_n ? r->entries[0].rule : "";
+	struct buf head = BUF_INIT, b = BUF_INIT;
+
+	buf_add_str(&head, "gitsign-hsm: accepted");
+	add_what(&head, r, u, n);
+	for (int form = 0; form < 4; form++) {
+		buf_clear(&b);
+		buf_add_bytes(&b, buf_bytes(&head));
+		if (r->who.n && form < 3)
+			buf_addf(&b, " by %s", who);
+		if (n > 1 || form >= 2)
+			buf_addf(&b, " on %zu ref%s", n, n > 1 ? "s" : "");
+		else
+			buf_addf(&b, " on %s", ref);
+		if (n == 1 && *rule && form < 1) {
+			_cleanup_free_ char *shown = text_escaped(bytes_str(rule));
+
+			buf_addf(&b, " (rule %s)", shown);
+		}
+		if (b.n <= JUDGE_COLUMNS)
+			break;
+	}
+	buf_add_bytes(out, buf_bytes(&b));
+	buf_add_str(out, "\n");
+	buf_free(&head);
+	buf_free(&b);
+}
+
+static bool add_groups(struct buf *out, const struct judge_result *r, bool report)
+{
+	struct groups g = { NULL, 0, 0 };
+	bool any;
+
+	make_groups(r, report, &g);
+	any = g.n > 0;
+	for (size_t i = 0; i < g.n; i++)
+		add_group(out, r, &g.v[i]);
+	if (g.left_out)
+		buf_addf(out, "... and %zu more findings of other kinds\n", g.left_out);
+	free(g.v);
+	return any;
+}
+
+void judge_render(const struct judge_result *r, const struct policy *p,
+		  const struct judge_update *u, size_t n, struct buf *out)
+{
+	if (add_groups(out, r, true))
+		add_refused(out, r, p, n, true);
+	if (!r->refused) {
+		add_accepted(out, r, u, n);
+		return;
+	}
+	add_groups(out, r, false);
+	add_refused(out, r, p, n, false);
+}
