@@ -129,7 +129,7 @@ check_verbs() {
 		echo "gitsign-hsm --help lists no verbs"
 		return 1
 	}
-	mandoc -T utf8 man/*.1 | col -b 2>/dev/null >"$tmp/man"
+	mandoc -T utf8 man/*.1 | sed 's/.\x08//g' >"$tmp/man"
 	while read -r verb; do
 		grep -q "$verb" "$tmp/man" || echo "man/gitsign-hsm.1 says nothing about: $verb"
 	done <"$tmp/verbs" >"$tmp/verbs.bad"
