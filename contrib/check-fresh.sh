@@ -15,6 +15,7 @@ start=$(date +%s)
 took() { printf '== %s: %s s\n' "$1" $(($(date +%s) - t0)); }
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/gitsign-hsm-fresh.XXXXXX")
+chmod 755 "$root"
 finish() {
 	rc=$?
 	trap - EXIT INT TERM HUP

@@ -68,6 +68,7 @@ for v in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\|GITSIGN_HSM_[A-Za-z0-9_]*\)=.*/
 	unset "$v"
 done
 unset XDG_CONFIG_HOME OPENSSL_CONF SOFTHSM2_CONF || :
+HOME=$dir/home
 GIT_CONFIG_NOSYSTEM=1
 GIT_TERMINAL_PROMPT=0
 SOFTHSM2_CONF=$dir/softhsm2.conf
