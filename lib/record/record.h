@@ -39,7 +39,9 @@ struct record;
  */
 int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *ctx,
 		struct record **ret, struct err *err);
-/* Unlocks and frees; what was not committed is not there. */
+/* What opening had to mend (a torn last line), for people; NULL: nothing. */
+const char *record_note(const struct record *r);
+/* Unlocks and frees (accepts NULL); what was not committed is not there. */
 void record_close(struct record *r);
 
 const struct record_entry *record_entries(const struct record *r, size_t *n);
@@ -47,6 +49,7 @@ const struct record_entry *record_entries(const struct record *r, size_t *n);
 /*
  * Settles pending entries by what the refs are now: landed when the ref stands at
  * `new_`; dropped when it stands at neither `old` nor `new_`; else still pending.
+ * Written and synced at once: what the refs are now is not known later.
  * `value` returns the ref's present value (null: does not exist).
  */
 int record_settle(struct record *r,
