@@ -1,0 +1,191 @@
+#include "hook_place.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/text.h"
+#include "gitcmd.h"
+
+/* Keys under which the values from before stand, in a section of their own:
+ * hsm.before.<key> = value, or hsm.before.<key> = "-unset". */
+#define BEFORE "hsm-before"
+#define UNSET "-unset"
+
+/* --- finding --------------------------------------------------------------- */
+
+/* Beside libexec/gitsign-hsm/verbs when installed, in build/hooks when not. */
+static int find_program(char **ret, struct err *err)
+{
+	static const char *const places[] = { "/../../hooks/pre-receive", "/hooks/pre-receive" };
+	struct buf dir = BUF_INIT;
+	int rc = os_self_dir(&dir, err);
+
+	for (size_t i = 0; i < 2 && rc == 0 && !*ret; i++) {
+		_cleanup_free_ char *path = xasprintf("%s%s", buf_str(&dir), places[i]);
+		char real[PATH_MAX];
+
+		if (access(path, X_OK) == 0 && realpath(path, real))
+			*ret = xstrdup(real);
+	}
+	buf_free(&dir);
+	if (rc == 0 && !*ret)
+		rc = err_set(err, ERR_CONFIG, "the hook program is not installed beside this one: "
+			     "make install");
+	return rc;
+}
+
+static void look_at_hook(struct hook_place *p)
+{
+	char real[PATH_MAX];
+	struct stat st;
+
+	p->there = lstat(p->hook, &st) == 0;
+	p->ours = p->there && realpath(p->hook, real) && strcmp(real, p->program) == 0;
+	p->runs = p->there && access(p->hook, X_OK) == 0;
+}
+
+int hook_place_open(const char *path, struct hook_place *ret, struct err *err)
+{
+	struct hook_place p = { .repo = NULL };
+	int rc = repo_open(path ? path : ".", REPO_AUTO, &p.repo, err);
+
+	if (rc == 0)
+		rc = find_program(&p.program, err);
+	if (rc == 0)
+		rc = server_load(repo_git_dir(p.repo), repo_hash_bytes(p.repo), &p.server, err);
+	if (rc) {
+		hook_place_close(&p);
+		return rc;
+	}
+	p.hook = xasprintf("%s/hooks/pre-receive", p.server.git_dir);
+	p.scope = xasprintf("--file=%s/config", p.server.git_dir);
+	look_at_hook(&p);
+	*ret = p;
+	return 0;
+}
+
+void hook_place_close(struct hook_place *p)
+{
+	repo_close(p->repo);
+	server_free(&p->server);
+	free(p->hook);
+	free(p->program);
+	free(p->scope);
+	memset(p, 0, sizeof(*p));
+}
+
+/* --- traps ------------------------------------------------------------------ */
+
+static bool means_false(const char *v)
+{
+	static const char *const words[] = { "false", "no", "off", "0", "" };
+
+	for (size_t i = 0; v && i < sizeof(words) / sizeof(words[0]); i++)
+		if (text_eq_nocase(bytes_str(v), bytes_str(words[i])))
+			return true;
+	return false;
+}
+
+static bool same_dir(const char *a, const char *b)
+{
+	char x[PATH_MAX], y[PATH_MAX];
+
+	return realpath(a, x) && realpath(b, y) && strcmp(x, y) == 0;
+}
+
+size_t hook_place_traps(const struct hook_place *p,
+			void (*problem)(const char *text, void *ctx), void *ctx, struct err *err)
+{
+	_cleanup_free_ char *hooks = xasprintf("%s/hooks", p->server.git_dir);
+	struct gitconf conf = GITCONF_INIT;
+	const char *path, *enabled;
+	size_t n = 0;
+
+	if (gitconf_load_repo(&conf, p->server.git_dir, err)) {
+		problem(err->text, ctx);
+		gitconf_free(&conf);
+		return 1;
+	}
+	path = gitconf_get(&conf, "core.hookspath");
+	enabled = gitconf_get(&conf, "hook.pre-receive.enabled");
+	if (path && !same_dir(path, hooks)) {
+		_cleanup_free_ char *shown = text_escaped(bytes_str(path));
+		_cleanup_free_ char *text = xasprintf(
+			"core.hooksPath is %s: git does not look into the repository's hooks. Unset "
+			"it, or set it for this repository: git config core.hooksPath '%s'", shown,
+			hooks);
+
+		problem(text, ctx);
+		n++;
+	}
+	if (enabled && means_false(enabled)) {
+		problem("hook.pre-receive.enabled is false: newer versions of git would not run "
+			"the hook. Unset it", ctx);
+		n++;
+	}
+	gitconf_free(&conf);
+	return n;
+}
+
+/* --- what was changed ------------------------------------------------------- */
+
+/* "receive.fsckObjects" stands as "hsm-before.receive.fsckObjects.value". */
+static char *before_key(const char *key)
+{
+	return xasprintf(BEFORE ".%s.value", key);
+}
+
+int hook_place_set(const struct hook_place *p, const char *key, const char *value,
+		   struct err *err)
+{
+	_cleanup_free_ char *before = before_key(key);
+	struct buf old = BUF_INIT, kept = BUF_INIT;
+	bool had = false, known = false;
+	int rc = gitcmd_get(p->scope, key, &old, &had, err);
+
+	if (rc == 0)
+		rc = gitcmd_get(p->scope, before, &kept, &known, err);
+	if (rc == 0 && !known)
+		rc = gitcmd_set(p->scope, before, had ? buf_str(&old) : UNSET, err);
+	if (rc == 0)
+		rc = gitcmd_set(p->scope, key, value, err);
+	buf_free(&old);
+	buf_free(&kept);
+	return rc;
+}
+
+static int restore_one(const struct hook_place *p, const char *key, const char *value,
+		       struct err *err)
+{
+	_cleanup_free_ char *before = before_key(key);
+	int rc = gitcmd_set(p->scope, key, strcmp(value, UNSET) == 0 ? NULL : value, err);
+
+	return rc ? rc : gitcmd_set(p->scope, before, NULL, err);
+}
+
+int hook_place_restore(const struct hook_place *p,
+		       void (*tell)(const char *key, const char *value), struct err *err)
+{
+	static const char *const keys[] = { "hsm.policy", "receive.fsckObjects" };
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && rc == 0; i++) {
+		_cleanup_free_ char *before = before_key(keys[i]);
+		struct buf value = BUF_INIT;
+		bool known = false;
+
+		rc = gitcmd_get(p->scope, before, &value, &known, err);
+		if (rc == 0 && known)
+			rc = restore_one(p, keys[i], buf_str(&value), err);
+		if (rc == 0 && known)
+			tell(keys[i], strcmp(buf_str(&value), UNSET) == 0 ? NULL : buf_str(&value));
+		buf_free(&value);
+	}
+	return rc;
+}

@@ -1,0 +1,236 @@
+#include "policy/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/text.h"
+
+/* --- configuration ------------------------------------------------------ */
+
+enum scope { SCOPE_SYSTEM, SCOPE_USER, SCOPE_REPOSITORY };
+
+struct reader {
+	const struct gitconf *conf;
+	const char *git_dir;
+	uint8_t hash_bytes;
+};
+
+static bool below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+static enum scope scope_of(const struct reader *r, const struct gitconf_entry *e)
+{
+	const char *file = e->file < r->conf->nfiles ? r->conf->files[e->file] : "";
+	const char *home = getenv("HOME");
+	_cleanup_free_ char *rc = xasprintf("%s/.gitconfig", home ? home : "");
+	_cleanup_free_ char *xdg = xasprintf("%s/.config/git", home ? home : "");
+
+	if (below(file, r->git_dir))
+		return SCOPE_REPOSITORY;
+	return strcmp(file, rc) == 0 || below(file, xdg) ? SCOPE_USER : SCOPE_SYSTEM;
+}
+
+/* The last value in one scope; *line tells where, for error texts. */
+static const char *value_in(const struct reader *r, const char *name, enum scope scope)
+{
+	const char *ret = NULL;
+
+	for (size_t i = 0; i < r->conf->n; i++) {
+		const struct gitconf_entry *e = &r->conf->v[i];
+
+		if (!e->name || e->subsection || strcmp(e->section, "hsm") != 0 ||
+		    strcmp(e->name, name) != 0 || scope_of(r, e) != scope)
+			continue;
+		ret = e->value ? e->value : "";
+	}
+	return ret;
+}
+
+/* The server account's own ~/.gitconfig is for signing, and says nothing here. */
+static const char *server_value(const struct reader *r, const char *name)
+{
+	const char *v = value_in(r, name, SCOPE_REPOSITORY);
+
+	return v ? v : value_in(r, name, SCOPE_SYSTEM);
+}
+
+static int absolute(const char *key, const char *value, char **ret, struct err *err)
+{
+	if (value[0] != '/') {
+		_cleanup_free_ char *shown = text_escaped(bytes_str(value));
+
+		return err_set(err, ERR_CONFIG, "%s = %s: an absolute path is needed", key, shown);
+	}
+	*ret = xstrdup(value);
+	return 0;
+}
+
+static int load_policy(const struct reader *r, struct server *s, struct err *err)
+{
+	const char *v = value_in(r, "policy", SCOPE_REPOSITORY);
+
+	s->policy_from = xstrdup("hsm.policy of the repository");
+	if (!v) {
+		v = value_in(r, "policy", SCOPE_SYSTEM);
+		free(s->policy_from);
+		s->policy_from = xstrdup("hsm.policy of the system");
+	}
+	if (v)
+		return absolute("hsm.policy", v, &s->policy, err);
+	free(s->policy_from);
+	s->policy_from = xstrdup("the system's default");
+	if (access(SERVER_POLICY, F_OK) == 0)
+		s->policy = xstrdup(SERVER_POLICY);
+	return 0;
+}
+
+static int load_introductions(const struct reader *r, struct server *s, struct err *err)
+{
+	for (size_t i = 0; i < r->conf->n; i++) {
+		const struct gitconf_entry *e = &r->conf->v[i];
+		struct oid id;
+
+		if (!e->name || e->subsection || strcmp(e->section, "hsm") != 0 ||
+		    strcmp(e->name, "introduction") != 0 || scope_of(r, e) != SCOPE_REPOSITORY)
+			continue;
+		if (!e->value || !oid_parse(bytes_str(e->value), &id) || id.n != r->hash_bytes)
+			return err_set(err, ERR_CONFIG, "hsm.introduction on line %u of the "
+				       "repository's configuration is not a full object id",
+				       e->line);
+		s->introductions = xreallocarray(s->introductions, s->introductions_n + 1,
+						 sizeof(*s->introductions));
+		s->introductions[s->introductions_n++] = id;
+	}
+	return 0;
+}
+
+static int load_values(const struct reader *r, struct server *s, struct err *err)
+{
+	const char *state = server_value(r, "statedir");
+	const char *repository = server_value(r, "repository");
+	int rc = load_policy(r, s, err);
+
+	if (rc == 0 && server_value(r, "record"))
+		rc = err_set(err, ERR_CONFIG, "hsm.record is not supported by this version: unset "
+			     "it, or install a newer gitsign-hsm");
+	if (rc == 0 && state)
+		rc = absolute("hsm.stateDir", state, &s->state_dir, err);
+	else if (rc == 0)
+		s->state_dir = xasprintf("%s/gitsign-hsm", s->git_dir);
+	if (rc == 0 && repository)
+		s->repository = xstrdup(repository);
+	return rc ? rc : load_introductions(r, s, err);
+}
+
+int server_load(const char *git_dir, uint8_t hash_bytes, struct server *ret, struct err *err)
+{
+	struct gitconf conf = GITCONF_INIT;
+	struct reader r = { &conf, git_dir, hash_bytes };
+	struct server s = { .git_dir = xstrdup(git_dir) };
+	int rc = gitconf_load_repo(&conf, git_dir, err);
+
+	if (rc == 0)
+		rc = load_values(&r, &s, err);
+	gitconf_free(&conf);
+	if (rc) {
+		server_free(&s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
+void server_free(struct server *s)
+{
+	free(s->git_dir);
+	free(s->policy);
+	free(s->policy_from);
+	free(s->state_dir);
+	free(s->repository);
+	free(s->introductions);
+	memset(s, 0, sizeof(*s));
+}
+
+/* --- can it enforce? ---------------------------------------------------- */
+
+struct inspection {
+	void (*problem)(const char *text, void *ctx);
+	void *ctx;
+	size_t n;
+};
+
+static void tell(struct inspection *in, const char *text)
+{
+	in->problem(text, in->ctx);
+	in->n++;
+}
+
+static void inspect_path(struct inspection *in, const char *path, bool must_exist)
+{
+	struct err why = ERR_INIT;
+
+	if (!must_exist && access(path, F_OK) != 0)
+		return;
+	if (os_path_trusted(path, geteuid(), &why))
+		tell(in, why.text);
+}
+
+static void inspect_owner(struct inspection *in, const struct server *s)
+{
+	_cleanup_free_ char *shown = text_escaped(bytes_str(s->git_dir));
+	struct stat st;
+
+	if (stat(s->git_dir, &st) < 0 || st.st_uid != geteuid()) {
+		_cleanup_free_ char *text = xasprintf(
+			"the repository %s does not belong to the user that runs this hook "
+			"(user id %u): chown -R %u '%s', or serve it as its owner", shown,
+			(unsigned)geteuid(), (unsigned)geteuid(), shown);
+
+		tell(in, text);
+	}
+}
+
+/* A commit whose parents are cut off looks like the first one. */
+static void inspect_shallow(struct inspection *in, const struct server *s)
+{
+	_cleanup_free_ char *shallow = xasprintf("%s/shallow", s->git_dir);
+	struct stat st;
+
+	if (stat(shallow, &st) == 0 && st.st_size > 0)
+		tell(in, "the repository is shallow: history that is not there cannot be judged. "
+		     "Run `git fetch --unshallow` in it");
+}
+
+size_t server_inspect(const struct server *s, const char *hook,
+		      void (*problem)(const char *text, void *ctx), void *ctx)
+{
+	static const char *const parts[] = { "config", "config.worktree", "HEAD", "packed-refs",
+					     "refs", "objects", "hooks", "hooks/pre-receive",
+					     "info", "worktrees" };
+	struct inspection in = { problem, ctx, 0 };
+
+	inspect_owner(&in, s);
+	inspect_path(&in, s->git_dir, true);
+	if (in.n > 0)
+		return in.n; /* what stands in it would only say the same again */
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", s->git_dir, parts[i]);
+
+		inspect_path(&in, path, false);
+	}
+	if (hook)
+		inspect_path(&in, hook, true);
+	if (s->policy)
+		inspect_path(&in, s->policy, true);
+	inspect_path(&in, s->state_dir, false);
+	inspect_shallow(&in, s);
+	return in.n;
+}

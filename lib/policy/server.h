@@ -1,0 +1,44 @@
+/*
+ * What a server's repository is told by git's configuration (hsm.policy,
+ * hsm.introduction, hsm.stateDir, hsm.repository), and whether it is in a state in
+ * which a hook can enforce anything.
+ */
+#ifndef GH_POLICY_SERVER_H
+#define GH_POLICY_SERVER_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/gitconf.h"
+#include "object/object.h"
+
+#define SERVER_POLICY "/etc/gitsign-hsm/policy"
+
+struct server {
+	char *git_dir;     /* absolute */
+	char *policy;      /* absolute; NULL: nobody named one */
+	char *policy_from; /* "hsm.policy of the repository", ...; for people */
+	char *state_dir;   /* absolute */
+	char *repository;  /* hsm.repository, or NULL */
+	struct oid *introductions;
+	size_t introductions_n;
+};
+
+/*
+ * Reads the configuration. The policy is that of the repository's configuration, else
+ * of the system's, else SERVER_POLICY when it is there; introductions count from the
+ * repository's own configuration only. ERR_CONFIG for relative paths, ids that are not
+ * full, values of a later version.
+ */
+int server_load(const char *git_dir, uint8_t hash_bytes, struct server *ret, struct err *err);
+void server_free(struct server *s);
+
+/*
+ * Calls `problem` with one text for each reason why a hook here enforces nothing:
+ * owner, modes of repository, hook, policy and state directory, truncated history.
+ * `hook` is the running hook's file, or NULL. Returns how many there were.
+ */
+size_t server_inspect(const struct server *s, const char *hook,
+		      void (*problem)(const char *text, void *ctx), void *ctx);
+
+#endif
