@@ -143,6 +143,14 @@ hdr-check: $(HDR_CHECK)
 test-tools:
 -include tests/tools/tools.mk
 
+# --- measuring: tests/bench/*.c, a program each, into $(B)/bench ----------
+BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(call ars,$(call reverse,$(LAYERS)))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(LAYERS))
+$(B)/obj/tests/bench/%.o: ALL_CFLAGS += -Wno-conversion
+
 # --- fuzz targets: tests/fuzz/fuzz_<what>.c, clang only -------------------
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
@@ -189,8 +197,11 @@ fuzz:
 	@tests/fuzz/run.sh build/fuzz
 
 .PHONY: bench
-bench: all test-tools
+bench:
 	@contrib/deps.sh build check lint
+	@$(MAKE) --no-print-directory bench-now
+.PHONY: bench-now
+bench-now: all test-tools $(BENCH_BIN)
 	@tests/bench/run.sh $(B)
 
 .PHONY: check-fresh
