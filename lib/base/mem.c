@@ -39,7 +39,11 @@ void *xcalloc(size_t count, size_t size)
 
 void *xreallocarray(void *p, size_t count, size_t size)
 {
-	return must(reallocarray(p, count ? count : 1, size ? size : 1));
+	size_t n;
+
+	if (__builtin_mul_overflow(count, size, &n))
+		out_of_memory();
+	return must(realloc(p, n ? n : 1));
 }
 
 char *xstrdup(const char *s)
