@@ -1,0 +1,254 @@
+#!/bin/sh
+# run.sh BUILD [--update]: how fast, beside other programs, measured in one run on
+# one machine. What counts is the ratio; a ratio more than 25 % worse than the one in
+# RESULTS.md fails. --update (or BENCH_UPDATE=1) writes RESULTS.md anew.
+#
+# BENCH_COMMITS (20000): the length of the history that the hook judges.
+# BENCH_ONLY: a list out of sign, commit, log, hook.
+set -eu
+cd "$(dirname "$0")/../.."
+build=$(cd "$1" && pwd)
+update=${BENCH_UPDATE-}
+[ "${2-}" != --update ] || update=1
+commits=${BENCH_COMMITS:-20000}
+only=${BENCH_ONLY:-sign commit log hook}
+results=tests/bench/RESULTS.md
+here=$(pwd)
+
+GH_SRC=$here/tests GH_BIN=$build/bin GH_HOOKS=$build/hooks GH_TOOLS=$build/tests
+TMPDIR=${TMPDIR:-/tmp}
+export GH_SRC GH_BIN GH_HOOKS GH_TOOLS TMPDIR
+. "$here/tests/system/lib.sh"
+
+[ -x "$GH_BIN/gitsign-hsm" ] || bail "no gitsign-hsm in $GH_BIN"
+for t in gpgsm ssh-agent gnupg-pkcs11-scd; do gh_need "$t"; done
+
+gh_world
+table=$GH_WORLD/table
+: >"$table"
+
+# row NAME OURS REFERENCE UNIT WHAT: one line of the result.
+row() {
+	awk -v n="$1" -v a="$2" -v b="$3" -v u="$4" -v w="$5" \
+		'BEGIN { printf "| %s | %.3g %s | %.3g %s | %.3f | %s |\n", n, a, u, b, u, a / b, w }' |
+		tee -a "$table"
+}
+# pair COMMAND COMMAND: medians of the whole processes in turn, ms, in $A and $B;
+# standard input from ./payload.
+pair() {
+	"$build/bench/stopwatch" "${RUNS:-40}" payload "$1" "$2" >pair.out || bail "failed: $*"
+	A=$(sed -n 1p pair.out)
+	B=$(sed -n 2p pair.out)
+}
+wanted() {
+	case " $only " in *" $1 "*) ;; *) return 1 ;; esac
+}
+# cpu COMMAND...: sets CPU and WALL, seconds.
+cpu() {
+	perl -e 'use Time::HiRes "time"; my $t = time; my $r = system(@ARGV); my $w = time - $t;
+		my (undef, undef, $u, $s) = times; printf STDERR "\n@@ %.4f %.4f\n", $u + $s, $w;
+		exit($r >> 8 || $r & 127)' "$@" >cpu.out 2>cpu.err || {
+		cat cpu.out cpu.err >&2
+		bail "failed: $*"
+	}
+	CPU=$(sed -n 's/^@@ \([0-9.]*\) .*/\1/p' cpu.err)
+	WALL=$(sed -n 's/^@@ [0-9.]* \([0-9.]*\)/\1/p' cpu.err)
+}
+
+# --- the signers -------------------------------------------------------------
+# Ours has a token with one key: what C_Initialize costs grows with its objects.
+gh_key alice EC:prime256v1 alice@example.com
+gh_use alice
+printf 'tree %040d\nauthor A <a@example.com> 1 +0000\ncommitter A <a@example.com> 1 +0000\n\nx\n' \
+	0 >payload
+fp=$(gh_fp alice)
+uri=$(gh_uri alice)
+
+if wanted sign || wanted commit; then
+	# ssh-agent with the key in the token
+	cat >askpass <<-EOF
+		#!/bin/sh
+		cat $GH_PIN_FILE
+	EOF
+	chmod 700 askpass
+	ssh-agent -a "$GH_WORLD/agent" -P '/usr/lib/*' >agent.env
+	# shellcheck disable=SC1091
+	. ./agent.env >/dev/null
+	gh_at_exit "kill $SSH_AGENT_PID 2>/dev/null"
+	SSH_ASKPASS=$GH_WORLD/askpass SSH_ASKPASS_REQUIRE=force \
+		gh_setup ssh-add -s "$(readlink -f "$GH_MODULE")"
+	ssh-add -L >token.pub
+	ssh-keygen -q -t ecdsa -b 256 -N '' -f file.key
+
+	# gpgsm with gnupg-pkcs11-scd: it offers no EC keys; a token of its own in RSA
+	mkdir scd-tokens
+	sed "s|^directories.tokendir.*|directories.tokendir = $GH_WORLD/scd-tokens|" \
+		"$SOFTHSM2_CONF" >scd.conf
+	ec_conf=$SOFTHSM2_CONF
+	SOFTHSM2_CONF=$GH_WORLD/scd.conf
+	gh_token scd
+	gh_key rita rsa:2048 rita@example.com
+	cat >pinentry <<-EOF
+		#!/bin/sh
+		echo OK
+		while read -r l; do
+			case \$l in
+			GETPIN*) echo "D \$(cat $GH_PIN_FILE)"; echo OK ;;
+			BYE*) echo OK; exit 0 ;;
+			*) echo OK ;;
+			esac
+		done
+	EOF
+	chmod 700 pinentry
+	cat >"$GNUPGHOME/gpg-agent.conf" <<-EOF
+		scdaemon-program /usr/bin/gnupg-pkcs11-scd
+		pinentry-program $GH_WORLD/pinentry
+	EOF
+	cat >"$GNUPGHOME/gnupg-pkcs11-scd.conf" <<-EOF
+		providers p1
+		provider-p1-library $(readlink -f "$GH_MODULE")
+	EOF
+	printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
+	gh_setup gpgsm --import "$GH_ROOTS"
+	gpgsm --with-colons --list-keys 2>/dev/null |
+		awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
+	gh_setup gpg-connect-agent 'SCD LEARN --force' /bye
+	gh_setup gpgsm --learn-card
+	scd_fp=$(gh_fp rita sha1 | tr a-f A-F)
+	gh_setup gpgsm -bsau "0x$scd_fp" --output scd.sig payload
+	SOFTHSM2_CONF=$ec_conf
+fi
+
+if wanted sign; then
+	echo "# one signature, whole process, P-256 (gpgsm: RSA-2048), median of ${RUNS:-40}, ms"
+	ours="$GH_BIN/gitsign-hsm --status-fd=2 -bsau $fp"
+	if [ -x "$GH_TOOLS/p11-raw" ]; then
+		pair "$ours" "$GH_TOOLS/p11-raw $GH_MODULE world $GH_PIN_FILE $uri"
+		row sign/raw "$A" "$B" ms "one signature, no agent : a raw PKCS#11 process"
+	fi
+	pair "$ours" "ssh-keygen -q -Y sign -n git -f file.key"
+	row sign/ssh-file "$A" "$B" ms "one signature, no agent : ssh-keygen, key in a file"
+	pair "$ours" "ssh-keygen -q -Y sign -n git -f token.pub"
+	row sign/ssh-agent "$A" "$B" ms "one signature, no agent : ssh-agent, key in the token"
+	pair "$ours" "gpgsm -q -bsau 0x$scd_fp"
+	row sign/gpgsm-scd "$A" "$B" ms "one signature, no agent : gpgsm with gnupg-pkcs11-scd, warm"
+fi
+
+# loop NAME CONFIG...: ms for 100 commits, the better of two rounds.
+loop() {
+	best=
+	for _ in 1 2; do
+		rm -rf loop
+		git init -q loop
+		cpu sh -c 'cd loop && i=0 && while [ $i -lt 100 ]; do
+			git "$@" commit -q --allow-empty -m "$i" || exit 1; i=$((i + 1)); done' sh "$@"
+		best=$(awk -v a="${best:-1e9}" -v b="$WALL" 'BEGIN { b *= 1000; print a < b ? a : b }')
+	done
+	echo "$best"
+}
+if wanted commit; then
+	echo "# git commit, 100 in a row, what signing adds to each, ms"
+	plain=$(loop -c commit.gpgSign=false)
+	over() { awk -v a="$1" -v p="$plain" 'BEGIN { printf "%.4f", (a - p) / 100 }'; }
+	ours=$(over "$(loop -c commit.gpgSign=true -c user.signingKey="$fp")")
+	git -C loop verify-commit HEAD 2>/dev/null || bail "the last commit does not verify"
+	agent=$(over "$(loop -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/token.pub")")
+	row commit/ssh-agent "$ours" "$agent" ms "git commit -S over unsigned, no agent : ssh-agent, key in the token"
+	file=$(over "$(loop -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/file.key")")
+	row commit/ssh-file "$ours" "$file" ms "git commit -S over unsigned, no agent : ssh-keygen, key in a file"
+	scd=$(over "$(loop -c commit.gpgSign=true -c gpg.x509.program=gpgsm -c user.signingKey="0x$scd_fp")")
+	row commit/gpgsm-scd "$ours" "$scd" ms "git commit -S over unsigned, no agent : gpgsm with gnupg-pkcs11-scd"
+fi
+
+# --- verifying ------------------------------------------------------------------
+# history REPO N: N signed commits by a key in a file, packed, tip in $TIP.
+if wanted log || wanted hook; then
+	gh_setup openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out hist.key
+	gh_setup openssl pkey -in hist.key -pubout -out keys/hist.pub
+	# shellcheck disable=SC2034 # of lib.sh
+	GH_CA=root
+	gh_certificate hist hist@example.com
+fi
+history() {
+	rm -rf raw
+	mkdir raw
+	gh_setup git init -q --bare "$1"
+	git -C "$1" hash-object -t tree -w /dev/null >/dev/null
+	TIP=$("$build/bench/mk-history" hist.key keys/hist.pem hist hist@example.com "$2" raw) ||
+		bail mk-history
+	find "$GH_WORLD/raw" -type f | sort | git -C "$1" hash-object -t commit -w --stdin-paths >ids
+	[ "$(tail -n 1 ids)" = "$TIP" ] || bail "mk-history: ids differ"
+	printf '%s\n' "$TIP" | git -C "$1" pack-objects -q --revs objects/pack/pack >/dev/null
+	git -C "$1" prune-packed -q
+}
+if wanted log; then
+	echo "# git log --format=%G? over 500 commits, P-256, commits/s"
+	history log.git 500
+	git -C log.git update-ref refs/heads/main "$TIP"
+	[ -s "$GNUPGHOME/gpgsm.conf" ] || {
+		printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
+		gh_setup gpgsm --import "$GH_ROOTS"
+		gpgsm --with-colons --list-keys 2>/dev/null |
+			awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
+	}
+	good() { [ "$(grep -c G cpu.out)" = 500 ] || bail "not all are good: $(sort cpu.out | uniq -c)"; }
+	cpu git -C log.git log --format=%G? main
+	good
+	ours=$WALL
+	cpu git -C log.git -c gpg.x509.program=gpgsm log --format=%G? main
+	good
+	row log/gpgsm "$(awk -v w="$ours" 'BEGIN { print w * 2 }')" \
+		"$(awk -v w="$WALL" 'BEGIN { print w * 2 }')" ms "git log --format=%G?, a commit : gpgsm"
+fi
+if wanted hook; then
+	echo "# the hook over $commits new commits, P-256"
+	history hook.git "$commits"
+	mkdir policy
+	gh_setup "$GH_BIN/gitsign-hsm" policy init --roots "$GH_ROOTS" \
+		--signer hist=hist@example.com -o "$GH_WORLD/policy/policy"
+	gh_setup "$GH_BIN/gitsign-hsm" hook install "$GH_WORLD/hook.git" --policy "$GH_WORLD/policy/policy"
+	printf '%040d %s refs/heads/main\n' 0 "$TIP" >push
+	best=
+	for _ in 1 2 3; do
+		rm -rf hook.git/gitsign-hsm
+		cpu sh -c 'cd hook.git && GIT_DIR=. exec hooks/pre-receive <../push'
+		best=$(awk -v a="${best:-1e9}" -v b="$CPU" -v n="$commits" \
+			'BEGIN { b *= 1e6 / n; print a < b ? a : b }')
+	done
+	bare=$(openssl speed -seconds 2 ecdsap256 2>/dev/null |
+		awk '/ecdsa.*nistp256/ { print 1e6 / $NF }')
+	row hook/speed "$best" "$bare" us "judge a commit, processor time : openssl speed, a P-256 check"
+	awk -v a="$best" -v b="$bare" 'BEGIN { printf "# %.1f us a commit above the bare check; %d commits/s a core\n", a - b, 1e6 / a }'
+fi
+
+# --- compared with the last time ----------------------------------------------------
+worse=0
+if [ -s "$here/$results" ] && [ -z "$update" ]; then
+	while IFS='|' read -r _ name _ _ ratio _; do
+		name=$(echo "$name" | tr -d ' ')
+		last=$(awk -F'|' -v n="$name" '{ k = $2; gsub(/ /, "", k) } k == n { print $5 + 0 }' "$here/$results")
+		[ -n "$last" ] || continue
+		if awk -v a="$ratio" -v b="$last" 'BEGIN { exit !(a > b * 1.25) }'; then
+			echo "bench: $name: $ratio is more than 25 % worse than $last"
+			worse=1
+		fi
+	done <"$table"
+elif [ -n "$update" ]; then
+	{
+		echo '# Speed'
+		echo
+		echo 'Written by `make bench BENCH_UPDATE=1`. A ratio is ours over the reference, both measured in one'
+		echo 'run on one machine: smaller is better. `make bench` fails when one is more than 25 % worse.'
+		echo
+		printf '%s; %s; OpenSSL %s; git %s; %s commits for the hook.\n\n' \
+			"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores" \
+			"$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" \
+			"$(openssl version | cut -d' ' -f2)" "$(git version | cut -d' ' -f3)" "$commits"
+		echo '| name | ours | reference | ratio | what : beside what |'
+		echo '|---|---|---|---|---|'
+		cat "$table"
+	} >"$here/$results"
+	echo "bench: wrote $results"
+fi
+[ "$worse" = 0 ] || exit 1
+echo "bench: done"
