@@ -205,6 +205,8 @@ static int open_record(struct push *p, struct err *err)
 {
 	int rc = record_open(p->server.state_dir, LOCK_WAIT_MS, show_waiting, NULL, &p->record, err);
 
+	if (rc == 0 && record_note(p->record))
+		say_problem(record_note(p->record), NULL);
 	return rc ? rc : record_settle(p->record, ref_value, p, err);
 }
 
@@ -224,12 +226,14 @@ static int judge(struct push *p, struct judge_result *res, struct err *err)
 
 static int record_result(struct push *p, const struct judge_result *res, struct err *err)
 {
-	for (size_t i = 0; !res->refused && i < res->entries_n; i++)
+	if (res->refused)
+		return 0;
+	for (size_t i = 0; i < res->entries_n; i++)
 		record_append(p->record, &res->entries[i]);
 	return record_commit(p->record, err);
 }
 
-/* 0 accepts. What was settled is kept even when the push is refused. */
+/* 0 accepts. */
 static int judge_and_record(struct push *p, struct err *err)
 {
 	struct judge_result res = { .refused = true };

@@ -1,0 +1,236 @@
+/* The judgement's edges that need no repository: input lines, grouping, words. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "policy/judge.h"
+#include "policy/judge_internal.h"
+
+#define A "1111111111111111111111111111111111111111"
+#define B "2222222222222222222222222222222222222222"
+#define Z "0000000000000000000000000000000000000000"
+
+static int read_lines(const char *text, size_t n, uint8_t hash_bytes, struct judge_update **u,
+		      size_t *count, struct err *err)
+{
+	*u = NULL;
+	*count = 99;
+	return judge_read_updates(bytes_of(text, n), hash_bytes, u, count, err);
+}
+
+START_TEST(lines_taken)
+{
+	static const char text[] = A " " B " refs/heads/main\n" Z " " A " refs/heads/a b\n";
+	struct judge_update *u;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	ck_assert_int_eq(read_lines(text, sizeof(text) - 1, 20, &u, &n, &err), 0);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_str_eq(u[0].ref, "refs/heads/main");
+	ck_assert_uint_eq(u[0].old.b[0], 0x11);
+	ck_assert_uint_eq(u[0].new_.b[19], 0x22);
+	ck_assert(oid_is_null(&u[1].old));
+	ck_assert_str_eq(u[1].ref, "refs/heads/a b"); /* a finding, not a fault */
+	judge_updates_free(u, n);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	size_t n;
+	uint8_t hash_bytes;
+	const char *line;
+} bad_lines[] = {
+#define BAD(s, hash, line) { s, sizeof(s) - 1, hash, line }
+	BAD("", 20, "no ref updates"),
+	BAD("\n", 20, "line 1"),
+	BAD(A " " B " refs/heads/main", 20, "line 1"), /* no newline */
+	BAD(A " " B " \n", 20, "line 1"),
+	BAD(A " " B "\n", 20, "line 1"),
+	BAD(A "  " B " refs/heads/main\n", 20, "line 1"),
+	BAD(" " A " " B " refs/heads/main\n", 20, "line 1"),
+	BAD(A "\t" B " refs/heads/main\n", 20, "line 1"),
+	BAD("A" A " " B " refs/heads/main\n", 20, "line 1"),
+	BAD("111111111111111111111111111111111111111 " B " refs/heads/main\n", 20, "line 1"),
+	BAD("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA " B " refs/heads/main\n", 20, "line 1"),
+	BAD(A " " B " refs/heads/main\n" A " " B " refs/heads/x\0y\n", 20, "line 2"),
+	BAD(A " " B " refs/heads/main\n\n", 20, "line 2"),
+	BAD(A " " B " refs/heads/main\n", 32, "line 1"),
+};
+
+START_TEST(lines_refused)
+{
+	struct judge_update *u;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	ck_assert_int_eq(read_lines(bad_lines[_i].text, bad_lines[_i].n, bad_lines[_i].hash_bytes,
+				    &u, &n, &err), ERR_INPUT);
+	ck_assert_ptr_nonnull(strstr(err.text, bad_lines[_i].line));
+	ck_assert_ptr_null(u);
+}
+END_TEST
+
+/* --- words ------------------------------------------------------------------ */
+
+struct world {
+	struct judge_result r;
+	struct policy p;
+	struct judge_update u[2];
+	struct buf out;
+};
+
+static void add(struct world *w, const char *ref, const char *rule, unsigned object,
+		const char *subject, const char *seen, const char *cure, bool report)
+{
+	struct judge_finding *f;
+
+	w->r.findings = xreallocarray(w->r.findings, w->r.findings_n + 1,
+				      sizeof(*w->r.findings));
+	f = &w->r.findings[w->r.findings_n++];
+	memset(f, 0, sizeof(*f));
+	f->ref = xstrdup(ref);
+	f->rule = xstrdup(rule);
+	if (object)
+		snprintf(f->object, sizeof(f->object), "%040x", object);
+	f->subject = xstrdup(subject);
+	f->seen = xstrdup(seen);
+	f->cure = xstrdup(cure);
+	f->report = report;
+	w->r.refused |= !report;
+}
+
+static void start(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->p.serial = 12;
+	for (size_t i = 0; i < 2; i++) {
+		w->u[i].old.n = w->u[i].new_.n = 20;
+		w->u[i].new_.b[0] = 1;
+		w->u[i].ref = xstrdup(i ? "refs/heads/two" : "refs/heads/main");
+	}
+}
+
+static const char *render(struct world *w, size_t n)
+{
+	buf_clear(&w->out);
+	judge_render(&w->r, &w->p, w->u, n, &w->out);
+	return buf_str(&w->out);
+}
+
+static void finish(struct world *w)
+{
+	free(w->u[0].ref);
+	free(w->u[1].ref);
+	judge_result_free(&w->r);
+	buf_free(&w->out);
+}
+
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+		n++;
+	return n;
+}
+
+static void check_lines(const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		ck_assert_uint_le(n, JUDGE_COLUMNS);
+		for (size_t i = 0; i < n; i++)
+			ck_assert((unsigned char)text[i] >= 0x20 && text[i] != 0x7f);
+		text += n + 1;
+	}
+}
+
+START_TEST(groups)
+{
+	struct world w;
+	const char *text;
+
+	start(&w);
+	w.r.commits_seen = 30;
+	w.r.commits = 5;
+	for (unsigned i = 1; i <= 25; i++)
+		add(&w, "refs/heads/main", "main", i, "a subject that is long enough to be cut "
+		    "somewhere near its end", "not signed", "git commit --amend", false);
+	add(&w, "refs/heads/main", "main", 0, "", "not a fast-forward", "", false);
+	text = render(&w, 1);
+	ck_assert_uint_eq(count(text, "not signed"), 1);
+	ck_assert_uint_eq(count(text, "    git commit --amend\n"), 1);
+	ck_assert_uint_eq(count(text, "a subject"), 20);
+	ck_assert_ptr_nonnull(strstr(text, "... and 5 more\n"));
+	ck_assert_ptr_nonnull(strstr(text, "not a fast-forward\n  refs/heads/main\n"));
+	ck_assert_ptr_nonnull(strstr(text, "gitsign-hsm: refused: 25 of 30 commits, rule \"main\" "
+				     "(policy serial 12)\n"));
+	check_lines(text);
+	finish(&w);
+}
+END_TEST
+
+START_TEST(groups_apart)
+{
+	struct world w;
+	const char *text;
+
+	start(&w);
+	w.r.commits_seen = 4;
+	add(&w, "refs/heads/main", "main", 1, "", "not signed", "a", false);
+	add(&w, "refs/heads/two", "main", 2, "", "not signed", "a", false);
+	add(&w, "refs/heads/two", "main", 3, "", "not signed", "b", false);
+	add(&w, "refs/heads/two", "main", 4, "", "not signed", "b", true);
+	text = render(&w, 2);
+	ck_assert_uint_eq(count(text, "not signed"), 4);
+	ck_assert_uint_eq(count(text, "Would refuse: refs/heads/two"), 1);
+	check_lines(text);
+	finish(&w);
+}
+END_TEST
+
+START_TEST(accepted_line)
+{
+	struct world w;
+
+	start(&w);
+	w.r.commits = w.r.commits_seen = 3;
+	w.r.updates = 1;
+	w.r.entries = xcalloc(1, sizeof(*w.r.entries));
+	w.r.entries_n = 1;
+	w.r.entries[0].rule = xstrdup("main");
+	judge_names_add(&w.r.who, "alice");
+	ck_assert_str_eq(render(&w, 1), "gitsign-hsm: accepted 3 commits by alice on "
+			 "refs/heads/main (rule main)\n");
+	judge_names_add(&w.r.who, "somebody-with-a-very-long-name-indeed");
+	ck_assert_uint_eq(count(render(&w, 1), "\n"), 1);
+	check_lines(buf_str(&w.out));
+	ck_assert_ptr_nonnull(strstr(render(&w, 2), " on 2 refs\n"));
+	check_lines(buf_str(&w.out));
+	finish(&w);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("policy_judge");
+	TCase *t = tcase_create("all");
+	SRunner *r;
+	int failed;
+
+	tcase_add_test(t, lines_taken);
+	tcase_add_loop_test(t, lines_refused, 0, sizeof(bad_lines) / sizeof(bad_lines[0]));
+	tcase_add_test(t, groups);
+	tcase_add_test(t, groups_apart);
+	tcase_add_test(t, accepted_line);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
