@@ -1,0 +1,147 @@
+/* Searching a token: public certificates, and attributes of objects. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "token/token_internal.h"
+
+#define ID_MAX 4096 /* some modules use a resource name as CKA_ID */
+#define LABEL_MAX 1024
+#define CERT_MAX 65536
+
+int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_HANDLE *ret,
+	       size_t max, size_t *n, struct err *err)
+{
+	CK_RV rv = TOKEN_CALL(t, C_FindObjectsInit, t->session, like, like_n);
+	CK_ULONG got;
+	size_t have = 0;
+
+	if (rv != CKR_OK)
+		return ckr_error(err, t, "C_FindObjectsInit", rv);
+	/* A module may give fewer than asked for while more are there: only 0 is the end. */
+	while (have < max) {
+		got = 0;
+		rv = TOKEN_CALL(t, C_FindObjects, t->session, ret + have, max - have, &got);
+		if (rv != CKR_OK || got == 0 || got > max - have)
+			break;
+		have += got;
+	}
+	(void)TOKEN_CALL(t, C_FindObjectsFinal, t->session);
+	if (rv != CKR_OK)
+		return ckr_error(err, t, "C_FindObjects", rv);
+	if (have == max || got != 0)
+		return err_set(err, ERR_TOKEN, "%s: more than %zu objects answer one search",
+			       t->module, max - 1);
+	*n = have;
+	return 0;
+}
+
+bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t max,
+		     struct buf *ret)
+{
+	CK_ATTRIBUTE a = { type, NULL, 0 };
+	CK_RV rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, &a, 1);
+	CK_ULONG n = a.ulValueLen;
+
+	if (rv != CKR_OK || n == (CK_ULONG)-1 || n > max)
+		return false;
+	buf_clear(ret);
+	if (n == 0)
+		return true;
+	a.pValue = buf_reserve(ret, n);
+	rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, &a, 1);
+	if (rv != CKR_OK || a.ulValueLen > n)
+		return false;
+	ret->n = a.ulValueLen;
+	return true;
+}
+
+static bool read_certificate(struct token *t, size_t slot, CK_OBJECT_HANDLE h,
+			     struct token_object *ret)
+{
+	struct buf value = BUF_INIT, label = BUF_INIT, id = BUF_INIT;
+
+	if (!token_attribute(t, h, CKA_VALUE, CERT_MAX, &value) || value.n == 0) {
+		buf_free(&value);
+		return false;
+	}
+	(void)token_attribute(t, h, CKA_ID, ID_MAX, &id);
+	(void)token_attribute(t, h, CKA_LABEL, LABEL_MAX, &label);
+	ret->slot_index = slot;
+	ret->label = text_escaped(buf_bytes(&label));
+	buf_free(&label);
+	ret->der_n = value.n;
+	ret->der = (uint8_t *)buf_detach(&value);
+	ret->id_n = id.n;
+	ret->id = (uint8_t *)buf_detach(&id);
+	return true;
+}
+
+static int slot_certificates(struct token *t, size_t slot, const struct uri *u,
+			     struct token_objects *o, struct err *err)
+{
+	CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+	CK_CERTIFICATE_TYPE type = CKC_X_509;
+	CK_ATTRIBUTE like[4] = { { CKA_CLASS, &class, sizeof(class) },
+				 { CKA_CERTIFICATE_TYPE, &type, sizeof(type) } };
+	CK_OBJECT_HANDLE *found;
+	CK_ULONG like_n = 2;
+	size_t n = 0;
+	int r = token_session(t, slot, err);
+
+	if (r != 0)
+		return r;
+	if (u != NULL && u->has_id)
+		like[like_n++] = (CK_ATTRIBUTE){ CKA_ID, u->id, u->id_n };
+	if (u != NULL && u->object != NULL)
+		like[like_n++] = (CK_ATTRIBUTE){ CKA_LABEL, u->object, strlen(u->object) };
+	found = xcalloc(TOKEN_MAX_OBJECTS, sizeof(found[0]));
+	r = token_find(t, like, like_n, found, TOKEN_MAX_OBJECTS, &n, err);
+	if (r == 0) {
+		o->v = xreallocarray(o->v, o->n + n + 1, sizeof(o->v[0]));
+		for (size_t i = 0; i < n; i++)
+			if (read_certificate(t, slot, found[i], &o->v[o->n]))
+				o->n++;
+	}
+	free(found);
+	return r;
+}
+
+int token_certificates(struct token *t, const struct uri *u, struct token_objects *ret,
+		       struct err *err)
+{
+	struct token_objects o = { NULL, 0 };
+	struct err first = ERR_INIT;
+	int failed = 0;
+
+	if (t->slots_n == 0)
+		return err_set(err, ERR_TOKEN,
+			       "%s sees no token: plug it in (or initialise it) and try again",
+			       t->module);
+	for (size_t i = 0; i < t->slots_n; i++) {
+		if (u != NULL && !token_slot_matches(&t->slots[i], u))
+			continue;
+		if (failed == 0)
+			failed = slot_certificates(t, i, u, &o, &first);
+		else
+			(void)slot_certificates(t, i, u, &o, NULL);
+	}
+	/* A broken token beside a working one is passed over; alone, it is the answer. */
+	if (failed != 0 && o.n == 0) {
+		token_objects_free(&o);
+		return err_set(err, first.code, "%s", first.text);
+	}
+	*ret = o;
+	return 0;
+}
+
+void token_objects_free(struct token_objects *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		free(o->v[i].id);
+		free(o->v[i].label);
+		free(o->v[i].der);
+	}
+	free(o->v);
+	*o = (struct token_objects){ NULL, 0 };
+}

@@ -1,0 +1,63 @@
+/* The inside of a token, shared by the files of this layer. */
+#ifndef GH_TOKEN_TOKEN_INTERNAL_H
+#define GH_TOKEN_TOKEN_INTERNAL_H
+
+#include <p11-kit/pkcs11.h>
+
+#include "token/token.h"
+
+#define TOKEN_MAX_SLOTS 1024
+#define TOKEN_MAX_OBJECTS 4096 /* of one search */
+#define TOKEN_TIMEOUT_MS 60000
+
+struct watch;
+
+struct token {
+	char *module; /* path, escaped: for error texts */
+	CK_FUNCTION_LIST *fn;
+	bool finalize; /* C_Initialize was ours */
+	struct watch *watch;
+	struct token_slot *slots;
+	size_t slots_n;
+	CK_SESSION_HANDLE session; /* one at a time, on the slot below */
+	bool has_session, logged_in;
+	size_t session_slot;
+};
+
+/*
+ * A thread that ends the process when a call does not come back. Nothing less
+ * helps: a thread that hangs in a module can be neither cancelled nor unloaded.
+ */
+int watch_start(const struct token_config *cfg, const char *module, struct watch **ret,
+		struct err *err);
+void watch_stop(struct watch *w); /* accepts NULL */
+void watch_begin(struct watch *w, const char *call); /* a literal */
+void watch_end(struct watch *w);
+
+/* Calls one function of the module under the deadline; its value is the CK_RV. */
+#define TOKEN_CALL(t, name, ...)                            \
+	({                                                  \
+		CK_RV rv_;                                  \
+		watch_begin((t)->watch, #name);             \
+		rv_ = (t)->fn->name(__VA_ARGS__);           \
+		watch_end((t)->watch);                      \
+		rv_;                                        \
+	})
+
+/* "CKR_DEVICE_REMOVED", or "CKR 0x..."; thread-local when it is not a literal. */
+const char *ckr_name(CK_RV rv);
+/* ERR_PIN or ERR_TOKEN with the call, the name of the code and what to do about it. */
+int ckr_error(struct err *err, const struct token *t, const char *call, CK_RV rv);
+
+/* A read-only session on the slot; the one on another slot is closed. */
+int token_session(struct token *t, size_t slot_index, struct err *err);
+void token_session_close(struct token *t);
+
+/* Up to `max` handles; more than that: ERR_TOKEN. */
+int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_HANDLE *ret,
+	       size_t max, size_t *n, struct err *err);
+/* One attribute of at most `max` bytes; false when it cannot be had. */
+bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t max,
+		     struct buf *ret);
+
+#endif

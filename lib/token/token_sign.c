@@ -1,0 +1,225 @@
+/* From a certificate's key to a signature in the form that X.509 uses. */
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/der.h"
+#include "token/token_internal.h"
+
+#define KEYS_MAX 64 /* private keys under one CKA_ID */
+
+static int find_keys(struct token *t, size_t slot, struct bytes id, CK_OBJECT_HANDLE *keys,
+		     size_t *n, struct err *err)
+{
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	_cleanup_free_ uint8_t *copy = NULL;
+	CK_ATTRIBUTE like[2] = { { CKA_CLASS, &class, sizeof(class) } };
+	int r = token_session(t, slot, err);
+
+	if (r != 0)
+		return r;
+	copy = xmalloc(id.n + 1);
+	if (id.n > 0)
+		memcpy(copy, id.p, id.n);
+	like[1] = (CK_ATTRIBUTE){ CKA_ID, copy, id.n };
+	return token_find(t, like, 2, keys, KEYS_MAX, n, err);
+}
+
+int token_count_keys(struct token *t, size_t slot_index, struct bytes id, size_t *ret,
+		     struct err *err)
+{
+	CK_OBJECT_HANDLE keys[KEYS_MAX];
+
+	return find_keys(t, slot_index, id, keys, ret, err);
+}
+
+static bool type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind)
+{
+	struct buf v = BUF_INIT;
+	CK_KEY_TYPE type = (CK_KEY_TYPE)-1;
+
+	if (token_attribute(t, o, CKA_KEY_TYPE, sizeof(type), &v) && v.n == sizeof(type))
+		memcpy(&type, v.p, sizeof(type));
+	buf_free(&v);
+	return type == (kind == KEY_RSA ? CKK_RSA : CKK_EC);
+}
+
+static bool modulus_differs(struct token *t, CK_OBJECT_HANDLE o, EVP_PKEY *key)
+{
+	struct buf v = BUF_INIT;
+	BIGNUM *have = NULL, *want = NULL;
+	bool differs = false;
+
+	if (token_attribute(t, o, CKA_MODULUS, SIG_MAX_SIZE, &v) && v.n > 0 &&
+	    EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &want) == 1) {
+		have = BN_bin2bn(v.p, (int)v.n, NULL);
+		differs = have == NULL || BN_cmp(have, want) != 0;
+	}
+	BN_free(have);
+	BN_free(want);
+	buf_free(&v);
+	return differs;
+}
+
+/* CKA_PUBLIC_KEY_INFO is a DER SubjectPublicKeyInfo; most modules leave it empty. */
+static bool info_differs(struct token *t, CK_OBJECT_HANDLE o, EVP_PKEY *key)
+{
+	struct buf v = BUF_INIT;
+	unsigned char *want = NULL;
+	int n = i2d_PUBKEY(key, &want);
+	bool differs = false;
+
+	if (n > 0 && token_attribute(t, o, CKA_PUBLIC_KEY_INFO, 8192, &v) && v.n > 0)
+		differs = !bytes_eq(buf_bytes(&v), bytes_of(want, (size_t)n));
+	OPENSSL_free(want);
+	buf_free(&v);
+	return differs;
+}
+
+/* The one private key; with several under one id those whose public part is another are out. */
+static int find_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key,
+		    enum alg_kind kind, CK_OBJECT_HANDLE *ret, struct err *err)
+{
+	CK_OBJECT_HANDLE keys[KEYS_MAX];
+	size_t n = 0, fit = 0;
+	int r = find_keys(t, slot, id, keys, &n, err);
+
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (type_fits(t, keys[i], kind) && !info_differs(t, keys[i], key) &&
+		    !(kind == KEY_RSA && modulus_differs(t, keys[i], key)))
+			keys[fit++] = keys[i];
+	if (fit == 0)
+		return err_set(err, ERR_KEY,
+			       "token \"%s\" has the certificate, but no private key that belongs "
+			       "to it (the same CKA_ID, and usable after the PIN was given)",
+			       t->slots[slot].label);
+	if (fit > 1)
+		return err_set(err, ERR_KEY,
+			       "token \"%s\" has %zu private keys with the certificate's CKA_ID: "
+			       "give them different ids",
+			       t->slots[slot].label, fit);
+	*ret = keys[0];
+	return 0;
+}
+
+/* RFC 8017 9.2: the DER of DigestInfo. */
+static void digest_info(struct buf *out, enum alg_hash h, struct bytes digest)
+{
+	size_t whole = der_open(out, DER_SEQUENCE), alg = der_open(out, DER_SEQUENCE);
+
+	der_put(out, DER_OID, alg_hash_oid(h));
+	der_put(out, DER_NULL, BYTES_NONE);
+	der_close(out, alg);
+	der_put(out, DER_OCTET_STRING, digest);
+	der_close(out, whole);
+}
+
+static int call_sign(struct token *t, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type,
+		     struct buf *data, uint8_t *raw, CK_ULONG *raw_n, struct err *err)
+{
+	CK_MECHANISM mechanism = { type, NULL, 0 };
+	CK_RV rv = TOKEN_CALL(t, C_SignInit, t->session, &mechanism, key);
+
+	if (rv != CKR_OK)
+		return ckr_error(err, t, "C_SignInit", rv);
+	rv = TOKEN_CALL(t, C_Sign, t->session, data->p, data->n, raw, raw_n);
+	if (rv != CKR_OK)
+		return ckr_error(err, t, "C_Sign", rv);
+	return 0;
+}
+
+static int bad_length(struct err *err, const struct token *t, CK_ULONG n)
+{
+	return err_set(err, ERR_TOKEN,
+		       "%s: the signature has %lu bytes, which does not fit the key; nothing was "
+		       "signed",
+		       t->module, n);
+}
+
+/* Leading zero bytes are cut by some modules, and wanted by X.509. */
+static int from_rsa(const struct token *t, EVP_PKEY *key, const uint8_t *raw, CK_ULONG n,
+		    struct buf *sig, struct err *err)
+{
+	int size = EVP_PKEY_get_size(key);
+
+	if (size <= 0 || n == 0 || n > (CK_ULONG)size)
+		return bad_length(err, t, n);
+	for (CK_ULONG i = n; i < (CK_ULONG)size; i++)
+		buf_add_byte(sig, 0);
+	buf_add(sig, raw, n);
+	return 0;
+}
+
+/* PKCS#11 2.3.1: r and s, each as long as the order; X.509 wants Ecdsa-Sig-Value. */
+static int from_ecdsa(const struct token *t, EVP_PKEY *key, const uint8_t *raw, CK_ULONG n,
+		      struct buf *sig, struct err *err)
+{
+	size_t half = (size_t)(EVP_PKEY_get_bits(key) + 7) / 8;
+	ECDSA_SIG *pair = ECDSA_SIG_new();
+	BIGNUM *r = NULL, *s = NULL;
+	unsigned char *der = NULL;
+	int der_n = -1;
+
+	if (n != 2 * half) {
+		ECDSA_SIG_free(pair);
+		return bad_length(err, t, n);
+	}
+	r = BN_bin2bn(raw, (int)half, NULL);
+	s = BN_bin2bn(raw + half, (int)half, NULL);
+	if (pair != NULL && r != NULL && s != NULL && !BN_is_zero(r) && !BN_is_zero(s) &&
+	    ECDSA_SIG_set0(pair, r, s) == 1) {
+		r = s = NULL; /* they are the pair's now */
+		der_n = i2d_ECDSA_SIG(pair, &der);
+	}
+	if (der_n > 0)
+		buf_add(sig, der, (size_t)der_n);
+	OPENSSL_free(der);
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(pair);
+	if (der_n <= 0)
+		return err_set(err, ERR_TOKEN, "%s: the token's signature is no ECDSA signature",
+			       t->module);
+	return 0;
+}
+
+int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key, enum alg_hash h,
+	       struct bytes tbs, struct buf *sig, struct err *err)
+{
+	struct alg_key alg = alg_of_key(key);
+	uint8_t digest[HASH_MAX_SIZE], raw[SIG_MAX_SIZE];
+	struct buf data = BUF_INIT;
+	CK_ULONG raw_n = sizeof(raw);
+	CK_OBJECT_HANDLE handle = 0;
+	bool rsa = alg.kind == KEY_RSA;
+	int r;
+
+	if (!rsa && alg.kind != KEY_P256 && alg.kind != KEY_P384)
+		return err_set(err, ERR_KEY, "%s keys cannot sign in this version",
+			       alg_key_name(alg));
+	r = find_key(t, slot_index, id, key, alg.kind, &handle, err);
+	if (r != 0)
+		return r;
+	if (!alg_digest(h, &tbs, 1, digest))
+		return err_set(err, ERR_INTERNAL, "no digest can be made");
+	if (rsa)
+		digest_info(&data, h, bytes_of(digest, alg_hash_size(h)));
+	else
+		buf_add(&data, digest, alg_hash_size(h));
+	r = call_sign(t, handle, rsa ? CKM_RSA_PKCS : CKM_ECDSA, &data, raw, &raw_n, err);
+	buf_free(&data);
+	if (r != 0)
+		return r;
+	if (raw_n > sizeof(raw))
+		return bad_length(err, t, raw_n);
+	return rsa ? from_rsa(t, key, raw, raw_n, sig, err)
+		   : from_ecdsa(t, key, raw, raw_n, sig, err);
+}
