@@ -1,0 +1,34 @@
+/* Between gitconf_parse.c and gitconf_load.c only. */
+#ifndef GH_BASE_GITCONF_INTERNAL_H
+#define GH_BASE_GITCONF_INTERNAL_H
+
+#include "base/gitconf.h"
+
+#define GITCONF_TEXT_MAX ((size_t)4 << 20)
+#define GITCONF_ENTRIES_MAX ((size_t)100000)
+
+/* Where an entry comes from: index into files, line from 1. */
+struct gitconf_place {
+	unsigned file;
+	unsigned line;
+};
+
+/* Notes a source's name; returns its index. */
+unsigned gitconf_source(struct gitconf *c, const char *name);
+/*
+ * Appends one entry. `key` is "section", "section.name" or
+ * "section.subsection.name" as git canonicalises it; a header (`header`) has no
+ * name. False when the table is full.
+ */
+bool gitconf_add(struct gitconf *c, struct bytes key, bool header, const char *value,
+		 struct gitconf_place at);
+/* Drops what was added after `n` entries and `nfiles` sources. */
+void gitconf_truncate(struct gitconf *c, size_t n, size_t nfiles);
+/* git's booleans: 1, 0, or -1 for a value that is none. NULL is true. */
+int gitconf_truth(const char *value);
+/* The characters of git's ctype for white space and names, locale or not. */
+bool gitconf_space(int c);
+bool gitconf_letter(int c);
+bool gitconf_name_char(int c);
+
+#endif
