@@ -31,7 +31,8 @@ struct token; /* a module, initialised, and at most one logged-in session */
 
 struct token_slot {
 	unsigned long slot;
-	char label[33], manufacturer[33], model[17], serial[17]; /* padding cut, escaped */
+	char label[33], manufacturer[33], model[17], serial[17]; /* padding cut; '?' for what
+	                                                            does not print */
 	bool login_required, pin_initialized, protected_path;
 	bool pin_count_low, pin_final_try, pin_locked;
 };
