@@ -54,7 +54,7 @@ struct object_commit {
 	struct oid *parents; /* owned */
 	size_t parents_n;
 	struct object_ident author, committer;
-	struct bytes encoding;  /* empty: UTF-8 */
+	struct bytes encoding;  /* as written: a spelling of UTF-8; empty: none written */
 	size_t mergetags_n;
 	struct bytes message;
 	/* What was signed is the concatenation of these. Without signature: the object. */
@@ -92,15 +92,32 @@ int object_parse_tag(struct bytes raw, uint8_t hash_bytes, struct object_tag *re
 		     struct err *err);
 void object_tag_free(struct object_tag *t);
 
-/* A push certificate's text and signature, and its facts (git send-pack.c). */
+/*
+ * A push certificate's text and signature, and its facts (git send-pack.c): version
+ * 0.1, pusher, at most one pushee, nonce, push options, a blank line, commands with
+ * ids of one length. Unsigned: `signature` is empty.
+ */
 struct object_push_cert {
-	struct bytes pusher, pushee, nonce;
-	size_t commands_n;
+	struct bytes pusher; /* what git was told to sign with; proves nothing */
+	int64_t when;	     /* the pusher's clock */
+	int zone;
+	struct bytes pushee; /* empty: none */
+	struct bytes nonce;
+	struct bytes options, commands; /* their lines, for the functions below */
+	size_t options_n, commands_n;
 	struct bytes payload[OBJECT_PAYLOAD_PIECES];
 	struct buf signature;
 };
 int object_parse_push_cert(struct bytes raw, struct object_push_cert *ret, struct err *err);
 void object_push_cert_free(struct object_push_cert *c);
+
+struct object_command {
+	struct oid old, new_;
+	struct bytes ref;
+};
+/* Takes the next off the lines of a parsed certificate, in its order; false at the end. */
+bool object_push_cert_command(struct bytes *commands, struct object_command *ret);
+bool object_push_cert_option(struct bytes *options, struct bytes *value);
 
 /* git's check-ref-format for a full name "refs/...", and no control or non-UTF-8 bytes. */
 bool object_ref_ok(struct bytes name);
