@@ -1,4 +1,4 @@
-/* Between gitconf_parse.c and gitconf_load.c only. */
+/* Between gitconf_parse.c, gitconf_find.c and gitconf_load.c only. */
 #ifndef GH_BASE_GITCONF_INTERNAL_H
 #define GH_BASE_GITCONF_INTERNAL_H
 
@@ -30,5 +30,22 @@ int gitconf_truth(const char *value);
 bool gitconf_space(int c);
 bool gitconf_letter(int c);
 bool gitconf_name_char(int c);
+
+struct gitconf_repo {
+	char *git_dir; /* of this work tree */
+	char *common;  /* of all work trees: has the config */
+};
+void gitconf_repo_free(struct gitconf_repo *r);
+
+enum gitconf_found {
+	GITCONF_NONE, /* no repository here */
+	GITCONF_FOUND,
+	GITCONF_ODD /* git must say: another owner, a mount point, strange variables */
+};
+/* The repository of GIT_DIR or of the working directory. `c` holds what the
+ * system and the user say. *ret is filled for GITCONF_FOUND only. */
+enum gitconf_found gitconf_find(const struct gitconf *c, struct gitconf_repo *ret);
+/* An errno that says that nothing has that name. */
+bool gitconf_absent(int error);
 
 #endif

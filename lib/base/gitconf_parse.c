@@ -372,8 +372,8 @@ static bool wanted_of(const char *key, struct wanted *w)
 	w->section = bytes_of(key, (size_t)(first - key));
 	w->name = bytes_str(last + 1);
 	w->has_subsection = first != last;
-	w->subsection = w->has_subsection ? bytes_of(first + 1, (size_t)(last - first - 1)) :
-					    BYTES_NONE;
+	w->subsection =
+		w->has_subsection ? bytes_of(first + 1, (size_t)(last - first - 1)) : BYTES_NONE;
 	return true;
 }
 
@@ -407,8 +407,8 @@ const char *gitconf_get(const struct gitconf *c, const char *key)
 	return e->value ? e->value : "";
 }
 
-int gitconf_each(const struct gitconf *c, const char *key,
-		 int (*fn)(const char *value, void *ctx), void *ctx)
+int gitconf_each(const struct gitconf *c, const char *key, int (*fn)(const char *value, void *ctx),
+		 void *ctx)
 {
 	struct wanted w;
 	int rc = 0;
