@@ -256,6 +256,8 @@ bool der_from_ber(struct bytes in, struct buf *out, bool *changed)
 
 	if (!ber_value(&b, out, 0, false) || b.in.n != 0) {
 		out->n = before;
+		if (out->p)
+			out->p[before] = '\0';
 		return false;
 	}
 	*changed = b.changed;

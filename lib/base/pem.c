@@ -83,7 +83,15 @@ static bool decode(struct decoder *d, struct bytes line, struct buf *out)
 		d->have = 0;
 	}
 	out->n += n;
+	out->p[out->n] = '\0';
 	return true;
+}
+
+static void cut(struct buf *b, size_t n)
+{
+	b->n = n;
+	if (b->p)
+		b->p[n] = '\0';
 }
 
 static bool next_line(struct bytes *rest, bool crlf, struct bytes *line)
@@ -95,7 +103,7 @@ static bool next_line(struct bytes *rest, bool crlf, struct bytes *line)
 		return false;
 	*line = bytes_of(rest->p, n);
 	*rest = bytes_skip(*rest, nl != NULL ? n + 1 : n);
-	if (crlf && line->n > 0 && line->p[line->n - 1] == '\r')
+	if (crlf && nl != NULL && line->n > 0 && line->p[line->n - 1] == '\r')
 		line->n--;
 	return true;
 }
@@ -145,19 +153,24 @@ int pem_read_one(struct bytes text, const char *label, bool crlf, struct buf *de
 	if (r == 0 && text.n != 0)
 		r = err_set(err, ERR_INPUT, "something stands behind the armor");
 	if (r != 0)
-		der->n = before;
+		cut(der, before);
 	return r;
 }
 
 int pem_next(struct bytes *rest, const char *label, struct buf *der, bool *found, struct err *err)
 {
+	size_t before = der->n;
 	struct bytes line;
+	int r;
 
 	while (next_line(rest, true, &line)) {
-		if (is_mark(line, "BEGIN", label)) {
-			*found = true;
-			return read_body(rest, label, true, der, err);
-		}
+		if (!is_mark(line, "BEGIN", label))
+			continue;
+		r = read_body(rest, label, true, der, err);
+		if (r != 0)
+			cut(der, before);
+		*found = r == 0;
+		return r;
 	}
 	*found = false;
 	return 0;
