@@ -4,38 +4,51 @@
 #define LINE_MAX_CHARS 76
 
 static const struct armor_kind {
-	struct bytes begin, end;
+	const char *label;
 	bool pgp;
 } kinds[] = {
-#define KIND(label, pgp) \
-	{ { (const uint8_t *)"-----BEGIN " label "-----", sizeof("-----BEGIN " label "-----") - 1 }, \
-	  { (const uint8_t *)"-----END " label "-----", sizeof("-----END " label "-----") - 1 }, pgp }
-	KIND("PGP SIGNATURE", true),
-	KIND("PGP MESSAGE", true),
-	KIND("SIGNED MESSAGE", false),
-	KIND("SSH SIGNATURE", false),
-#undef KIND
+	{ "PGP SIGNATURE", true },
+	{ "PGP MESSAGE", true },
+	{ "SIGNED MESSAGE", false },
+	{ "SSH SIGNATURE", false },
 };
 
-/* git compares the beginning alone: a line may go on behind it, and still counts. */
-static const struct armor_kind *kind_of(struct bytes v)
+static bool take(struct bytes *v, const char *prefix)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (bytes_starts(v, kinds[i].begin))
+	if (!bytes_starts(*v, bytes_str(prefix)))
+		return false;
+	*v = bytes_skip(*v, strlen(prefix));
+	return true;
+}
+
+/* Takes "-----BEGIN LABEL-----", or END, off the front of `*v`. */
+static bool take_mark(struct bytes *v, const char *begin_or_end, const char *label)
+{
+	return take(v, begin_or_end) && take(v, label) && take(v, "-----");
+}
+
+/* git compares the beginning alone: a line may go on behind it, and still counts. */
+static const struct armor_kind *take_begin(struct bytes *v)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct bytes rest = *v;
+
+		if (take_mark(&rest, "-----BEGIN ", kinds[i].label)) {
+			*v = rest;
 			return &kinds[i];
+		}
+	}
 	return NULL;
+}
+
+static bool is_end(struct bytes line, const struct armor_kind *kind)
+{
+	return take_mark(&line, "-----END ", kind->label) && line.n == 0;
 }
 
 bool object_armor_begins(struct bytes v)
 {
-	return kind_of(v) != NULL;
-}
-
-bool object_armor_is_pgp(struct bytes text)
-{
-	const struct armor_kind *kind = kind_of(text);
-
-	return kind && kind->pgp;
+	return take_begin(&v) != NULL;
 }
 
 static bool is_base64(struct bytes line)
@@ -45,8 +58,8 @@ static bool is_base64(struct bytes line)
 	for (size_t i = 0; i < line.n; i++) {
 		uint8_t c = line.p[i];
 
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		      (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '='))
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		      c == '+' || c == '/' || c == '='))
 			return false;
 	}
 	return true;
@@ -67,18 +80,18 @@ static bool skip_pgp_headers(struct bytes *rest, struct bytes *line)
 
 int object_armor_check(struct bytes text, struct err *err)
 {
-	const struct armor_kind *kind = kind_of(text);
 	struct bytes rest = text, line = text;
+	const struct armor_kind *kind = take_begin(&rest);
 	size_t lines = 0;
 
 	if (!kind)
 		return object_bad(err, "no armor that git knows", text);
-	if (!object_line(&rest, &line) || line.n != kind->begin.n)
+	if (!object_line(&rest, &line) || line.n > 0)
 		return object_bad(err, "bytes behind the BEGIN of the signature", line);
 	if (kind->pgp && !skip_pgp_headers(&rest, &line))
 		return object_bad(err, "no blank line behind the armor headers", line);
 	for (line = rest; object_line(&rest, &line); lines++) {
-		if (bytes_eq(line, kind->end)) {
+		if (is_end(line, kind)) {
 			if (rest.n > 0)
 				return object_bad(err, "bytes behind the signature's END", rest);
 			return lines > 0 ? 0 : err_set(err, ERR_INPUT, "an empty signature");

@@ -5,10 +5,13 @@
 #include "base/text.h"
 #include "object/object_internal.h"
 
+#define CHANGE_ID_CHARS 32
+
 struct reader {
 	struct bytes raw, rest;
 	uint8_t hash_bytes;
 	struct object_commit c;
+	bool has_change_id;
 	struct err *err;
 };
 
@@ -80,6 +83,19 @@ static int take_mergetag(struct reader *r, struct bytes value)
 	return rc;
 }
 
+/*
+ * GitHub writes an empty line behind the END of its OpenPGP signatures. It says
+ * nothing, so it is let through there, once, and no reader of armors sees it.
+ */
+static void drop_empty_line(struct buf *armor)
+{
+	static const char end[] = "\n-----END PGP SIGNATURE-----\n\n";
+	size_t n = sizeof(end) - 1;
+
+	if (armor->n >= n && memcmp(armor->p + armor->n - n, end, n) == 0)
+		armor->p[--armor->n] = '\0';
+}
+
 /* `line` is the header's first line; what is signed is all but it and its continuation. */
 static int take_signature(struct reader *r, struct bytes line, struct bytes value)
 {
@@ -91,7 +107,20 @@ static int take_signature(struct reader *r, struct bytes line, struct bytes valu
 		return object_bad(r->err, "a line of the signature has no end", r->rest);
 	r->c.payload[0] = bytes_of(r->raw.p, (size_t)(line.p - r->raw.p));
 	r->c.payload[1] = r->rest;
+	drop_empty_line(s);
 	return object_armor_check(buf_bytes(s), r->err);
+}
+
+/* Jujutsu's name of a change, part of what is signed. */
+static int take_change_id(struct reader *r, struct bytes value)
+{
+	if (r->has_change_id)
+		return err_set(r->err, ERR_INPUT, "more than one change-id header");
+	r->has_change_id = true;
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] < 'k' || value.p[i] > 'z')
+			return object_bad(r->err, "no change id", value);
+	return value.n == CHANGE_ID_CHARS ? 0 : object_bad(r->err, "no change id", value);
 }
 
 static int take_extra(struct reader *r, struct bytes line)
@@ -105,7 +134,9 @@ static int take_extra(struct reader *r, struct bytes line)
 		return take_mergetag(r, value);
 	if (object_header(line, "encoding", &value))
 		return take_encoding(r, value);
-	return object_bad(r->err, "a header that git does not write here", line);
+	if (object_header(line, "change-id", &value))
+		return take_change_id(r, value);
+	return object_bad(r->err, "a header that is not known here", line);
 }
 
 static int take_extras(struct reader *r)

@@ -60,8 +60,7 @@ bool object_unfold(struct bytes first, struct bytes *rest, struct buf *out)
 }
 
 /* Takes the line "KEY VALUE" off `*rest`; `*line` is what stands there in any case. */
-static bool take_value(struct bytes *rest, const char *key, struct bytes *line,
-		       struct bytes *value)
+static bool take_value(struct bytes *rest, const char *key, struct bytes *line, struct bytes *value)
 {
 	struct bytes r = *rest;
 
@@ -78,11 +77,10 @@ int object_take_id(struct bytes *rest, const char *key, uint8_t hash_bytes, stru
 	struct bytes line, value;
 	char what[64];
 
-	if (take_value(rest, key, &line, &value) && oid_parse(value, ret) &&
-	    ret->n == hash_bytes && !oid_is_null(ret))
+	if (take_value(rest, key, &line, &value) && oid_parse(value, ret) && ret->n == hash_bytes &&
+	    !oid_is_null(ret))
 		return 0;
-	snprintf(what, sizeof(what), "no \"%s\" line with an id of %d digits", key,
-		 2 * hash_bytes);
+	snprintf(what, sizeof(what), "no \"%s\" line with an id of %d digits", key, 2 * hash_bytes);
 	return object_bad(err, what, line);
 }
 

@@ -78,10 +78,13 @@ struct object_tag {
  * signature header is gpgsig or gpgsig-sha256 accordingly. ERR_INPUT with what was
  * seen (escaped) for everything that is not strictly a commit:
  * headers out of git's order, repeated or unknown ones (known extra headers:
- * encoding UTF-8 only, mergetag, one gpgsig), duplicate parents, NUL, CR or other
- * control characters in headers, idents outside git's grammar, bytes in gpgsig
- * before BEGIN or after END, armor of another kind than git knows, more than one
- * armor, a mergetag that is not a strict tag of one of the parents, NUL in the message.
+ * encoding UTF-8 only, mergetag, one gpgsig, and Jujutsu's change-id), duplicate
+ * parents, NUL, CR or other control characters in headers, idents outside git's
+ * grammar, bytes in gpgsig before BEGIN or after END (but for the one empty line that
+ * GitHub writes behind an OpenPGP signature; `signature` is without it), armor of
+ * another kind than git knows, more than one armor, a mergetag that is not a strict tag
+ * of one of the parents, NUL in the message. OpenPGP's armor headers (Version, Comment)
+ * are no part of what is signed: whoever verifies that format has to judge them.
  */
 int object_parse_commit(struct bytes raw, uint8_t hash_bytes, struct object_commit *ret,
 			struct err *err);

@@ -52,7 +52,5 @@ int object_armor_split(struct bytes text, struct bytes *before, struct bytes *ar
  * long; the two OpenPGP kinds alone have armor headers and a blank line.
  */
 int object_armor_check(struct bytes text, struct err *err);
-/* OpenPGP's kinds, by their first line. */
-bool object_armor_is_pgp(struct bytes text);
 
 #endif

@@ -55,8 +55,7 @@ bool object_ref_ok(struct bytes name)
 {
 	struct bytes rest = name;
 
-	if (!bytes_starts(name, BYTES_LIT("refs/")) || !text_ok(name) ||
-	    name.p[name.n - 1] == '.')
+	if (!bytes_starts(name, BYTES_LIT("refs/")) || !text_ok(name) || name.p[name.n - 1] == '.')
 		return false;
 	for (size_t i = 0; i + 1 < name.n; i++)
 		if ((name.p[i] == '.' && name.p[i + 1] == '.') ||

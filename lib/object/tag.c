@@ -40,8 +40,7 @@ static int take_tagger(struct bytes *rest, struct object_tag *t, struct err *err
 	return t->has_tagger ? object_take_ident(rest, "tagger", &t->tagger, err) : 0;
 }
 
-int object_parse_tag(struct bytes raw, uint8_t hash_bytes, struct object_tag *ret,
-		     struct err *err)
+int object_parse_tag(struct bytes raw, uint8_t hash_bytes, struct object_tag *ret, struct err *err)
 {
 	struct object_tag t = { .has_tagger = false };
 	struct bytes rest = raw, armor;
