@@ -60,9 +60,10 @@ struct cms {
 	struct bytes message_digest;
 	bool has_signing_time;
 	int64_t signing_time;
-	bool has_ess;
-	enum alg_hash ess_hash;
+	bool has_ess;               /* one of these two, or both */
+	enum alg_hash ess_hash;     /* of signingCertificateV2; HASH_NONE without it */
 	struct bytes ess_cert_hash; /* of the signer's certificate */
+	struct bytes ess_v1_hash;   /* signingCertificate: SHA-1 of it; or empty */
 	struct bytes signature;
 	struct bytes timestamp_token; /* unsigned attribute, not verified here; may be empty */
 };
@@ -93,7 +94,7 @@ void cms_key_free(struct cms_key *k);
 
 /*
  * Does the signature cover exactly this payload, by this key? Checks that the
- * message digest is the payload's, that ESS (when there) names `leaf`, that the
+ * message digest is the payload's, that what ESS is there names `leaf`, that the
  * algorithms fit the key, and the signature itself. ERR_BAD with the reason else.
  */
 int cms_check(const struct cms *c, const struct bytes *payload, size_t payload_n,

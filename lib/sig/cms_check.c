@@ -162,12 +162,20 @@ static bool same_digest(struct cms_key *k, enum alg_hash h, const struct bytes *
 	       memcmp(d, wanted.p, wanted.n) == 0;
 }
 
+/* Both kinds of ESS attribute, where they are there, must name this certificate. */
+static bool same_certificate(const struct cms *c, struct cms_key *k, struct bytes leaf)
+{
+	if (c->ess_hash != HASH_NONE && !same_digest(k, c->ess_hash, &leaf, 1, c->ess_cert_hash))
+		return false;
+	return c->ess_v1_hash.n == 0 || same_digest(k, HASH_SHA1, &leaf, 1, c->ess_v1_hash);
+}
+
 int cms_check(const struct cms *c, const struct bytes *payload, size_t payload_n,
 	      struct bytes leaf, struct cms_key *key, struct err *err)
 {
 	if (!same_digest(key, c->hash, payload, payload_n, c->message_digest))
 		return err_set(err, ERR_BAD, "the signature is over other content");
-	if (c->has_ess && !same_digest(key, c->ess_hash, &leaf, 1, c->ess_cert_hash))
+	if (!same_certificate(c, key, leaf))
 		return err_set(err, ERR_BAD, "the signature names another certificate as its own");
 	if (!verify(c, key))
 		return err_set(err, ERR_BAD, "the signature does not verify with the key of the "

@@ -68,16 +68,22 @@ static bool read_signing_time(struct cms *c, struct bytes v)
 	return c->has_signing_time;
 }
 
-/* IssuerSerial: GeneralNames and a serial number; the hash decides, this is only shape. */
-static bool skip_issuer_serial(struct bytes *in)
+/*
+ * IssuerSerial (RFC 5035 5): optional; the hash decides, but what is there must be
+ * the SignerInfo's own issuer, as a directoryName, and serial number.
+ */
+static bool take_issuer_serial(const struct cms *c, struct bytes *in)
 {
-	struct der_item seq, names, serial;
+	struct der_item seq, names, name, serial;
 	bool has;
 
 	if (!der_take_optional(in, DER_SEQUENCE, &seq, &has))
 		return false;
 	return !has || (der_take(&seq.value, DER_SEQUENCE, &names) &&
-			der_take(&seq.value, DER_INTEGER, &serial) && seq.value.n == 0);
+			der_take(&seq.value, DER_INTEGER, &serial) && seq.value.n == 0 &&
+			der_take(&names.value, DER_CONTEXT_CONSTRUCTED(4), &name) &&
+			names.value.n == 0 && bytes_eq(name.value, c->issuer) &&
+			bytes_eq(serial.value, c->serial));
 }
 
 /*
@@ -96,15 +102,16 @@ static bool read_ess(struct cms *c, struct bytes v, bool v2)
 		return false;
 	if (v2 && der_peek(id.value, &tag) && tag == DER_SEQUENCE && !take_hash(&id.value, &h))
 		return false;
-	if (!der_take(&id.value, DER_OCTET_STRING, &hash) || !skip_issuer_serial(&id.value) ||
+	if (!der_take(&id.value, DER_OCTET_STRING, &hash) || !take_issuer_serial(c, &id.value) ||
 	    id.value.n != 0 || hash.value.n != alg_hash_size(h))
 		return false;
-	/* With both there V2 decides, whichever comes first. */
-	if (!c->has_ess || v2) {
-		c->has_ess = true;
+	if (v2) {
 		c->ess_hash = h;
 		c->ess_cert_hash = hash.value;
+	} else {
+		c->ess_v1_hash = hash.value;
 	}
+	c->has_ess = true;
 	return true;
 }
 
