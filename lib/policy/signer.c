@@ -1,0 +1,103 @@
+/* Whose signature it is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "policy/policy.h"
+
+static bool has_digest(uint8_t (*v)[32], size_t n, const uint8_t *digest)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(v[i], digest, 32) == 0)
+			return true;
+	return false;
+}
+
+static bool has_email(const struct policy_signer *s, const struct cert *c)
+{
+	/* One address that other programs may read otherwise makes all of them doubtful. */
+	if (c->emails_malformed)
+		return false;
+	for (size_t i = 0; i < s->emails.n; i++)
+		if (cert_has_email(c, bytes_str(s->emails.v[i])))
+			return true;
+	return false;
+}
+
+/* Any key line admits, whatever the time. */
+static bool is_key_of(const struct policy *p, const struct policy_signer *s,
+		      const struct verdict *v)
+{
+	if (has_digest(s->certs, s->certs_n, v->cert->sha256) ||
+	    has_digest(s->spkis, s->spkis_n, v->cert->spki_sha256))
+		return true;
+	for (size_t i = 0; i < s->trusts.n; i++)
+		if (verdict_has_trust(p->trust, v, s->trusts.v[i]))
+			return has_email(s, v->cert);
+	return false;
+}
+
+static bool in_window(const struct policy_signer *s, int64_t when)
+{
+	return when >= s->valid_from && when < s->valid_until;
+}
+
+static void say_nobody(const struct verdict *v, char *why, size_t why_n)
+{
+	struct buf emails = BUF_INIT;
+
+	for (size_t i = 0; i < v->cert->emails_n && i < 3; i++) {
+		buf_add_str(&emails, i ? ", " : "; its e-mail: ");
+		text_escape(&emails, bytes_str(v->cert->emails[i]));
+	}
+	snprintf(why, why_n, "certificate %s belongs to no signer of the policy%s",
+		 v->cert->subject, buf_str(&emails));
+	buf_free(&emails);
+}
+
+static void say_late(const struct policy_signer *s, int64_t when, char *why, size_t why_n)
+{
+	bool early = when < s->valid_from;
+	struct buf date = BUF_INIT;
+
+	text_time(&date, early ? s->valid_from : s->valid_until);
+	if (early)
+		snprintf(why, why_n, "signer %s is not valid before %s", s->name, buf_str(&date));
+	else
+		snprintf(why, why_n, "signer %s is not valid any more since %s", s->name,
+			 buf_str(&date));
+	buf_free(&date);
+}
+
+const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
+					     int64_t when, char *why, size_t why_n)
+{
+	const struct policy_signer *found = NULL, *late = NULL;
+
+	if (v->level != VERDICT_GOOD || !v->cert) {
+		snprintf(why, why_n, "the signature is not good");
+		return NULL;
+	}
+	for (size_t i = 0; i < p->signers_n; i++) {
+		const struct policy_signer *s = &p->signers[i];
+
+		if (!is_key_of(p, s, v))
+			continue;
+		if (!in_window(s, when)) {
+			late = s;
+			continue;
+		}
+		if (found) {
+			snprintf(why, why_n, "certificate %s belongs to two signers: %s and %s",
+				 v->cert->subject, found->name, s->name);
+			return NULL;
+		}
+		found = s;
+	}
+	if (!found && late)
+		say_late(late, when, why, why_n);
+	else if (!found)
+		say_nobody(v, why, why_n);
+	return found;
+}
