@@ -1,0 +1,446 @@
+/* Patterns and ranks, and whose signature it is. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "policy/file_internal.h"
+#include "tests/unit/world.h"
+
+/* --- patterns --------------------------------------------------------------------------- */
+
+static const struct {
+	const char *pattern, *name;
+	bool match;
+} globs[] = {
+	{ "refs/heads/main", "refs/heads/main", true },
+	{ "refs/heads/main", "refs/heads/mai", false },
+	{ "refs/heads/main", "refs/heads/main2", false },
+	{ "refs/heads/main", "refs/heads/Main", false },
+	{ "refs/heads/*", "refs/heads/main", true },
+	{ "refs/heads/*", "refs/heads/", true },
+	{ "refs/heads/*", "refs/heads/a/b", false },
+	{ "refs/heads/*", "refs/tags/main", false },
+	{ "refs/heads/**", "refs/heads/a/b", true },
+	{ "refs/heads/**", "refs/heads/", true },
+	{ "refs/heads/**", "refs/heads", false },
+	{ "refs/*/main", "refs/heads/main", true },
+	{ "refs/*/main", "refs/a/b/main", false },
+	{ "refs/**/main", "refs/a/b/main", true },
+	{ "refs/**/main", "refs/main", false },
+	{ "refs/**main", "refs/main", true },
+	{ "refs/heads/v*.*", "refs/heads/v1.2", true },
+	{ "refs/heads/v*.*", "refs/heads/v12", false },
+	{ "refs/heads/v*.*", "refs/heads/v1/2.3", false },
+	{ "refs/heads/*a*b", "refs/heads/aaab", true },
+	{ "refs/heads/*a*b", "refs/heads/aaabc", false },
+	{ "refs/**/x*/y", "refs/x1/x/2/x3/y", true },
+	{ "refs/**/x*/y", "refs/x1/x/2/x3/z/y", false },
+	{ "refs/**a*/b", "refs/a/xa1/b", true },
+	{ "**", "refs/heads/main", true },
+	{ "*", "refs/heads/main", false },
+	{ "", "", true },
+	{ "", "a", false },
+	{ "refs/heads/\xc3\xa9*", "refs/heads/\xc3\xa9t\xc3\xa9", true },
+	{ "refs/heads/\xc3\xa9*", "refs/heads/\xc3\xa8t\xc3\xa9", false },
+	{ "refs/heads/?", "refs/heads/a", false },
+	{ "refs/heads/[a]", "refs/heads/a", false },
+};
+
+START_TEST(glob)
+{
+	bool got = policy_glob(globs[_i].pattern, bytes_str(globs[_i].name));
+
+	ck_assert_msg(got == globs[_i].match, "%s on %s: %d", globs[_i].pattern, globs[_i].name, got);
+}
+END_TEST
+
+/* A name and a pattern that make backtracking matchers slow. */
+START_TEST(glob_is_fast)
+{
+	struct buf pattern = BUF_INIT, name = BUF_INIT;
+
+	for (int i = 0; i < 80; i++)
+		buf_add_str(&pattern, "**a");
+	for (int i = 0; i < 20000; i++)
+		buf_add_str(&name, "a");
+	ck_assert(policy_glob(buf_str(&pattern), buf_bytes(&name)));
+	buf_add_str(&pattern, "*b");
+	ck_assert(!policy_glob(buf_str(&pattern), buf_bytes(&name)));
+	while (pattern.n <= POLICY_PATTERN_MAX)
+		buf_add_str(&pattern, "**");
+	ck_assert(policy_glob("**", buf_bytes(&name)));
+	ck_assert(!policy_glob(buf_str(&pattern), buf_bytes(&name))); /* never loaded */
+	buf_free(&pattern);
+	buf_free(&name);
+}
+END_TEST
+
+static const struct {
+	const char *a, *b;
+	bool meet;
+} pairs[] = {
+	{ "refs/heads/*", "refs/heads/**", true },
+	{ "refs/heads/*", "refs/heads/*", true },
+	{ "refs/heads/*a", "refs/heads/*b", false },
+	{ "refs/heads/*a*", "refs/heads/*b*", true },
+	{ "refs/heads/*/a", "refs/heads/*", false },
+	{ "refs/heads/*/a", "refs/heads/**", true },
+	{ "refs/heads/*/a", "refs/heads/**b", false },
+	{ "refs/heads/*/a", "refs/heads/**b/*", true },
+	{ "refs/heads/a*", "refs/heads/*a", true },
+	{ "refs/heads/a*", "refs/heads/b*", false },
+	{ "refs/heads/ab", "refs/heads/*b", true },
+	{ "refs/heads/ab", "refs/heads/*c", false },
+	{ "refs/**/x/**", "refs/*/y/*", false },
+	{ "refs/**/x/**", "refs/*/x/*", true },
+	{ "refs/*/*", "refs/*/*/*", false },
+	{ "refs/a", "refs/b", false },
+	{ "**", "**", true },
+};
+
+START_TEST(meet)
+{
+	size_t budget = 1000, used;
+
+	ck_assert_int_eq(policy_patterns_meet(pairs[_i].a, pairs[_i].b, &budget), pairs[_i].meet);
+	used = 1000 - budget;
+	ck_assert_uint_gt(used, 0);
+	ck_assert_int_eq(policy_patterns_meet(pairs[_i].b, pairs[_i].a, &budget), pairs[_i].meet);
+	budget = used - 1;
+	ck_assert(policy_patterns_meet(pairs[_i].a, pairs[_i].b, &budget));
+	ck_assert_uint_eq(budget, 0);
+}
+END_TEST
+
+/* Every short pattern with every other: they meet when some short name is of both. */
+static size_t spell(size_t k, const char *letters, char *out)
+{
+	size_t base = strlen(letters), n = 0;
+
+	for (; k > 0; k = (k - 1) / base)
+		out[n++] = letters[(k - 1) % base];
+	out[n] = '\0';
+	return n;
+}
+
+START_TEST(meet_is_glob)
+{
+	enum { PATTERNS = 3 + 9 + 27 + 81, NAMES = 2 + 4 + 8 + 16 + 32 + 64 };
+	static uint64_t sets[PATTERNS + 1][2];
+	char a[16], b[16], name[16];
+
+	for (size_t i = 0; i <= PATTERNS; i++) {
+		spell(i, "a/*", a);
+		sets[i][0] = sets[i][1] = 0;
+		for (size_t k = 0; k <= NAMES; k++) {
+			size_t n = spell(k, "a/", name);
+
+			sets[i][k / 64] |= (uint64_t)policy_glob(a, bytes_of(name, n)) << k % 64;
+		}
+	}
+	for (size_t i = 0; i <= PATTERNS; i++)
+		for (size_t k = 0; k <= PATTERNS; k++) {
+			bool some = (sets[i][0] & sets[k][0]) || (sets[i][1] & sets[k][1]);
+			size_t budget = 1000;
+
+			spell(i, "a/*", a);
+			spell(k, "a/*", b);
+			ck_assert_msg(policy_patterns_meet(a, b, &budget) == some, "%s and %s: %d", a,
+				      b, some);
+		}
+}
+END_TEST
+
+/* --- rules ------------------------------------------------------------------------------- */
+
+static int read_root(void *ctx, const char *path, struct buf *out, struct err *err)
+{
+	(void)path;
+	(void)err;
+	pki_pem(out, (const struct pki_cert *)ctx);
+	return 0;
+}
+
+static struct policy *parse(const char *text, struct pki_cert *root)
+{
+	struct policy *p = NULL;
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(policy_parse(bytes_str(text), "/p", read_root, root, &p, &err) == 0,
+		      "%s", err.text);
+	return p;
+}
+
+#define HEAD "[policy]\nversion = 1\n[trust \"corp\"]\nroots = r\n" \
+	     "[signer \"alice\"]\nemail = alice@example.com\ntrust = corp\n"
+#define RULE(name, ref) "[rule \"" name "\"]\nsigner = alice\n" ref "\n"
+
+static const char rules[] = HEAD
+	RULE("main", "ref = refs/heads/main")
+	RULE("work", "ref = refs/heads/**")
+	RULE("topic", "ref = refs/heads/topic/*\nref = refs/heads/t**")
+	RULE("exact-too", "ref = refs/heads/topic/x\nref = refs/x/*")
+	RULE("watch", "ref = refs/heads/main\nref = refs/ci/*\nmode = report");
+
+static const struct {
+	const char *ref, *rule;
+	bool reported;
+} governed[] = {
+	{ "refs/heads/main", "main", true },
+	{ "refs/heads/main2", "work", false },
+	{ "refs/heads/topic/a", "topic", false },
+	{ "refs/heads/topic/x", "exact-too", false },
+	{ "refs/heads/topic/a/b", "topic", false },
+	{ "refs/heads/u", "work", false },
+	{ "refs/x/y", "exact-too", false },
+	{ "refs/x/y/z", NULL, false },
+	{ "refs/ci/1", NULL, true },
+	{ "refs/cj/1", NULL, false },
+};
+
+START_TEST(governs)
+{
+	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
+	struct policy *p = parse(rules, &root);
+	const struct policy_rule *r = (const void *)p;
+	struct bytes ref = bytes_str(governed[_i].ref);
+
+	ck_assert_int_eq(policy_rule_for(p, ref, &r, NULL), 0);
+	if (governed[_i].rule)
+		ck_assert_msg(r && strcmp(r->name, governed[_i].rule) == 0, "%s: %s",
+			      governed[_i].ref, r ? r->name : "none");
+	else
+		ck_assert_ptr_null(r);
+	ck_assert_int_eq(policy_reported(p, ref), governed[_i].reported);
+	p->report = true;
+	ck_assert(policy_reported(p, ref));
+	policy_free(p);
+	pki_free(&root);
+}
+END_TEST
+
+/* The reader refuses such a file: this is what stands behind it. */
+START_TEST(tie_at_run_time)
+{
+	char first[] = "refs/heads/*", second[] = "refs/heads/**", path[] = "/p";
+	char *one[] = { first }, *two[] = { second }, a[] = "a", b[] = "b";
+	struct policy_rule v[2] = {
+		{ .name = a, .refs = { one, 1 }, .line = 3 },
+		{ .name = b, .refs = { two, 1 }, .line = 7 },
+	};
+	struct policy p = { .path = path, .rules = v, .rules_n = 2 };
+	const struct policy_rule *r = NULL;
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(policy_rule_for(&p, BYTES_LIT("refs/heads/x"), &r, &err), ERR_CONFIG);
+	ck_assert_ptr_null(r);
+	ck_assert_ptr_nonnull(strstr(err.text, "/p:7: rule \"b\" and rule \"a\" (line 3)"));
+	ck_assert_int_eq(policy_rule_for(&p, BYTES_LIT("refs/heads/x/y"), &r, NULL), 0);
+	ck_assert_ptr_eq(r, &v[1]);
+	v[1].report = true;
+	ck_assert_int_eq(policy_rule_for(&p, BYTES_LIT("refs/heads/x"), &r, NULL), 0);
+	ck_assert_ptr_eq(r, &v[0]);
+}
+END_TEST
+
+/* --- signers ------------------------------------------------------------------------------- */
+
+struct people {
+	struct world w;
+	struct policy *p;
+	struct verdict v;
+	char why[256];
+};
+
+/* %C and %S in the text: the digests of the leaf and of its key. */
+static void fill(struct buf *out, const char *text, const struct cert *c)
+{
+	for (; *text; text++) {
+		bool cert = strncmp(text, "%C", 2) == 0, spki = strncmp(text, "%S", 2) == 0;
+
+		if (!cert && !spki) {
+			buf_add_byte(out, (uint8_t)*text);
+			continue;
+		}
+		buf_add_str(out, "sha256:");
+		text_hex(out, bytes_of(cert ? c->sha256 : c->spki_sha256, 32), spki);
+		text++;
+	}
+}
+
+static void meet_people(struct people *x, const char *text, const struct wcase *c)
+{
+	struct buf filled = BUF_INIT;
+
+	world_open(&x->w, c);
+	ck_assert_ptr_nonnull(x->w.v.cert);
+	fill(&filled, text, x->w.v.cert);
+	x->p = parse(buf_str(&filled), &x->w.root);
+	judge(x->p->trust, PAYLOAD, &x->w.der, PKI_NOW, &x->v);
+	buf_free(&filled);
+	x->why[0] = '\0';
+}
+
+static void part(struct people *x)
+{
+	policy_free(x->p);
+	world_close(&x->w);
+}
+
+#define TOP "[policy]\nversion = 1\n[trust \"corp\"]\nroots = r\n"
+#define ALICE "[signer \"alice\"]\nemail = alice@example.com\ntrust = corp\n"
+
+static const struct {
+	const char *text, *san, *signer, *why;
+} owners[] = {
+	{ TOP ALICE, NULL, "alice", NULL },
+	{ TOP ALICE, "email:alice@EXAMPLE.com", "alice", NULL },
+	{ TOP ALICE, "email:Alice@example.com", NULL, "belongs to no signer" },
+	{ TOP ALICE, "email:bob@example.com", NULL, "its e-mail: bob@example.com" },
+	{ TOP ALICE, "", NULL, "belongs to no signer of the policy" },
+	{ TOP ALICE, "email:bob@example.com,email:alice@example.com", "alice", NULL },
+	{ TOP "[signer \"key\"]\ncertificate = %C\n", "", "key", NULL },
+	{ TOP "[signer \"key\"]\nspki = %S\n", "", "key", NULL },
+	{ TOP "[signer \"key\"]\nspki = %C\n", "", NULL, "no signer" },
+	{ TOP "[signer \"key\"]\ncertificate = %S\n", "", NULL, "no signer" },
+	/* An e-mail without trust admits nothing by itself. */
+	{ TOP "[signer \"key\"]\nemail = alice@example.com\ncertificate = %S\n", NULL, NULL,
+	  "no signer" },
+	{ TOP "[signer \"key\"]\nemail = alice@example.com\ncertificate = %C\n", NULL, "key", NULL },
+	/* The same certificate by address and by digest. */
+	{ TOP ALICE "[signer \"key\"]\nspki = %S\n", NULL, NULL, "two signers: alice and key" },
+	{ TOP ALICE "[signer \"key\"]\nspki = %S\n", "email:bob@example.com", "key", NULL },
+	{ TOP ALICE "[signer \"key\"]\nspki = %S\nvalidUntil = 2027-01-15\n", NULL, "alice", NULL },
+	{ TOP ALICE "[signer \"bob\"]\nemail = bob@example.com\ntrust = corp\n",
+	  "email:bob@example.com,email:alice@example.com", NULL, "two signers: alice and bob" },
+	/* The window: from inclusive, until exclusive, at 08:00:00. */
+	{ TOP ALICE "validFrom = 2027-01-15T08:00:00Z\n", NULL, "alice", NULL },
+	{ TOP ALICE "validFrom = 2027-01-15T08:00:01Z\n", NULL, NULL,
+	  "signer alice is not valid before 2027-01-15T08:00:01Z" },
+	{ TOP ALICE "validUntil = 2027-01-15T08:00:01Z\n", NULL, "alice", NULL },
+	{ TOP ALICE "validUntil = 2027-01-15T08:00:00Z\n", NULL, NULL,
+	  "signer alice is not valid any more since 2027-01-15T08:00:00Z" },
+	/* One after the other. */
+	{ TOP ALICE "validUntil = 2027-01-15T08:00:00Z\n"
+	  "[signer \"alice2\"]\nemail = alice@example.com\ntrust = corp\n"
+	  "validFrom = 2027-01-15T08:00:00Z\n", NULL, "alice2", NULL },
+};
+
+START_TEST(owner)
+{
+	struct wcase c = { "owner", ROOT, .leaf = { .san = owners[_i].san } };
+	const struct policy_signer *s;
+	struct people x;
+
+	meet_people(&x, owners[_i].text, &c);
+	expect(&x.v, GOOD);
+	s = policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why));
+	if (owners[_i].signer) {
+		ck_assert_msg(s, "%d: %s", _i, x.why);
+		ck_assert_str_eq(s->name, owners[_i].signer);
+	} else {
+		ck_assert_msg(!s, "%d: %s", _i, s ? s->name : "");
+		ck_assert_msg(strstr(x.why, owners[_i].why), "%d: %s", _i, x.why);
+	}
+	part(&x);
+}
+END_TEST
+
+/* Only a good verdict has an owner, and each name of trust stands for itself. */
+START_TEST(owner_needs_good)
+{
+	static const char two[] = TOP "[trust \"other\"]\nroots = r\n"
+		"[signer \"alice\"]\nemail = alice@example.com\ntrust = other\n";
+	struct people x;
+
+	meet_people(&x, two, &plain);
+	ck_assert_ptr_nonnull(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	x.v.trust_set = 1; /* corp alone */
+	ck_assert_ptr_null(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	x.v.trust_set = 2;
+	ck_assert_ptr_nonnull(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	for (int level = VERDICT_BAD; level < VERDICT_GOOD; level++) {
+		x.v.level = (enum verdict_level)level;
+		ck_assert_ptr_null(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+		ck_assert_str_eq(x.why, "the signature is not good");
+	}
+	part(&x);
+}
+END_TEST
+
+START_TEST(malformed_email)
+{
+	struct people x;
+	struct cert copy;
+
+	meet_people(&x, TOP ALICE, &plain);
+	copy = *x.v.cert;
+	x.v.cert = &copy;
+	ck_assert_ptr_nonnull(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	copy.emails_malformed = true;
+	ck_assert_ptr_null(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	part(&x);
+	meet_people(&x, TOP "[signer \"key\"]\ncertificate = %C\n", &plain);
+	copy = *x.v.cert;
+	copy.emails_malformed = true;
+	x.v.cert = &copy;
+	ck_assert_ptr_nonnull(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	part(&x);
+}
+END_TEST
+
+START_TEST(allows)
+{
+	static const char text[] = HEAD
+		"[signer \"bob\"]\nemail = bob@example.com\ntrust = corp\n"
+		"[signer \"carol\"]\nemail = carol@example.com\ntrust = corp\n"
+		"[role \"two\"]\nsigner = bob\nsigner = alice\n"
+		"[rule \"one\"]\nref = refs/heads/a\nsigner = bob\n"
+		"[rule \"role\"]\nref = refs/heads/b\nsigner = role:two\nsigner = alice\n"
+		"[rule \"all\"]\nref = refs/heads/c\nsigner = anyone\n";
+	static const bool expected[3][3] = { { 0, 1, 0 }, { 1, 1, 0 }, { 1, 1, 1 } };
+	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
+	struct policy *p = parse(text, &root);
+	struct policy_signer stranger = p->signers[0];
+
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t k = 0; k < 3; k++)
+			ck_assert_int_eq(policy_rule_allows(p, &p->rules[i], &p->signers[k]),
+					 expected[i][k]);
+		ck_assert(!policy_rule_allows(p, &p->rules[i], &stranger));
+	}
+	ck_assert_uint_eq(p->rules[1].signers_n, 2);
+	policy_free(p);
+	pki_free(&root);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+int main(void)
+{
+	Suite *s = suite_create("policy_match");
+	TCase *t = tcase_create("patterns");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_loop_test(t, glob, 0, COUNT(globs));
+	tcase_add_test(t, glob_is_fast);
+	tcase_add_loop_test(t, meet, 0, COUNT(pairs));
+	tcase_add_test(t, meet_is_glob);
+	tcase_add_loop_test(t, governs, 0, COUNT(governed));
+	tcase_add_test(t, tie_at_run_time);
+	suite_add_tcase(s, t);
+	t = tcase_create("signers");
+	tcase_add_loop_test(t, owner, 0, COUNT(owners));
+	tcase_add_test(t, owner_needs_good);
+	tcase_add_test(t, malformed_email);
+	tcase_add_test(t, allows);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
