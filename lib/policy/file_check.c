@@ -184,9 +184,18 @@ static bool has_anchors(const struct policy_draft *d, const char *name)
 	return false;
 }
 
+/* One with a bad name was told of already. */
+static bool has_section(const struct policy_draft *d, const char *section)
+{
+	for (size_t i = 0; i < d->conf.n; i++)
+		if (strcmp(d->conf.v[i].section, section) == 0)
+			return true;
+	return false;
+}
+
 static void check_trusts(struct policy_draft *d)
 {
-	if (d->anchors_n == 0)
+	if (!has_section(d, "trust"))
 		policy_fault(d, 1, "there is no [trust] section (add [trust \"NAME\"] with roots = "
 			     "FILE, the certificates of your authority)");
 	for (size_t i = 0; i < d->trust_words.n; i++) {

@@ -1,0 +1,715 @@
+/* The policy file: what is wrong stands beside the same thing made right. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/text.h"
+#include "policy/file_internal.h"
+#include "tests/unit/pki.h"
+
+static struct buf root_pem = BUF_INIT;
+static char last_path[256];
+
+static int read_root(void *ctx, const char *path, struct buf *out, struct err *err)
+{
+	(void)ctx;
+	snprintf(last_path, sizeof(last_path), "%s", path);
+	if (strstr(path, "missing"))
+		return err_set(err, ERR_CONFIG, "cannot open %s", path);
+	if (strstr(path, "broken"))
+		buf_add_str(out, "no certificate\n");
+	else
+		buf_add_bytes(out, buf_bytes(&root_pem));
+	return 0;
+}
+
+static int parse(const char *text, struct policy **p, struct err *err)
+{
+	*p = NULL;
+	return policy_parse(bytes_str(text), "dir/policy", read_root, NULL, p, err);
+}
+
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define COLONS \
+	"01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF"
+
+/* Lines 1 to 10, on which the cases go on. */
+#define POLICY "[policy]\nversion = 1\n"
+#define TRUST "[trust \"corp\"]\nroots = roots.pem\n"
+#define ALICE "[signer \"alice\"]\nemail = alice@example.com\ntrust = corp\n"
+#define BOB "[signer \"bob\"]\nemail = bob@example.com\ntrust = corp\n"
+#define BASE POLICY TRUST ALICE BOB
+#define RULE "[rule \"main\"]\nref = refs/heads/main\nsigner = alice\n"
+
+/* `wrong` gives exactly the fault, `right` none. */
+static const struct {
+	const char *wrong, *fault, *right;
+} cases[] = {
+	/* the file */
+	{ TRUST, "1: there is no [policy] section", POLICY TRUST },
+	{ POLICY, "1: there is no [trust] section", POLICY TRUST },
+	{ "[policy]\nserial = 1\n" TRUST, "1: `version' is missing in this [policy]", BASE },
+	{ "[policy]\nversion = 2\nnews = 1\n[later]\n", "2: this file is of version 2, this program "
+	  "knows 1: upgrade gitsign-hsm on this machine", BASE },
+	{ "[policy]\nversion = 0\n" TRUST, "2: version is \"0\"", BASE },
+	{ "[policy]\nversion = one\n" TRUST, "2: version is \"one\"", BASE },
+	{ "[policy]\nversion\n" TRUST, "2: `version' has no value", BASE },
+	{ "[policy]\nversion =\n" TRUST, "2: `version' has no value", BASE },
+	{ POLICY "version = 1\n" TRUST, "3: `version' stands twice in this section (keep one)", BASE },
+	{ POLICY "serial = -1\n" TRUST, "3: serial is \"-1\"", POLICY "serial = 0\n" TRUST },
+	{ POLICY "serial = 9223372036854775808\n" TRUST, "3: serial is",
+	  POLICY "serial = 9223372036854775807\n" TRUST },
+	{ POLICY "mode = off\n" TRUST, "3: mode is \"off\" (write enforce or report)",
+	  POLICY "mode = report\n" TRUST },
+	{ POLICY "mod = report\n" TRUST, "3: unknown key `mod' in [policy] (its keys: version, "
+	  "serial, mode)", POLICY "MODE = enforce\n" TRUST },
+	{ "[policy \"x\"]\nversion = 1\n" TRUST, "1: [policy] takes no name", BASE },
+	{ BASE "[policy]\n", "11: this section stands already at line 1", BASE },
+	{ BASE "[include]\npath = x\n", "11: a policy includes no other files", BASE },
+	{ BASE "[includeIf \"gitdir:x\"]\npath = x\n", "11: a policy includes no other files", BASE },
+	{ BASE "[rules \"x\"]\nref = x\n", "11: unknown section [rules]", BASE },
+	{ BASE "[core]\nbare = x\n", "11: unknown section [core]", BASE },
+	{ BASE "[key \"x\"]\nsigner = alice\n", "11: `[key]' is not supported by this version of "
+	  "gitsign-hsm", BASE },
+	{ BASE "[revoked \"x\"]\nspki = x\n", "11: `[revoked]' is not supported by this version",
+	  BASE },
+	{ BASE "[limits\n", "11: a section is written", BASE "[limits]\n" },
+	{ BASE "[limits]\nobjectSize = \"1m\n", "12: a quoted value", BASE "[limits]\nobjectSize = 1m" },
+
+	/* [trust] */
+	{ POLICY "[trust \"corp\"]\n", "3: `roots' is missing in this [trust] section (add roots = "
+	  "...)", POLICY TRUST },
+	{ POLICY TRUST "roots = roots.pem\n", "5: `roots' stands twice", POLICY TRUST },
+	{ POLICY "[trust]\nroots = r\n", "3: [trust] has no name (write [trust \"NAME\"])",
+	  POLICY TRUST },
+	{ POLICY "[trust \"\"]\nroots = r\n", "3: \"\" is no name for a trust", POLICY TRUST },
+	{ POLICY "[trust \"a b\"]\nroots = r\n", "3: \"a b\" is no name for a trust",
+	  POLICY "[trust \"a_b\"]\nroots = r\n" },
+	{ POLICY "[trust \"a\x1b\"]\nroots = r\n", "3: \"a\\x1b\" is no name for a trust",
+	  POLICY "[trust \"\xc3\xa9\"]\nroots = r\n" },
+	{ POLICY "[trust \"corp\"]\nroots = missing.pem\n", "4: cannot open dir/missing.pem",
+	  POLICY TRUST },
+	{ POLICY "[trust \"corp\"]\nroots = broken.pem\n", "4: trust anchors of \"corp\"",
+	  POLICY TRUST },
+	{ POLICY TRUST "crl = c\n", "5: `crl' is not supported by this version of gitsign-hsm",
+	  POLICY TRUST },
+	{ POLICY TRUST "crlpolicy = off\n", "5: `crlPolicy' is not supported", POLICY TRUST },
+	{ POLICY TRUST "emailDomain = x\n", "5: `emailDomain' is not supported", POLICY TRUST },
+	{ POLICY TRUST "timestampRoots = x\n", "5: `timestampRoots' is not supported", POLICY TRUST },
+	{ POLICY TRUST "openpgpKeyring = x\n", "5: `openpgpKeyring' is not supported",
+	  POLICY TRUST },
+	{ POLICY TRUST "[trust \"corp\"]\nroots = x\n", "5: this section stands already at line 3",
+	  POLICY TRUST "[trust \"Corp\"]\nroots = x\n" },
+
+	/* [signer] */
+	{ BASE "[signer \"c\"]\n", "11: signer \"c\" has no key", BASE },
+	{ BASE "[signer \"c\"]\nemail = c@example.com\n", "11: signer \"c\" has no key",
+	  BASE "[signer \"c\"]\nemail = c@example.com\ntrust = corp\n" },
+	{ BASE "[signer \"c\"]\ntrust = corp\n", "11: signer \"c\" has trust but no email",
+	  BASE "[signer \"c\"]\ncertificate = sha256:" HEX64 "\n" },
+	{ BASE "[signer \"c\"]\nemail = C <c@example.com>\ntrust = corp\n",
+	  "12: email is \"C <c@example.com>\" (write the address alone",
+	  BASE "[signer \"c\"]\nemail = c@example.com\nemail = c@example.org\ntrust = corp\n" },
+	{ BASE "[signer \"c\"]\nemail = c@example.com\ntrust = crop\n", "13: there is no trust \"crop\" "
+	  "(add a [trust \"crop\"] section, or mend the name)",
+	  BASE "[signer \"c\"]\nemail = c@example.com\ntrust = corp\n" },
+	{ BASE "[signer \"c\"]\nemail = c@example.com\ntrust = corp\ntrust = corp\n",
+	  "14: trust = corp stands twice here",
+	  BASE "[trust \"x\"]\nroots = x\n[signer \"c\"]\nemail = c@example.com\ntrust = corp\n"
+	  "trust = x\n" },
+	{ BASE "[signer \"c\"]\nspki = sha256:" HEX64 "0\n", "12: spki is \"sha256:0123",
+	  BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\n" },
+	{ BASE "[signer \"c\"]\nspki = " HEX64 "\n", "12: spki is",
+	  BASE "[signer \"c\"]\nspki = sha256:" COLONS "\n" },
+	{ BASE "[signer \"c\"]\ncertificate = sha256:g123456789abcdef0123456789abcdef0123456789abcdef"
+	  "0123456789abcdef\n", "12: certificate is",
+	  BASE "[signer \"c\"]\ncertificate = sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef"
+	  "0123456789abcdef\n" },
+	{ BASE "[signer \"c\"]\nspki = sha256:01-23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:"
+	  "67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF\n", "12: spki is",
+	  BASE "[signer \"c\"]\nspki = sha256:" COLONS "\nspki = sha256:11" "23456789abcdef0123456789"
+	  "abcdef0123456789abcdef0123456789abcdef\n" },
+	{ BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\nspki = sha256:" COLONS "\n",
+	  "13: spki sha256:" HEX64 " stands twice here",
+	  BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\ncertificate = sha256:" HEX64 "\n" },
+	{ BASE "validFrom = 2027-02-29\n", "11: validFrom is \"2027-02-29\" (write 2026-12-31",
+	  BASE "validFrom = 2028-02-29\n" },
+	{ BASE "validUntil = tomorrow\n", "11: validUntil is \"tomorrow\"",
+	  BASE "validUntil = 2028-02-29T10:00:00Z\n" },
+	{ BASE "validUntil = 2028-01-01\nvalidFrom = 2028-01-01\n", "8: signer \"bob\" is never valid",
+	  BASE "validUntil = 2028-01-01\nvalidFrom = 2027-12-31T23:59:59Z\n" },
+	{ BASE "kind = person\n", "11: `kind' is not supported by this version", BASE },
+	{ BASE "sshKey = x\n", "11: `sshKey' is not supported by this version", BASE },
+	{ BASE "sshAuthority = x\n", "11: `sshAuthority' is not supported by this version", BASE },
+	{ BASE "openpgp = x\n", "11: `openpgp' is not supported by this version", BASE },
+	{ BASE "[signer \"anyone\"]\nspki = sha256:" HEX64 "\n", "11: \"anyone\" is no name", BASE },
+	{ BASE "[signer \"role:x\"]\nspki = sha256:" HEX64 "\n", "11: \"role:x\" is no name", BASE },
+	{ BASE "email = alice@example.com\n", "11: email alice@example.com is signer alice's at the "
+	  "same time, line 6", BASE "email = Alice@example.com\n" },
+	{ BASE "email = alice@EXAMPLE.com\n", "11: email alice@example.com is signer alice's", BASE },
+	{ BASE "email = bob@example.com\n", "11: email bob@example.com stands twice here", BASE },
+	{ BASE "email = alice@example.com\nvalidFrom = 2027-01-01\n", "11: email alice@example.com is",
+	  POLICY TRUST ALICE "validUntil = 2027-01-01\n" BOB "email = alice@example.com\n"
+	  "validFrom = 2027-01-01\n" },
+	{ POLICY TRUST ALICE "validUntil = 2027-01-01T00:00:01Z\n" BOB "email = alice@example.com\n"
+	  "validFrom = 2027-01-01\n", "12: email alice@example.com is", BASE },
+	/* Between two that do not touch, a third that covers the first and the last. */
+	{ POLICY TRUST ALICE "validUntil = 2027-01-01\n"
+	  "[signer \"a2\"]\nemail = alice@example.com\ntrust = corp\nvalidFrom = 2028-01-01\n"
+	  BOB "email = Bob@example.com\n"
+	  "[signer \"a3\"]\nemail = alice@example.com\ntrust = corp\nvalidFrom = 2027-01-01\n"
+	  "validUntil = 2028-01-01T00:00:01Z\n", "18: email alice@example.com is signer a2's",
+	  POLICY TRUST ALICE "validUntil = 2027-01-01\n"
+	  "[signer \"a2\"]\nemail = alice@example.com\ntrust = corp\nvalidFrom = 2028-01-01\n"
+	  BOB "email = Bob@example.com\n"
+	  "[signer \"a3\"]\nemail = alice@example.com\ntrust = corp\nvalidFrom = 2027-01-01\n"
+	  "validUntil = 2028-01-01\n" },
+	{ BASE "spki = sha256:" HEX64 "\n[signer \"c\"]\nspki = sha256:" COLONS "\n",
+	  "13: spki sha256:" HEX64 " is signer bob's at the same time, line 11", BASE },
+	{ BASE "certificate = sha256:" HEX64 "\n[signer \"c\"]\ncertificate = sha256:" COLONS "\n",
+	  "13: certificate sha256:", BASE },
+
+	/* [role] */
+	{ BASE "[role \"r\"]\n", "11: `signer' is missing in this [role]",
+	  BASE "[role \"r\"]\nsigner = alice\n" },
+	{ BASE "[role \"r\"]\nsigner = carol\n", "12: there is no signer \"carol\"",
+	  BASE "[role \"r\"]\nsigner = alice\nsigner = bob\n" },
+	{ BASE "[role \"r\"]\nsigner = alice\nsigner = alice\n", "13: signer alice stands twice", BASE },
+	{ BASE "[role \"r\"]\nsigner = role:x\n", "12: signer = role:x in a role (a role lists names",
+	  BASE },
+	{ BASE "[role \"r\"]\nsigner = anyone\n", "12: signer = anyone in a role", BASE },
+	{ BASE "[role \"r\"]\nsigner = alice\n[role \"r\"]\nsigner = bob\n",
+	  "13: this section stands already at line 11", BASE },
+	{ BASE "[role \"r\"]\nmember = alice\nsigner = bob\n", "12: unknown key `member' in [role]",
+	  BASE },
+
+	/* [rule] */
+	{ BASE "[rule \"x\"]\nsigner = alice\n", "11: `ref' is missing in this [rule]", BASE RULE },
+	{ BASE "[rule \"x\"]\nref = refs/x\n", "11: `signer' is missing in this [rule]", BASE RULE },
+	{ BASE "[rule \"x\"]\nref = refs/x\ncommits = any\n", "11: `signer' is missing", BASE RULE },
+	{ BASE RULE RULE, "14: this section stands already at line 11", BASE RULE },
+	{ BASE RULE "ref = heads/x\n", "14: ref is \"heads/x\" (write the full name: refs/heads/main)",
+	  BASE RULE "ref = refs/heads/x\n" },
+	{ BASE RULE "ref = !refs/heads/x\n", "14: ref is \"!refs/heads/x\" (there is no negation",
+	  BASE RULE "ref = refs/heads/x*\n" },
+	{ BASE RULE "ref = refs/heads/?\n", "14: ref is \"refs/heads/?\" (the only wildcards are",
+	  BASE RULE "ref = refs/heads/**\n" },
+	{ BASE RULE "ref = refs/heads/[ab]\n", "14: ref is \"refs/heads/[ab]\" (the only", BASE },
+	{ BASE RULE "ref = \"refs/heads/\\\\*\"\n", "14: ref is \"refs/heads/\\x5c*\" (the only", BASE },
+	{ BASE RULE "ref = refs/heads/***\n", "14: ref is \"refs/heads/***\" (* stops", BASE },
+	{ BASE RULE "ref = refs/heads/a..*\n", "14: ref is \"refs/heads/a..*\" (git allows no ref",
+	  BASE RULE "ref = refs/heads/a.*.b\n" },
+	{ BASE RULE "ref = refs/heads/*.lock\n", "14: ref is \"refs/heads/*.lock\" (git allows",
+	  BASE RULE "ref = refs/heads/*.lock*\n" },
+	{ BASE RULE "ref = refs/heads//*\n", "14: ref is \"refs/heads//*\" (git allows", BASE },
+	{ BASE RULE "commits = sined\n", "14: commits is \"sined\" (write signed, tip or any)",
+	  BASE RULE "commits = tip\n" },
+	{ BASE RULE "commits = firstParent\n", "14: `commits = firstParent' is not supported by this "
+	  "version of gitsign-hsm", BASE RULE "commits = any\n" },
+	{ BASE RULE "tag = signed\n", "11: rule \"main\" has `tag', but no ref under refs/tags/",
+	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = signed\n" },
+	{ BASE RULE "ref = refs/tags/*\n", "11: rule \"main\" mixes refs/tags/ and other refs", BASE },
+	{ BASE RULE "ref = refs/tags/*\ntag = any\n", "11: rule \"main\" mixes refs/tags/", BASE },
+	{ BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = any\ncommits = any\n",
+	  "11: rule \"t\" has both `tag' and `commits'",
+	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = any\n" },
+	{ BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = yes\n",
+	  "14: tag is \"yes\" (write signed or any)",
+	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ncommits = signed\n" },
+	{ BASE RULE "signer = carol\n", "14: there is no signer \"carol\" (add a [signer \"carol\"]",
+	  BASE RULE "signer = bob\n" },
+	{ BASE RULE "signer = role:x\n", "14: there is no role \"x\"",
+	  BASE RULE "signer = role:x\n[role \"x\"]\nsigner = alice\n" },
+	{ BASE RULE "signer = trust:corp\n", "14: `signer = trust:corp' is not supported by this "
+	  "version of gitsign-hsm", BASE RULE "signer = bob\n" },
+	{ BASE RULE "signer = anyone\n", "14: signer = anyone stands with other signers",
+	  BASE "[rule \"x\"]\nref = refs/x\nsigner = anyone\n" },
+	{ BASE "[rule \"x\"]\nref = refs/x\nsigner = anyone\nsigner = anyone\n",
+	  "14: signer = anyone stands with", BASE },
+	{ BASE RULE "committer = known\n", "14: committer is \"known\" (write match or any)",
+	  BASE RULE "committer = any\n" },
+	{ BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\n" RULE "signer = c\n",
+	  "16: signer c has no email, so that no committer can match",
+	  BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\n" RULE "signer = c\ncommitter = any\n" },
+	{ BASE RULE "rewind = yes\n", "14: rewind is \"yes\" (write deny or allow)",
+	  BASE RULE "rewind = allow\n" },
+	{ BASE RULE "delete = Allow\n", "14: delete is \"Allow\"", BASE RULE "delete = deny\n" },
+	{ BASE RULE "keylessUpdate = true\n", "14: keylessUpdate is \"true\"",
+	  BASE RULE "keylessupdate = allow\n" },
+	{ BASE RULE "mode = reports\n", "14: mode is \"reports\"", BASE RULE "mode = report\n" },
+	{ BASE RULE "mode = report\nmode = report\n", "15: `mode' stands twice", BASE },
+	{ BASE RULE "approvals = 2\n", "14: `approvals' is not supported by this version", BASE },
+	{ BASE RULE "target = any\n", "14: `target' is not supported by this version", BASE },
+	{ BASE RULE "pusher = alice\n", "14: `pusher' is not supported by this version", BASE },
+	{ BASE RULE "accepts = x\n", "14: `accepts' is not supported by this version", BASE },
+	{ BASE RULE "author = any\n", "14: `author' is not supported by this version", BASE },
+	{ BASE RULE "format = x509\n", "14: `format' is not supported by this version", BASE },
+	{ BASE RULE "pushCertificate = optional\n", "14: `pushCertificate' is not supported", BASE },
+	{ BASE RULE "roots = any\n", "14: `roots' is not supported by this version", BASE },
+	{ BASE RULE "mergetag = known\n", "14: `mergetag' is not supported by this version", BASE },
+	{ BASE RULE "expiryGrace = 0\n", "14: `expiryGrace' is not supported by this version", BASE },
+	{ BASE RULE "timestamp = x\n", "14: `timestamp' is not supported by this version", BASE },
+	{ BASE RULE "service = x\n", "14: `service' is not supported by this version", BASE },
+	{ BASE RULE "comits = signed\n", "14: unknown key `comits' in [rule]", BASE },
+	{ BASE RULE "[rule \"b\"]\nref = refs/heads/main\nsigner = bob\n",
+	  "14: rule \"b\" ties with rule \"main\", line 11: refs/heads/main and refs/heads/main",
+	  BASE RULE "[rule \"b\"]\nref = refs/heads/main\nsigner = bob\nmode = report\n" },
+	{ BASE "[rule \"a\"]\nref = refs/heads/*\nsigner = bob\n[rule \"b\"]\nref = refs/heads/**\n"
+	  "signer = bob\n", "14: rule \"b\" ties with rule \"a\", line 11: refs/heads/** and refs/heads/*",
+	  BASE "[rule \"a\"]\nref = refs/heads/*\nref = refs/heads/**\nsigner = bob\n" },
+	{ BASE "[rule \"a\"]\nref = refs/heads/*a*\nsigner = bob\n[rule \"b\"]\nref = refs/x\n"
+	  "ref = refs/heads/*b*\nsigner = bob\n", "14: rule \"b\" ties with rule \"a\"",
+	  BASE "[rule \"a\"]\nref = refs/heads/*a\nsigner = bob\n[rule \"b\"]\nref = refs/x\n"
+	  "ref = refs/heads/*b\nsigner = bob\n" },
+
+	/* [algorithms], [limits] */
+	{ BASE "[algorithms]\nrsaBits = 1024\n",
+	  "12: rsaBits is \"1024\" (write a whole number from 2048 to 16384)",
+	  BASE "[algorithms]\nrsaBits = 2048\n" },
+	{ BASE "[algorithms]\nrsaBits = 16385\n", "12: rsaBits is \"16385\"",
+	  BASE "[algorithms]\nrsaBits = 16384\n" },
+	{ BASE "[algorithms]\nkey = dsa\n", "12: key is \"dsa\"", BASE "[algorithms]\nkey = rsa\n" },
+	{ BASE "[algorithms]\nkey = p256\nrsaBits = 4096\n", "13: rsaBits without RSA keys",
+	  BASE "[algorithms]\nkey = p256\nrsaBits = 4096\nkey = rsa\n" },
+	{ BASE "[algorithms]\nhash = sha1\n", "12: hash is \"sha1\"",
+	  BASE "[algorithms]\nhash = sha384\n" },
+	{ BASE "[limits]\nobjectSize = 4095\n", "12: objectSize is \"4095\" (write a size from 4k",
+	  BASE "[limits]\nobjectSize = 4096\n" },
+	{ BASE "[limits]\nobjectSize = 65m\n", "12: objectSize is \"65m\"",
+	  BASE "[limits]\nobjectSize = 64M\n" },
+	{ BASE "[limits]\nobjects = 1\n", "12: unknown key `objects' in [limits] (its keys: objectSize)",
+	  BASE },
+};
+
+START_TEST(wrong)
+{
+	struct policy *p;
+	struct err err = ERR_INIT;
+	_cleanup_free_ char *expected = xasprintf("dir/policy:%s", cases[_i].fault);
+
+	ck_assert_msg(parse(cases[_i].wrong, &p, &err) == ERR_CONFIG, "%d is taken, not: %s", _i,
+		      expected);
+	ck_assert_ptr_null(p);
+	ck_assert_msg(strncmp(err.text, expected, strlen(expected)) == 0, "%d: %s, expected: %s", _i,
+		      err.text, expected);
+	ck_assert_msg(!strchr(err.text, '\n'), "%d: one fault, not: %s", _i, err.text);
+}
+END_TEST
+
+START_TEST(right)
+{
+	struct policy *p;
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(parse(cases[_i].right, &p, &err) == 0, "%d: %s", _i, err.text);
+	ck_assert_ptr_nonnull(p);
+	policy_free(p);
+}
+END_TEST
+
+/* --- what is read ------------------------------------------------------------------------ */
+
+static const char full[] =
+	"[policy]\nversion = 1\nserial = 12\n"
+	"[rule \"main\"]\nref = refs/heads/main\nref = refs/heads/release/*\ncommits = tip\n"
+	"signer = role:two\nsigner = alice\ncommitter = any\nrewind = allow\ndelete = allow\n"
+	"keylessUpdate = allow\nmode = report\n"
+	"[rule \"tags\"]\nref = refs/tags/**\nsigner = anyone\n"
+	"[rule \"any-tags\"]\nref = refs/tags/any/*\nsigner = bob\ntag = any\n"
+	"[rule \"light\"]\nref = refs/tags/light/*\nsigner = bob\ncommits = signed\n"
+	"[role \"two\"]\nsigner = bob\nsigner = alice\n"
+	"[signer \"alice\"]\nemail = alice@example.com\nemail = alice@example.org\ntrust = corp\n"
+	"validFrom = 2026-01-01\nvalidUntil = 2027-01-01T12:00:00Z\n"
+	"[signer \"bob\"]\ncertificate = sha256:" COLONS "\nspki = sha256:" HEX64 "\n"
+	"email = bob@example.com\n"
+	"[trust \"corp\"]\nroots = /etc/ca.pem\n"
+	"[algorithms]\nrsaBits = 4096\nkey = rsa\nkey = ed25519\nhash = sha512\n"
+	"[limits]\nobjectSize = 2m\n";
+
+static void check_full_signers(const struct policy *p)
+{
+	const struct policy_signer *alice = &p->signers[0], *bob = &p->signers[1];
+
+	ck_assert_uint_eq(p->signers_n, 2);
+	ck_assert_str_eq(alice->name, "alice");
+	ck_assert_uint_eq(alice->emails.n, 2);
+	ck_assert_str_eq(alice->emails.v[1], "alice@example.org");
+	ck_assert_uint_eq(alice->trusts.n, 1);
+	ck_assert_str_eq(alice->trusts.v[0], "corp");
+	ck_assert_int_eq(alice->valid_from, 1767225600);
+	ck_assert_int_eq(alice->valid_until, 1798804800);
+	ck_assert_uint_eq(alice->certs_n + alice->spkis_n, 0);
+	ck_assert_uint_eq(bob->certs_n, 1);
+	ck_assert_uint_eq(bob->spkis_n, 1);
+	ck_assert_uint_eq(bob->certs[0][1], 0x23);
+	ck_assert_mem_eq(bob->certs[0], bob->spkis[0], 32);
+	ck_assert_int_eq(bob->valid_from, INT64_MIN);
+	ck_assert_int_eq(bob->valid_until, INT64_MAX);
+}
+
+static void check_full_rules(const struct policy *p)
+{
+	const struct policy_rule *r = p->rules;
+
+	ck_assert_uint_eq(p->rules_n, 4);
+	ck_assert_str_eq(r[0].name, "main");
+	ck_assert_uint_eq(r[0].line, 4);
+	ck_assert_uint_eq(r[0].refs.n, 2);
+	ck_assert_int_eq(r[0].commits, COMMITS_TIP);
+	ck_assert(!r[0].anyone && !r[0].committer_match && r[0].allow_rewind && r[0].allow_delete &&
+		  r[0].allow_keyless && r[0].report && !r[0].judges_tags);
+	ck_assert_uint_eq(r[0].signers_n, 2);
+	ck_assert_uint_eq(r[0].signers[0], 1); /* bob, as the role has it */
+	ck_assert_uint_eq(r[0].signers[1], 0);
+	ck_assert(r[1].anyone && r[1].judges_tags && r[1].tags_signed && r[1].committer_match);
+	ck_assert(!r[1].allow_rewind && !r[1].allow_delete && !r[1].allow_keyless && !r[1].report);
+	ck_assert_int_eq(r[1].commits, COMMITS_SIGNED);
+	ck_assert(r[2].judges_tags && !r[2].tags_signed && !r[2].anyone);
+	ck_assert(!r[3].judges_tags && !r[3].tags_signed);
+	ck_assert_int_eq(r[3].commits, COMMITS_SIGNED);
+}
+
+START_TEST(values)
+{
+	struct policy *p;
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(parse(full, &p, &err) == 0, "%s", err.text);
+	ck_assert_str_eq(p->path, "dir/policy");
+	ck_assert_int_eq(p->serial, 12);
+	ck_assert(!p->report);
+	ck_assert_str_eq(last_path, "/etc/ca.pem");
+	ck_assert_str_eq(trust_name_at(p->trust, 0), "corp");
+	ck_assert_int_eq(p->limits.rsa_bits, 4096);
+	ck_assert(p->limits.kinds[KEY_RSA] && p->limits.kinds[KEY_ED25519]);
+	ck_assert(!p->limits.kinds[KEY_P256] && !p->limits.kinds[KEY_OTHER]);
+	ck_assert(p->limits.hashes[HASH_SHA512] && !p->limits.hashes[HASH_SHA256]);
+	ck_assert_uint_eq(p->object_size, 2 << 20);
+	check_full_signers(p);
+	check_full_rules(p);
+	policy_free(p);
+}
+END_TEST
+
+START_TEST(defaults)
+{
+	struct policy *p;
+	struct trust_limits l;
+
+	ck_assert_int_eq(parse(BASE RULE, &p, NULL), 0);
+	trust_limits_default(&l);
+	ck_assert_int_eq(p->serial, 0);
+	ck_assert(!p->report);
+	ck_assert_uint_eq(p->object_size, 1 << 20);
+	ck_assert_int_eq(p->limits.rsa_bits, l.rsa_bits);
+	ck_assert_mem_eq(p->limits.kinds, l.kinds, sizeof(l.kinds));
+	ck_assert_mem_eq(p->limits.hashes, l.hashes, sizeof(l.hashes));
+	ck_assert_str_eq(last_path, "dir/roots.pem");
+	ck_assert(p->rules[0].committer_match && !p->rules[0].judges_tags);
+	ck_assert_int_eq(p->rules[0].commits, COMMITS_SIGNED);
+	policy_free(p);
+}
+END_TEST
+
+/* --- many faults --------------------------------------------------------------------------- */
+
+START_TEST(all_faults_in_order)
+{
+	static const char text[] = POLICY "modus = x\n" TRUST
+		RULE "signer = carol\nrewind = yes\n" ALICE "trust = nowhere\n";
+	static const char *const lines[] = {
+		"dir/policy:3: unknown key `modus'", "dir/policy:9: there is no signer \"carol\"",
+		"dir/policy:10: rewind is \"yes\"", "dir/policy:14: there is no trust \"nowhere\"",
+	};
+	struct err err = ERR_INIT;
+	struct policy *p;
+	char *at = err.text;
+
+	ck_assert_int_eq(parse(text, &p, &err), ERR_CONFIG);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_msg(strncmp(at, lines[i], strlen(lines[i])) == 0, "%s\nlacks: %s", err.text,
+			      lines[i]);
+		at = strchrnul(at, '\n');
+		at += *at != '\0';
+	}
+	ck_assert_msg(*at == '\0', "%s", err.text);
+}
+END_TEST
+
+START_TEST(more_than_fit)
+{
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct policy *p;
+	unsigned shown = 1, more = 0;
+	const char *last;
+
+	buf_add_str(&text, BASE);
+	for (int i = 0; i < 200; i++)
+		buf_addf(&text, "email%d = x\n", i);
+	ck_assert_int_eq(parse(buf_str(&text), &p, &err), ERR_CONFIG);
+	for (const char *s = err.text; (s = strchr(s, '\n')); s++)
+		shown++;
+	last = strrchr(err.text, '\n');
+	ck_assert_ptr_nonnull(last);
+	ck_assert_int_eq(sscanf(last, "\nand %u more faults", &more), 1);
+	ck_assert_uint_eq(shown - 1 + more, 200);
+	buf_free(&text);
+}
+END_TEST
+
+/* Values of the file are somebody's bytes. */
+START_TEST(faults_are_printable)
+{
+	struct err err = ERR_INIT;
+	struct policy *p;
+
+	ck_assert_int_eq(parse(BASE "email = \"\x1b[31m\xe2\x80\xae\"\n", &p, &err), ERR_CONFIG);
+	ck_assert_msg(strstr(err.text, "11: email is \"\\x1b[31m\\xe2\\x80\\xae\""), "%s", err.text);
+}
+END_TEST
+
+/* --- bounds -------------------------------------------------------------------------------- */
+
+static void expect_fault(const struct buf *text, const char *words)
+{
+	struct err err = ERR_INIT;
+	struct policy *p;
+
+	ck_assert_int_eq(parse(buf_str(text), &p, &err), ERR_CONFIG);
+	ck_assert_msg(strstr(err.text, words), "%s", err.text);
+}
+
+static void expect_none(const struct buf *text)
+{
+	struct err err = ERR_INIT;
+	struct policy *p;
+
+	ck_assert_msg(parse(buf_str(text), &p, &err) == 0, "%s", err.text);
+	policy_free(p);
+}
+
+static void add_many(struct buf *b, const char *section, int from, int until, const char *keys)
+{
+	for (int i = from; i < until; i++)
+		buf_addf(b, "[%s \"n%d\"]\n%s", section, i, keys);
+}
+
+START_TEST(bounds)
+{
+	struct buf b = BUF_INIT;
+
+	buf_add_str(&b, POLICY);
+	add_many(&b, "trust", 0, 64, "roots = x\n");
+	expect_none(&b);
+	add_many(&b, "trust", 64, 65, "roots = x\n");
+	expect_fault(&b, ": more than 64 [trust] sections");
+	b.n = 0;
+	buf_add_str(&b, BASE);
+	add_many(&b, "role", 0, 1024, "signer = bob\n");
+	expect_none(&b);
+	add_many(&b, "role", 1024, 1025, "signer = bob\n");
+	expect_fault(&b, ": more than 1024 [role] sections");
+	b.n = 0;
+	buf_add_str(&b, BASE "[rule \"x\"]\nsigner = bob\n");
+	for (int i = 0; i < 4096; i++)
+		buf_addf(&b, "ref = refs/heads/%d*\n", i);
+	expect_none(&b);
+	buf_add_str(&b, "ref = refs/heads/x\n");
+	expect_fault(&b, ": more than 4096 patterns");
+	buf_free(&b);
+}
+END_TEST
+
+/* What would take hours to compare is refused instead. */
+START_TEST(costly_patterns)
+{
+	struct buf b = BUF_INIT;
+
+	buf_add_str(&b, BASE);
+	for (int i = 0; i < 1000; i++)
+		buf_addf(&b, "[rule \"n%d\"]\nsigner = bob\nref = refs/*%0200d\n", i, i);
+	expect_fault(&b, ":1: too many patterns with wildcards begin alike");
+	buf_free(&b);
+}
+END_TEST
+
+/* --- digest ---------------------------------------------------------------------------------- */
+
+static void digest_of(const char *text, uint8_t out[32])
+{
+	struct policy *p;
+
+	ck_assert_int_eq(parse(text, &p, NULL), 0);
+	memcpy(out, p->digest, 32);
+	policy_free(p);
+}
+
+START_TEST(digest)
+{
+	uint8_t a[32], b[32];
+	struct bytes text = BYTES_LIT(BASE);
+	uint8_t n[2][8] = { { 0 } }, out[HASH_MAX_SIZE];
+
+	digest_of(BASE, a);
+	digest_of(BASE, b);
+	ck_assert_mem_eq(a, b, 32);
+	digest_of(BASE "; a comment\n", b);
+	ck_assert_mem_ne(a, b, 32);
+	buf_add_str(&root_pem, "\n");
+	digest_of(BASE, b);
+	ck_assert_mem_ne(a, b, 32);
+	n[0][7] = (uint8_t)text.n;
+	n[1][6] = (uint8_t)(root_pem.n >> 8);
+	n[1][7] = (uint8_t)root_pem.n;
+	ck_assert(alg_digest(HASH_SHA256, (struct bytes[]){ bytes_of(n[0], 8), text,
+		  bytes_of(n[1], 8), buf_bytes(&root_pem) }, 4, out));
+	ck_assert_mem_eq(b, out, 32);
+	root_pem.n--;
+}
+END_TEST
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+struct place {
+	char *dir, *policy, *roots;
+};
+
+static void put(const char *path, struct bytes text)
+{
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(os_file_replace(path, text, 0644, &err) == 0, "%s", err.text);
+}
+
+static void place_open(struct place *x)
+{
+	const char *home = getenv("HOME");
+
+	/* Below a directory that others cannot change; /tmp is sticky. */
+	x->dir = xasprintf("%s/gh-policy.XXXXXX", home && access(home, W_OK) == 0 ? home : "/tmp");
+	ck_assert_ptr_nonnull(mkdtemp(x->dir));
+	x->policy = xasprintf("%s/policy", x->dir);
+	x->roots = xasprintf("%s/roots.pem", x->dir);
+	put(x->policy, BYTES_LIT(BASE RULE));
+	put(x->roots, buf_bytes(&root_pem));
+}
+
+static void place_close(struct place *x)
+{
+	unlink(x->policy);
+	unlink(x->roots);
+	rmdir(x->dir);
+	free(x->policy);
+	free(x->roots);
+	free(x->dir);
+}
+
+static void expect_load(const struct place *x, const char *fault)
+{
+	struct policy *p = NULL;
+	struct err err = ERR_INIT;
+	int rc = policy_load(x->policy, &p, &err);
+
+	ck_assert_msg(rc == (fault ? ERR_CONFIG : 0), "%d: %s", rc, err.text);
+	ck_assert_msg(!fault || strstr(err.text, fault), "%s lacks: %s", err.text, fault);
+	ck_assert((p != NULL) == !fault);
+	policy_free(p);
+}
+
+static void expect_draft(const struct place *x, bool good)
+{
+	struct policy *p = NULL;
+
+	ck_assert_int_eq(policy_load_draft(x->policy, &p, NULL), good ? 0 : ERR_CONFIG);
+	policy_free(p);
+}
+
+START_TEST(trusted_files)
+{
+	const char *fault = "chmod go-w";
+	struct place x;
+
+	place_open(&x);
+	expect_load(&x, NULL);
+	expect_draft(&x, true);
+	for (int i = 0; i < 3; i++) {
+		const char *what = i == 0 ? x.policy : i == 1 ? x.roots : x.dir;
+
+		ck_assert_int_eq(chmod(what, i == 2 ? 0777 : 0664), 0);
+		expect_load(&x, fault);
+		expect_draft(&x, true);
+		ck_assert_int_eq(chmod(what, i == 2 ? 0700 : 0644), 0);
+		expect_load(&x, NULL);
+	}
+	unlink(x.roots);
+	expect_load(&x, "policy:4: ");
+	expect_draft(&x, false);
+	ck_assert_int_eq(mkfifo(x.roots, 0600), 0);
+	expect_load(&x, "not a regular file");
+	expect_draft(&x, false);
+	unlink(x.policy);
+	expect_load(&x, x.policy);
+	expect_draft(&x, false);
+	place_close(&x);
+}
+END_TEST
+
+START_TEST(file_sizes)
+{
+	struct buf big = BUF_INIT;
+	struct place x;
+
+	place_open(&x);
+	buf_add_str(&big, BASE RULE);
+	while (big.n < POLICY_TEXT_MAX)
+		buf_add_byte(&big, '\n');
+	put(x.policy, buf_bytes(&big));
+	expect_load(&x, NULL);
+	buf_add_byte(&big, '\n');
+	put(x.policy, buf_bytes(&big));
+	expect_load(&x, x.policy);
+	put(x.policy, BYTES_LIT(BASE RULE));
+	put(x.roots, buf_bytes(&big));
+	expect_load(&x, "policy:4: ");
+	buf_free(&big);
+	place_close(&x);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+int main(void)
+{
+	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
+	Suite *s = suite_create("policy_file");
+	TCase *t = tcase_create("file");
+	SRunner *sr;
+	int failed;
+
+	pki_pem(&root_pem, &root);
+	pki_free(&root);
+	tcase_add_loop_test(t, wrong, 0, COUNT(cases));
+	tcase_add_loop_test(t, right, 0, COUNT(cases));
+	tcase_add_test(t, values);
+	tcase_add_test(t, defaults);
+	tcase_add_test(t, all_faults_in_order);
+	tcase_add_test(t, more_than_fit);
+	tcase_add_test(t, faults_are_printable);
+	tcase_add_test(t, bounds);
+	tcase_add_test(t, costly_patterns);
+	tcase_add_test(t, digest);
+	tcase_add_test(t, trusted_files);
+	tcase_add_test(t, file_sizes);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	buf_free(&root_pem);
+	return failed != 0;
+}
