@@ -21,6 +21,8 @@ int policy_parse(struct bytes text, const char *path, policy_reader *read, void 
 
 /* --- patterns (match.c) ---------------------------------------------------------- */
 
+/* What is wrong with a pattern, and what to write; NULL: nothing. */
+const char *policy_pattern_fault(const char *pattern);
 /* Pattern without wildcard: SIZE_MAX; else the length before the first one. */
 size_t policy_pattern_rank(const char *pattern);
 /*

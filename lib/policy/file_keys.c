@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "object/object.h"
 #include "policy/file_internal.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -350,38 +349,9 @@ static void begin_rule(struct policy_draft *d, const char *name)
 		policy_fault(d, r->line, "more than %d [rule] sections", POLICY_SECTIONS_MAX);
 }
 
-/* Could git let any name through that matches? An 'x' for each wildcard is the best try. */
-static bool can_match(const char *pattern)
-{
-	struct buf name = BUF_INIT;
-	bool ok;
-
-	for (; *pattern; pattern++)
-		if (*pattern != '*' || pattern[1] != '*')
-			buf_add_byte(&name, *pattern == '*' ? 'x' : (uint8_t)*pattern);
-	ok = object_ref_ok(buf_bytes(&name));
-	buf_free(&name);
-	return ok;
-}
-
-static const char *pattern_fault(const char *v)
-{
-	if (strlen(v) > POLICY_PATTERN_MAX)
-		return "it is longer than 255 bytes";
-	if (*v == '!')
-		return "there is no negation: give the exception a rule of its own";
-	if (strpbrk(v, "?[\\"))
-		return "the only wildcards are * and **";
-	if (strncmp(v, "refs/", 5) != 0)
-		return "write the full name: refs/heads/main";
-	if (strstr(v, "***"))
-		return "* stops at \"/\", ** does not, *** has no meaning";
-	return can_match(v) ? NULL : "git allows no ref of such a name";
-}
-
 static void set_ref(struct policy_draft *d, const char *value)
 {
-	const char *fault = pattern_fault(value);
+	const char *fault = policy_pattern_fault(value);
 	_cleanup_free_ char *shown = NULL;
 
 	if (++d->patterns_n == POLICY_PATTERNS_MAX + 1)

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "object/object.h"
 #include "policy/file_internal.h"
 
 /* A pattern taken apart: a byte, or one of these. */
@@ -76,6 +77,35 @@ bool policy_glob(const char *pattern, struct bytes name)
 		open_wilds(&t, at);
 	}
 	return at[t.n];
+}
+
+/* Could git let any name through that matches? An 'x' for each wildcard is the best try. */
+static bool can_match(const char *pattern)
+{
+	struct buf name = BUF_INIT;
+	bool ok;
+
+	for (; *pattern; pattern++)
+		if (*pattern != '*' || pattern[1] != '*')
+			buf_add_byte(&name, *pattern == '*' ? 'x' : (uint8_t)*pattern);
+	ok = object_ref_ok(buf_bytes(&name));
+	buf_free(&name);
+	return ok;
+}
+
+const char *policy_pattern_fault(const char *v)
+{
+	if (strlen(v) > POLICY_PATTERN_MAX)
+		return "it is longer than 255 bytes";
+	if (*v == '!')
+		return "there is no negation: give the exception a rule of its own";
+	if (strpbrk(v, "?[\\"))
+		return "the only wildcards are * and **";
+	if (strncmp(v, "refs/", 5) != 0)
+		return "write the full name: refs/heads/main";
+	if (strstr(v, "***"))
+		return "* stops at \"/\", ** does not, *** has no meaning";
+	return can_match(v) ? NULL : "git allows no ref of such a name";
 }
 
 size_t policy_pattern_rank(const char *pattern)

@@ -588,10 +588,9 @@ static void put(const char *path, struct bytes text)
 
 static void place_open(struct place *x)
 {
-	const char *home = getenv("HOME");
+	const char *tmp = getenv("TMPDIR");
 
-	/* Below a directory that others cannot change; /tmp is sticky. */
-	x->dir = xasprintf("%s/gh-policy.XXXXXX", home && access(home, W_OK) == 0 ? home : "/tmp");
+	x->dir = xasprintf("%s/gh-policy.XXXXXX", tmp ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(x->dir));
 	x->policy = xasprintf("%s/policy", x->dir);
 	x->roots = xasprintf("%s/roots.pem", x->dir);
