@@ -440,6 +440,23 @@ START_TEST(all_faults_in_order)
 }
 END_TEST
 
+/* Both lie within the first one's window, but not in each other's. */
+START_TEST(all_overlaps)
+{
+	static const char text[] = POLICY TRUST ALICE
+		"[signer \"b\"]\nemail = alice@example.com\ntrust = corp\nvalidFrom = 2027-01-01\n"
+		"validUntil = 2028-01-01\n"
+		"[signer \"c\"]\nemail = alice@example.com\ntrust = corp\nvalidFrom = 2029-01-01\n";
+	struct err err = ERR_INIT;
+	struct policy *p;
+
+	ck_assert_int_eq(parse(text, &p, &err), ERR_CONFIG);
+	ck_assert_msg(strstr(err.text, "policy:9: email alice@example.com is signer alice's") &&
+		      strstr(err.text, "policy:14: email alice@example.com is signer alice's"),
+		      "%s", err.text);
+}
+END_TEST
+
 START_TEST(more_than_fit)
 {
 	struct buf text = BUF_INIT;
@@ -697,6 +714,7 @@ int main(void)
 	tcase_add_test(t, values);
 	tcase_add_test(t, defaults);
 	tcase_add_test(t, all_faults_in_order);
+	tcase_add_test(t, all_overlaps);
 	tcase_add_test(t, more_than_fit);
 	tcase_add_test(t, faults_are_printable);
 	tcase_add_test(t, bounds);
