@@ -273,9 +273,8 @@ static int ask_git(struct gitconf *c, struct err *err)
 
 /* --- the whole ---------------------------------------------------------- */
 
-static int read_user(struct gitconf *c, const char *xdg_home, struct err *err)
+static int read_user(struct gitconf *c, const char *home, const char *xdg_home, struct err *err)
 {
-	const char *home = getenv("HOME");
 	_cleanup_free_ char *xdg = NULL, *rc_file = NULL;
 	int rc = 0;
 
@@ -303,7 +302,23 @@ static int read_wide(struct gitconf *c, struct err *err)
 	if (rc)
 		return rc;
 	return global ? read_file(c, global, true, err)
-		      : read_user(c, getenv("XDG_CONFIG_HOME"), err);
+		      : read_user(c, getenv("HOME"), getenv("XDG_CONFIG_HOME"), err);
+}
+
+/* git resolves relative paths after it went to the top of the work tree. */
+static bool odd_variables(void)
+{
+	static const char *const paths[] = { "GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL",
+					     "XDG_CONFIG_HOME", "HOME" };
+	const char *no_system = getenv("GIT_CONFIG_NOSYSTEM");
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const char *v = getenv(paths[i]);
+
+		if (v && *v && *v != '/')
+			return true;
+	}
+	return no_system && gitconf_truth(no_system) < 0;
 }
 
 /* A format that git may not know: it would not read the file at all. */
@@ -316,12 +331,11 @@ static bool known_format(const struct gitconf *c)
 
 static int load_here(struct gitconf *c, bool *odd, struct err *err)
 {
-	const char *no_system = getenv("GIT_CONFIG_NOSYSTEM");
 	struct gitconf_repo r = { NULL, NULL };
 	enum gitconf_found found;
 	int rc;
 
-	*odd = no_system && gitconf_truth(no_system) < 0;
+	*odd = odd_variables();
 	rc = *odd ? 0 : read_wide(c, err);
 	if (rc || *odd)
 		return rc;
@@ -391,6 +405,7 @@ static int check_repository(const char *git_dir, struct err *err)
 int gitconf_load_repo(struct gitconf *c, const char *git_dir, struct err *err)
 {
 	struct gitconf fresh = GITCONF_INIT;
+	const char *home = getenv("HOME");
 	char *dir = xstrdup(git_dir);
 	struct gitconf_repo r = { dir, dir };
 	int rc = check_repository(git_dir, err);
@@ -398,7 +413,7 @@ int gitconf_load_repo(struct gitconf *c, const char *git_dir, struct err *err)
 	if (!rc)
 		rc = read_file(&fresh, SYSTEM_FILE, false, err);
 	if (!rc)
-		rc = read_user(&fresh, NULL, err);
+		rc = read_user(&fresh, home && *home == '/' ? home : NULL, NULL, err);
 	if (!rc)
 		rc = read_repository(&fresh, &r, err);
 	if (!rc)

@@ -43,8 +43,9 @@ static int parse(struct gitconf *c, struct bytes text)
 /* Returns whether both take it; it fails when they do not agree. */
 static bool agree(struct bytes text)
 {
-	static const char *const argv[] = { "git", "config", "-f", "snippet",
-					    "--list", "-z", NULL };
+	static const char *const argv[] = {
+		"git", "config", "-f", "snippet", "--list", "-z", NULL
+	};
 	_cleanup_free_ char *shown = text_escaped(text);
 	struct buf gits = BUF_INIT, ours = BUF_INIT;
 	struct gitconf c = GITCONF_INIT;
@@ -221,10 +222,11 @@ END_TEST
 /* Texts put together by dice from what the syntax is sensitive to. */
 START_TEST(beside_git_by_dice)
 {
-	static const char *const pieces[] = { "[a]", "[b \"", "\"]", "[", "]", "\"", "\\", "\\n",
-					      "\n", "\n", "\r\n", " ", "k", "key=", "=", " = ",
-					      "#", ";", "v", "-", "9", ".", "\nx = y ", "\\\n",
-					      "\n[s]\nk = ", "\xc3\xbc" };
+	static const char *const pieces[] = {
+		"[a]", "[b \"", "\"]", "[", "]",        "\"",   "\\",          "\\n",     "\n",
+		"\n",  "\r\n",  " ",   "k", "key=",     "=",    " = ",         "#",       ";",
+		"v",   "-",     "9",   ".", "\nx = y ", "\\\n", "\n[s]\nk = ", "\xc3\xbc"
+	};
 	unsigned x = 20260501, good = 0;
 
 	for (int i = 0; i < 400; i++) {
@@ -259,9 +261,10 @@ END_TEST
 
 START_TEST(nul_bytes)
 {
-	static const struct bytes bad[] = { BYTES_LIT("\0"), BYTES_LIT("[a]\nb = c\0d\n"),
-					    BYTES_LIT("[a\0]\n"), BYTES_LIT("[a]\n# c\0\n"),
-					    BYTES_LIT("[a \"b\0\"]\n"), BYTES_LIT("[a]\nb = c\n\0") };
+	static const struct bytes bad[] = {
+		BYTES_LIT("\0"),           BYTES_LIT("[a]\nb = c\0d\n"), BYTES_LIT("[a\0]\n"),
+		BYTES_LIT("[a]\n# c\0\n"), BYTES_LIT("[a \"b\0\"]\n"),   BYTES_LIT("[a]\nb = c\n\0")
+	};
 	struct gitconf c = GITCONF_INIT;
 
 	for (size_t i = 0; i < N(bad); i++) {
@@ -392,7 +395,8 @@ START_TEST(questions)
 
 	ck_assert_int_eq(parse(&c, BYTES_LIT("[gpg \"x509\"]\nprogram = p\n[gpg]\nformat = x509\n"
 					     "[a]\nb = 1\nb\nB = 3\nnone\n[a \"S.t\"]\nb = 4\n"
-					     "[a]\nb = stop\nb = 6\n")), 0);
+					     "[a]\nb = stop\nb = 6\n")),
+			 0);
 	ck_assert_str_eq(gitconf_get(&c, "gpg.x509.program"), "p");
 	ck_assert_str_eq(gitconf_get(&c, "GPG.x509.Program"), "p");
 	ck_assert_ptr_null(gitconf_get(&c, "gpg.X509.program"));
@@ -421,12 +425,13 @@ START_TEST(booleans)
 	static const struct {
 		const char *text;
 		int truth; /* -1: a fault */
-	} cases[] = { { "b", 1 }, { "b = true", 1 }, { "b = Yes", 1 }, { "b = oN", 1 },
-		      { "b = 1", 1 }, { "b = 2", 1 }, { "b = 1k", 1 }, { "b =", 0 },
-		      { "b = \"\"", 0 }, { "b = FALSE", 0 }, { "b = no", 0 }, { "b = off", 0 },
-		      { "b = 0", 0 }, { "b = 0\nb", 1 }, { "b\nb = 0", 0 }, { "b = t", -1 },
-		      { "b = truex", -1 }, { "b = \" true\"", -1 }, { "b = yes no", -1 },
-		      { "b = \\\"\\\"", -1 } };
+	} cases[] = { { "b", 1 },           { "b = true", 1 },     { "b = Yes", 1 },
+		      { "b = oN", 1 },      { "b = 1", 1 },        { "b = 2", 1 },
+		      { "b = 1k", 1 },      { "b =", 0 },          { "b = \"\"", 0 },
+		      { "b = FALSE", 0 },   { "b = no", 0 },       { "b = off", 0 },
+		      { "b = 0", 0 },       { "b = 0\nb", 1 },     { "b\nb = 0", 0 },
+		      { "b = t", -1 },      { "b = truex", -1 },   { "b = \" true\"", -1 },
+		      { "b = yes no", -1 }, { "b = \\\"\\\"", -1 } };
 
 	for (size_t i = 0; i < N(cases); i++) {
 		_cleanup_free_ char *text = xasprintf("[a]\n%s\n", cases[i].text);
@@ -452,12 +457,30 @@ START_TEST(sizes)
 	static const struct {
 		const char *text;
 		uint64_t value;
-	} good[] = { { "0", 0 }, { "7", 7 }, { "1k", 1024 }, { "2K", 2048 }, { "3m", 3 << 20 },
-		     { "1G", 1 << 30 }, { "0k", 0 }, { "18446744073709551615", UINT64_MAX },
+	} good[] = { { "0", 0 },
+		     { "7", 7 },
+		     { "1k", 1024 },
+		     { "2K", 2048 },
+		     { "3m", 3 << 20 },
+		     { "1G", 1 << 30 },
+		     { "0k", 0 },
+		     { "18446744073709551615", UINT64_MAX },
 		     { "17179869183g", (uint64_t)17179869183 << 30 } };
-	static const char *const bad[] = { NULL, "", "k", "-1", "+1", "01", "0x10", "1kk", "1 k",
-					   " 1", "1t", "1.5k", "18446744073709551616",
-					   "17179869184g", "18014398509481984k" };
+	static const char *const bad[] = { NULL,
+					   "",
+					   "k",
+					   "-1",
+					   "+1",
+					   "01",
+					   "0x10",
+					   "1kk",
+					   "1 k",
+					   " 1",
+					   "1t",
+					   "1.5k",
+					   "18446744073709551616",
+					   "17179869184g",
+					   "18014398509481984k" };
 	uint64_t x;
 
 	for (size_t i = 0; i < N(good); i++) {
