@@ -368,33 +368,35 @@ static void do_check(const char *cert, const char *payload, const char *signatur
 
 /* --- seeds: every kind of message, by one key of each kind --------------------------- */
 
-static void seed(const char *dir, const char *key, size_t i, struct bytes v)
+static void seed(const char *dir, const char *name, size_t i, const struct forge *f)
 {
-	struct buf path = BUF_INIT;
+	struct buf path = BUF_INIT, der = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	buf_addf(&path, "%s/tool-%.4s-%zu", dir, key, i);
-	if (os_file_replace(buf_str(&path), v, 0644, &err))
+	buf_addf(&path, "%s/tool-%s-%zu", dir, name, i);
+	forge(&der, f);
+	if (os_file_replace(buf_str(&path), buf_bytes(&der), 0644, &err))
 		die(&err);
 	buf_free(&path);
+	buf_free(&der);
 }
 
 static void do_seeds(const char *dir)
 {
-	static const char *const keys[] = { "rsa:2048", "ec:P-256", "ed25519" };
+	static const struct {
+		const char *name, *key;
+	} kinds[] = { { "rsa", "rsa:2048" }, { "ec", "ec:P-256" }, { "ed", "ed25519" } };
 
 	for (size_t k = 0; k < 3; k++) {
-		struct pki_cert leaf = pki_make(&(struct pki_spec){ .key = keys[k] }, NULL, true);
+		struct pki_spec spec = { .key = kinds[k].key };
+		struct pki_cert leaf = pki_make(&spec, NULL, true);
 		struct forge f = forge_of(&leaf, BYTES_LIT("payload\n"));
 
-		for (size_t i = 0; i <= sizeof(forged) / sizeof(forged[0]); i++) {
-			struct buf der = BUF_INIT;
-
-			f.flags = i == 0 ? 0 : forged[i - 1].flag;
-			if (f.flags != FORGE_PSS)
-				forge(&der, &f);
-			seed(dir, keys[k], i, buf_bytes(&der));
-			buf_free(&der);
+		seed(dir, kinds[k].name, 0, &f);
+		for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+			f.flags = forged[i].flag;
+			if (f.flags != FORGE_PSS || k == 0)
+				seed(dir, kinds[k].name, i + 1, &f);
 		}
 		pki_free(&leaf);
 	}
