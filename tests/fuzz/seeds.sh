@@ -1,0 +1,84 @@
+#!/bin/sh
+# seeds.sh DIRECTORY: real certificates and signatures, made now, into DIRECTORY/cert/
+# and DIRECTORY/cms/: by openssl, and by cms-tool where that is built (CMS_TOOL names
+# another one).
+set -eu
+mkdir -p "$1/cms" "$1/cert"
+out=$(cd "$1" && pwd)
+cd "$(dirname "$0")/../.."
+tool=${CMS_TOOL:-}
+for t in build/tests/cms-tool build/fuzz/tests/cms-tool build/asan/tests/cms-tool; do
+	[ -n "$tool" ] || [ ! -x "$t" ] || tool=$PWD/$t
+done
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/gh-seeds.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+echo payload >payload
+cat >req.conf <<'END'
+[req]
+distinguished_name = dn
+[dn]
+[leaf]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = codeSigning,emailProtection
+subjectAltName = email:alice@example.com,email:bob@example.com,URI:https://example.com/a
+[ca]
+basicConstraints = critical,CA:TRUE,pathlen:1
+keyUsage = critical,keyCertSign,cRLSign
+nameConstraints = permitted;email:example.com
+[odd]
+subjectAltName = otherName:1.2.3;UTF8:x,dirName:dn
+1.2.3.4 = ASN1:UTF8String:unknown
+END
+
+cert() { # KEY EXTENSIONS SUBJECT
+	openssl req -x509 -new -key "$1.key" -config req.conf -extensions "$2" -subj "$3" \
+		-utf8 -days 30 -out "$1.$2.crt" 2>/dev/null
+	openssl x509 -in "$1.$2.crt" -outform DER -out "$out/cert/$1-$2"
+}
+
+sign() { # NAME KEY OPTION...
+	name=$1
+	key=$2
+	shift 2
+	openssl cms -sign -binary -outform DER -in payload -signer "$key.leaf.crt" \
+		-inkey "$key.key" "$@" -out "$out/cms/openssl-$key-$name" 2>/dev/null
+}
+
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.key 2>/dev/null
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out p256.key
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out p521.key
+openssl genpkey -algorithm ED25519 -out ed25519.key
+for key in rsa p256 p521 ed25519; do
+	cert "$key" leaf "/O=Example/CN=Alice"
+	cert "$key" ca "/CN=An Authority"
+done
+cert p256 odd "/CN=Ålice + \\/x/UID=a"
+{
+	printf P
+	cat rsa.leaf.crt p256.ca.crt
+} >"$out/cert/pem"
+
+for key in rsa p256 p521; do
+	sign plain "$key"
+	sign cades "$key" -cades
+	sign bare "$key" -nosmimecap -nocerts
+	sign sha512 "$key" -md sha512 -certfile p256.ca.crt
+done
+sign attached p256 -nodetach
+sign stream p256 -stream -indef
+sign keyid p256 -keyid
+sign noattr p256 -noattr
+
+if [ -n "$tool" ]; then
+	"$tool" fuzz-seed "$out/cms"
+	i=0
+	for options in --ber --pieces --no-ess "--no-time --no-ess" --no-certs "--extra-attr 2a0304"; do
+		i=$((i + 1))
+		# shellcheck disable=SC2086 # words
+		"$tool" --der $options sign p256.key p256.leaf.crt p256.ca.crt <payload \
+			>"$out/cms/tool-p256-$i"
+	done
+fi
