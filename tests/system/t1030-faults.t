@@ -1,0 +1,224 @@
+#!/bin/sh
+# What goes wrong gets one clear line, the right exit status, and leaves nothing
+# behind: no commit without a signature, no torn object, no half a signature.
+. "${GH_SRC:-tests}/system/lib.sh"
+gh_world
+gh_key alice EC:prime256v1 alice@example.com
+gh_repo work
+cd work || bail cd
+gh_use alice
+git config commit.gpgSign true
+ok 'a first commit' git commit -q --allow-empty -m first
+first=$(git rev-parse HEAD)
+
+# fails EXIT DESCRIPTION PATTERN COMMAND...: the program itself; git after it.
+printf 'payload\n' >../payload
+run_signer() {
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$(gh_fp alice)" <../payload
+}
+faulty() { # EXIT DESCRIPTION PATTERN [WORDS of env...]
+	local want desc pattern
+	want=$1 desc=$2 pattern=$3
+	shift 3
+	gh_run env "$@" "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$(gh_fp alice)" <../payload
+	is "$desc: exit status" "$GH_STATUS" "$want"
+	is "$desc: nothing on standard output" "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
+	unlike "$desc: no SIG_CREATED" "$(cat "$GH_ERR")" SIG_CREATED
+	like "$desc: the reason" "$(cat "$GH_ERR")" "$pattern"
+	not_ok "$desc: git makes no commit" env "$@" git commit -q --allow-empty -m fault
+	is "$desc: HEAD stands" "$(git rev-parse HEAD)" "$first"
+}
+
+printf '0000\n' >../wrong
+chmod 600 ../wrong
+git config hsm.pinSource "file:$GH_WORLD/wrong"
+faulty 5 'wrong PIN' 'PIN'
+git config hsm.pinSource "file:$GH_WORLD/nowhere"
+faulty 5 'no PIN file' 'nowhere'
+cp ../pin ../open && chmod 644 ../open
+git config hsm.pinSource "file:$GH_WORLD/open"
+faulty 5 'a PIN file others can read' 'chmod 600|0600'
+git config hsm.pinSource 'fd:9'
+faulty 5 'a descriptor that is not there' '9'
+git config hsm.pinSource 'fd:1'
+faulty 3 'a descriptor of git' 'pinSource'
+git config hsm.pinSource 'env:PIN'
+faulty 3 'a PIN source of no kind' 'pinSource'
+git config --unset hsm.pinSource
+ok 'the right PIN still works' git commit -q --amend --allow-empty -m first
+first=$(git rev-parse HEAD)
+git config hsm.pinSource prompt
+exits 5 'no terminal to ask on' setsid "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$(gh_fp alice)"
+like 'it says what to do' "$(cat "$GH_ERR")" 'pinSource|terminal'
+git config --unset hsm.pinSource
+exec 7<../pin
+git config hsm.pinSource fd:7
+ok 'the PIN by a descriptor' run_signer
+exec 7<&-
+git config --unset hsm.pinSource
+
+git config hsm.module /nonexistent/module.so
+faulty 6 'no module' '/nonexistent/module.so'
+git config hsm.module "$(command -v git)"
+faulty 6 'a module that is none' 'module|PKCS'
+git config hsm.module relative.so
+faulty 3 'a relative path' 'absolute'
+git config --unset hsm.module
+mv ../tokens ../tokens.away
+mkdir ../tokens
+faulty 4 'token gone' 'token'
+rmdir ../tokens
+mv ../tokens.away ../tokens
+ok 'token back' run_signer
+
+# A certificate over another key under the same id: the signature would be worth
+# nothing, and is not written.
+gh_keypair twin EC:prime256v1
+gh_certificate twin twin@example.com
+echo "$(cat ../keys/alice.id)" >../keys/twin.id
+gh_store ../keys/twin.pem twin
+exits 6 'certificate of another key' "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau twin@example.com <../payload
+like 'is told as that' "$(cat "$GH_ERR")" 'belong'
+is 'with nothing written' "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
+
+# --- pipes and disks -----------------------------------------------------------
+exits 9 'standard output closed' sh -c '"$0" --status-fd=2 -bsau "$1" <../payload >&-' \
+	"$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
+unlike 'no SIG_CREATED' "$(cat "$GH_ERR")" SIG_CREATED
+if [ -w /dev/full ]; then
+	exits 9 'standard output full' sh -c '"$0" --status-fd=2 -bsau "$1" <../payload >/dev/full' \
+		"$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
+	unlike 'no SIG_CREATED either' "$(cat "$GH_ERR")" SIG_CREATED
+else
+	skip 'no /dev/full' 2
+fi
+exits 9 'reader gone' sh -c '"$0" --status-fd=2 -bsau "$1" <../payload 2>../err |
+	exec 0<&-; exit 9' "$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
+exits 9 'status descriptor closed' sh -c '"$0" --status-fd=8 -bsau "$1" <../payload 8>&-' \
+	"$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
+perl -e 'print "y" x 3_000_000' >../big
+ok '3 MB payload' sh -c '"$0" --status-fd=2 -bsau "$1" <../big >../big.sig' \
+	"$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
+ok 'verifies' sh -c '"$0" --status-fd=1 --verify ../big.sig - <../big' "$GH_BIN/gitsign-hsm"
+# A refusal must not stop git from writing a large payload.
+not_ok '3 MB message with a wrong PIN' git -c hsm.pinSource="file:$GH_WORLD/wrong" commit -q \
+	--allow-empty -F ../big
+like 'shows the reason, not a broken pipe' "$(cat "$GH_ERR")" PIN
+
+# --- arguments ------------------------------------------------------------------
+args() { # EXIT DESCRIPTION WORDS...
+	local want desc
+	want=$1 desc=$2
+	shift 2
+	gh_run "$GH_BIN/gitsign-hsm" "$@" <../payload
+	is "$desc" "$GH_STATUS" "$want"
+}
+fp=$(gh_fp alice)
+args 0 'jj: -abu' -abu "$fp"
+args 0 'EGit: words after the user' -bsau "$fp" --batch --no-tty --status-fd 2 --output -
+args 0 'long names' --detach-sign --armor --sign --local-user "$fp" --status-fd=2
+args 0 'another order' -sbau "$fp"
+args 2 'no armor' -bsu "$fp"
+args 2 'attached' -sau "$fp"
+args 2 'no key' -bsa
+args 2 'two keys' -bsau "$fp" -u "$fp"
+args 2 'unknown letter' -bsaxu "$fp"
+args 2 'unknown word' --encrypt -bsau "$fp"
+args 2 'to a file' -bsau "$fp" --output sig
+args 2 'signing and verifying' -bsau "$fp" --verify a b
+args 2 'verify without data' --verify a
+args 2 'a descriptor that is no number' --status-fd=x -bsau "$fp"
+args 2 'nothing to do' --armor
+args 0 'version' --version
+args 0 'help' --help
+args 2 'no such verb' frobnicate
+
+# --- signatures that are none ------------------------------------------------------
+run_signer >../good.sig 2>/dev/null
+bad() { # DESCRIPTION: ../bad.sig must be refused, quickly, in an orderly way
+	gh_run timeout 10 "$GH_BIN/gitsign-hsm" --status-fd=1 --verify ../bad.sig - <../payload
+	is "$1: exit status" "$GH_STATUS" "${2:-1}"
+	unlike "$1: not good" "$(cat "$GH_OUT")" 'GOODSIG|TRUST_|VALIDSIG'
+	is "$1: one verdict" "$(grep -cE '^\[GNUPG:\] (BADSIG|ERRSIG) ' "$GH_OUT")" 1
+}
+: >../bad.sig && bad empty
+head -c 300 ../good.sig >../bad.sig && bad truncated
+sed '$d' ../good.sig >../bad.sig && bad 'no END'
+(cat ../good.sig; echo trailing) >../bad.sig && bad 'text behind'
+(echo; cat ../good.sig) >../bad.sig && bad 'blank line before'
+cat ../good.sig ../good.sig >../bad.sig && bad 'twice'
+sed '3s/^./*/' ../good.sig >../bad.sig && bad 'not base64'
+sed 's/SIGNED MESSAGE/PKCS7/' ../good.sig >../bad.sig && bad 'another label'
+(echo '-----BEGIN SIGNED MESSAGE-----'; head -c 900 /dev/urandom | openssl base64
+	echo '-----END SIGNED MESSAGE-----') >../bad.sig && bad 'random bytes'
+cp /dev/null ../bad.sig && head -c 5000000 /dev/zero >../bad.sig && bad '5 MB of nothing' 8
+rm ../bad.sig && bad 'no file' 3
+# 10,000 certificates in one.
+sed '/^-----/d' ../good.sig | openssl base64 -d >../good.der
+perl -e '
+	open my $f, "<:raw", $ARGV[0]; local $/; my $cert = <$f>;
+	sub len { my $n = shift; $n < 128 ? chr $n : $n < 65536 ? pack("Cn", 130, $n)
+		: pack("CN", 132, $n) }
+	my $bag = $cert x 10000;
+	my $sd = "\x02\x01\x01\x31\x00\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01" .
+		"\xa0" . len(length $bag) . $bag . "\x31\x00";
+	$sd = "\x30" . len(length $sd) . $sd;
+	$sd = "\xa0" . len(length $sd) . $sd;
+	$sd = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" . $sd;
+	print "\x30" . len(length $sd) . $sd' "$GH_WORLD/keys/store.der" |
+	openssl base64 >../many.b64
+(echo '-----BEGIN SIGNED MESSAGE-----'; cat ../many.b64; echo '-----END SIGNED MESSAGE-----') >../bad.sig
+size=$(wc -c <../bad.sig)
+if [ "$size" -gt 4194304 ]; then bad '10,000 certificates' 8; else bad '10,000 certificates'; fi
+
+# --- a module that fails in every way ------------------------------------------------
+if [ ! -f "$GH_TOOLS/mock-p11.so" ]; then
+	skip 'no mock module built'
+	done_testing
+	exit
+fi
+openssl ecparam -name prime256v1 -genkey -noout -out ../mock.key
+openssl pkey -in ../mock.key -pubout -out ../keys/mock.pub
+gh_certificate mock alice@example.com
+export MOCK_P11_KEY="$GH_WORLD/mock.key" MOCK_P11_CERT="$GH_WORLD/keys/mock.pem"
+export MOCK_P11_LOG="$GH_WORLD/mock.log"
+git config hsm.module "$GH_TOOLS/mock-p11.so"
+git config hsm.timeout 2
+gh_fp_alice=$(gh_fp mock)
+gh_fp() { echo "$gh_fp_alice"; }
+git config user.signingKey "$gh_fp_alice"
+git config --global --unset hsm.key
+ok 'the mock signs when nothing is wrong' env MOCK_P11= git commit -q --allow-empty -m mock
+is 'and it is good' "$(git log -1 --format='%G?')" G
+ok 'a module that prints' env MOCK_P11=init-prints git commit -q --allow-empty -m prints
+is 'does not spoil the signature' "$(git log -1 --format='%G?')" G
+ok 'and git log still works' git log --format='%G?'
+ok 'slots that grow while listed' env MOCK_P11=slot-list-grows git commit -q --allow-empty -m grows
+first=$(git rev-parse HEAD)
+faulty 6 'init fails' 'CKR_|C_Initialize' MOCK_P11=init-fails
+faulty 4 'no slots' 'token' MOCK_P11=no-slots
+logins() { grep -c login "$MOCK_P11_LOG" 2>/dev/null || :; }
+: >"$MOCK_P11_LOG"
+gh_run env MOCK_P11=login-wrong "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+is 'a wrong PIN: exit status' "$GH_STATUS" 5
+is 'a wrong PIN is sent once' "$(logins)" 1
+faulty 5 'locked PIN' 'locked' MOCK_P11=login-locked
+: >"$MOCK_P11_LOG"
+gh_run env MOCK_P11=final-try "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+is 'last try: exit status' "$GH_STATUS" 5
+is 'last try: a stored PIN is not sent' "$(logins)" 0
+faulty 6 'find fails' 'CKR_' MOCK_P11=find-fails
+faulty 4 'key hidden' 'key' MOCK_P11=find-hides-key
+faulty 4 'two keys by one id' 'key' MOCK_P11=two-keys-same-id
+faulty 6 'sign fails' 'CKR_' MOCK_P11=sign-fails
+faulty 6 'garbage signature' '.' MOCK_P11=sign-garbage
+faulty 6 'short signature' '.' MOCK_P11=sign-short
+faulty 6 'zero signature' '.' MOCK_P11=sign-zero
+faulty 6 'device removed' 'CKR_DEVICE' MOCK_P11=device-removed
+faulty 6 'hang in init' 'answer|deadline|seconds|hsm.timeout' MOCK_P11=hang-init
+faulty 6 'hang in login' 'answer|deadline|seconds|hsm.timeout' MOCK_P11=hang-login
+faulty 6 'hang in sign' 'answer|deadline|seconds|hsm.timeout' MOCK_P11=hang-sign
+not_ok 'a module that crashes: no commit' env MOCK_P11=crash-sign git commit -q --allow-empty -m crash
+is 'HEAD stands' "$(git rev-parse HEAD)" "$first"
+ok 'nothing broken is in the repository' git fsck --strict
+done_testing
