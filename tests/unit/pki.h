@@ -140,7 +140,9 @@ static void pki_extensions(X509 *x, X509 *issuer, const struct pki_spec *s, bool
 	pki_ext(x, issuer, NID_name_constraints, pki_or(s->nc, ""));
 	if (!s->no_ids) {
 		pki_ext(x, issuer, NID_subject_key_identifier, "hash");
-		pki_ext(x, issuer, NID_authority_key_identifier, "keyid:always");
+		/* An issuer of version 1 has none that could be named. */
+		if (X509_get_ext_by_NID(issuer, NID_subject_key_identifier, -1) >= 0)
+			pki_ext(x, issuer, NID_authority_key_identifier, "keyid:always");
 	}
 	pki_odd_ext(x, s->ext);
 }

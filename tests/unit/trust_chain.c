@@ -162,14 +162,15 @@ START_TEST(self_signed)
 }
 END_TEST
 
-/* Alice's certificate as anchor lets nobody whom she "issued" in. */
+/* Alice's certificate as anchor lets nobody in whom she "issued": the chain ends at it, but
+ * it may not issue. */
 START_TEST(leaf_anchor_issues_nothing)
 {
 	struct pki_cert alice = pki_make(&(struct pki_spec){ .cn = "Alice" }, NULL, false);
 	struct world w = { .leaf = pki_make(&(struct pki_spec){ .cn = "Mallory" }, &alice, false) };
 
 	pki_sign(&w.leaf, NULL, 0, PAYLOAD, &w.der);
-	anchored(&w, &alice, VERDICT_UNKNOWN, "");
+	anchored(&w, &alice, FORBIDDEN, "invalid CA certificate");
 	pki_free(&alice);
 	world_close(&w);
 }
