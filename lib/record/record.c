@@ -25,12 +25,16 @@ static int judge_owner(const char *path, const struct stat *st, struct err *err)
 	unsigned we = (unsigned)geteuid();
 
 	if (st->st_uid != geteuid())
-		return err_set(err, ERR_CONFIG,
-			       "%s belongs to user id %u, but this runs as %u: run as that user, or "
-			       "chown -R %u '%s'", path, (unsigned)st->st_uid, we, we, path);
+		return err_set(
+			err, ERR_CONFIG,
+			"%s belongs to user id %u, but this runs as %u: run as that user, or "
+			"chown -R %u '%s'",
+			path, (unsigned)st->st_uid, we, we, path);
 	if (st->st_mode & 022)
-		return err_set(err, ERR_CONFIG, "%s can be written by others (mode %04o): "
-			       "chmod go-w '%s'", path, (unsigned)(st->st_mode & 07777), path);
+		return err_set(err, ERR_CONFIG,
+			       "%s can be written by others (mode %04o): "
+			       "chmod go-w '%s'",
+			       path, (unsigned)(st->st_mode & 07777), path);
 	return 0;
 }
 
@@ -81,8 +85,10 @@ static int wait_lock(struct record *r, int64_t start, int wait_ms, void (*waitin
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_errno(err, ERR_IO, "cannot lock the record %s", r->path);
 		if (spent >= wait_ms)
-			return err_set(err, ERR_IO, "another push holds the record %s for longer "
-				       "than %d s: try again", r->path, wait_ms / 1000);
+			return err_set(err, ERR_IO,
+				       "another push holds the record %s for longer "
+				       "than %d s: try again",
+				       r->path, wait_ms / 1000);
 		if (spent >= 1000 && !said && waiting) {
 			waiting(ctx);
 			said = true;
@@ -143,7 +149,8 @@ static int cut_tail(struct record *r, size_t good, struct err *err)
 	if (ftruncate(r->fd, (off_t)good) < 0 || fsync(r->fd) < 0)
 		return err_errno(err, ERR_IO, "cannot cut the torn end off the record %s", r->path);
 	r->note = xasprintf("the record %s ended in a torn line (a crash or a full disk): "
-			    "its last %zu bytes were cut off", r->path, r->text.n - good);
+			    "its last %zu bytes were cut off",
+			    r->path, r->text.n - good);
 	r->size = good;
 	return 0;
 }
@@ -151,13 +158,27 @@ static int cut_tail(struct record *r, size_t good, struct err *err)
 static int damaged(const struct record *r, size_t line, enum line_fault fault, struct err *err)
 {
 	if (fault == LINE_NEWER)
-		return err_set(err, ERR_CONFIG, "line %zu of the record %s was written by a newer "
-			       "version of this program: update it here", line, r->path);
-	return err_set(err, ERR_CONFIG,
-		       "line %zu of the record %s is damaged (%s): put back a copy of the file; or, "
-		       "when there is none, move it away, and introduce what the refs hold "
-		       "today with `hook install --introduce`", line, r->path,
-		       fault == LINE_SUM ? "its check sum is wrong" : "it contradicts earlier lines");
+		return err_set(err, ERR_CONFIG,
+			       "line %zu of the record %s was written by a newer "
+			       "version of this program: update it here",
+			       line, r->path);
+	return err_set(
+		err, ERR_CONFIG,
+		"line %zu of the record %s is damaged (%s): put back a copy of the file; or, "
+		"when there is none, move it away, and introduce what the refs hold "
+		"today with `hook install --introduce`",
+		line, r->path,
+		fault == LINE_SUM ? "its check sum is wrong" : "it contradicts earlier lines");
+}
+
+/*
+ * A whole last line whose sum is wrong was torn when it has zeros, where a block never
+ * got to the disk. Without them it was written, and has changed since.
+ */
+static bool is_torn(const struct record *r, const char *line, const char *end)
+{
+	return end + 1 == (const char *)r->text.p + r->text.n &&
+	       memchr(line, '\0', (size_t)(end - line));
 }
 
 static int load(struct record *r, struct err *err)
@@ -173,7 +194,7 @@ static int load(struct record *r, struct err *err)
 		if (!end)
 			return cut_tail(r, at, err);
 		fault = line_take(r, p, (size_t)(end - p));
-		if (fault == LINE_SUM && end + 1 == (char *)r->text.p + r->text.n)
+		if (fault == LINE_SUM && is_torn(r, p, end))
 			return cut_tail(r, at, err);
 		if (fault)
 			return damaged(r, line, fault, err);

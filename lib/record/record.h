@@ -3,8 +3,8 @@
  * "gitsign-hsm" in the repository). Refs are no record of what was judged: this is.
  *
  * One lock spans reading, judging and appending. A line is one entry with its own
- * check sum; a torn last line (a crash in the middle of writing) is cut off, a
- * damaged one elsewhere makes the record unreadable: pushes are refused.
+ * check sum; a torn last line (a crash in the middle of writing: no newline, or zeros
+ * in it) is cut off, a damaged one makes the record unreadable: pushes are refused.
  */
 #ifndef GH_RECORD_RECORD_H
 #define GH_RECORD_RECORD_H
