@@ -15,11 +15,11 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/proc_internal.h"
 #include "base/text.h"
 
 #define OUTPUT_MAX ((size_t)1 << 20)
 #define ERRORS_MAX ((size_t)65536)
-#define TIMEOUT_MS 30000
 
 extern char **environ;
 
@@ -43,8 +43,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* A pipe whose end `ours` (0: reading, 1: writing) does not block. */
-static int make_pipe(int fds[2], int ours)
+int proc_make_pipe(int fds[2], int ours)
 {
 	if (pipe2(fds, O_CLOEXEC) < 0) {
 		fds[0] = fds[1] = -1;
@@ -97,7 +96,7 @@ static int wire(posix_spawn_file_actions_t *fa, int from, int to)
 	return posix_spawn_file_actions_addopen(fa, to, "/dev/null", to ? O_WRONLY : O_RDONLY, 0);
 }
 
-static int spawn(const char *const *argv, const struct proc_opts *o, const int child[3], pid_t *pid)
+int proc_spawn(const char *const *argv, const struct proc_opts *o, const int child[3], pid_t *pid)
 {
 	_cleanup_free_ char **own = o->env ? NULL : c_environment();
 	char *const *env = own ? own : (char *const *)(uintptr_t)o->env;
@@ -136,13 +135,13 @@ static int start(struct run *r, const char *const *argv, const struct proc_opts 
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, er[2] = { -1, -1 };
 	int rc = 0, why;
 
-	if ((o->input.n && make_pipe(in, 1) < 0) || make_pipe(out, 0) < 0 ||
-	    (!o->keep_stderr && o->errors && make_pipe(er, 0) < 0))
+	if ((o->input.n && proc_make_pipe(in, 1) < 0) || proc_make_pipe(out, 0) < 0 ||
+	    (!o->keep_stderr && o->errors && proc_make_pipe(er, 0) < 0))
 		rc = err_errno(err, ERR_IO, "cannot make a pipe for %s", r->name);
 	if (!rc) {
 		const int child[3] = { in[0], out[1], er[1] };
 
-		why = spawn(argv, o, child, &r->pid);
+		why = proc_spawn(argv, o, child, &r->pid);
 		if (why) {
 			errno = why;
 			rc = err_errno(err, ERR_IO, "cannot run %s", r->name);
@@ -239,8 +238,7 @@ static int pump(struct run *r, struct err *err)
 	}
 }
 
-/* A child that nobody waits for would leave us no status to read. */
-static void want_children(void)
+void proc_want_children(void)
 {
 	struct sigaction sa;
 
@@ -249,21 +247,31 @@ static void want_children(void)
 		signal(SIGCHLD, SIG_DFL);
 }
 
-static int finish(struct run *r, int rc, int *status, struct err *err)
+int proc_reap(pid_t pid)
 {
 	int st = 0;
 	pid_t got;
 
+	do {
+		got = waitpid(pid, &st, 0);
+	} while (got < 0 && errno == EINTR);
+	if (got != pid)
+		return -1;
+	return WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st);
+}
+
+static int finish(struct run *r, int rc, int *status, struct err *err)
+{
+	int st;
+
 	if (rc)
 		kill(-r->pid, SIGKILL);
-	do {
-		got = waitpid(r->pid, &st, 0);
-	} while (got < 0 && errno == EINTR);
+	st = proc_reap(r->pid);
 	if (rc)
 		return rc;
-	if (got != r->pid)
+	if (st < 0)
 		return err_errno(err, ERR_IO, "cannot tell how %s ended", r->name);
-	*status = WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st);
+	*status = st;
 	return 0;
 }
 
@@ -283,9 +291,9 @@ int proc_run(const char *const *argv, const struct proc_opts *opts, struct buf *
 	r.output_max = o->output_max ? o->output_max : OUTPUT_MAX;
 	r.errors = o->errors;
 	r.errors_start = o->errors ? o->errors->n : 0;
-	r.timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_MS;
+	r.timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : PROC_TIMEOUT_MS;
 	r.deadline = os_monotonic_ms() + r.timeout_ms;
-	want_children();
+	proc_want_children();
 	rc = start(&r, argv, o, err);
 	if (!rc) {
 		rc = pump(&r, err);

@@ -2,6 +2,8 @@
 #ifndef GH_BASE_PROC_H
 #define GH_BASE_PROC_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -23,5 +25,25 @@ struct proc_opts {
  */
 int proc_run(const char *const *argv, const struct proc_opts *opts, struct buf *output,
 	     int *status, struct err *err);
+
+/*
+ * A child to talk with, line by line: `git cat-file --batch`. Of the options env, dir,
+ * keep_stderr and timeout_ms count; the time is that of one wait for the child.
+ */
+struct proc_pipe;
+int proc_pipe_open(const char *const *argv, const struct proc_opts *opts, struct proc_pipe **ret,
+		   struct err *err);
+/* Writes every byte. What it answers meanwhile waits in the pipe: a child that answers
+ * before it has read all must be asked in small pieces. */
+int proc_pipe_write(struct proc_pipe *p, struct bytes v, struct err *err);
+void proc_pipe_end_input(struct proc_pipe *p);
+/* A line without its newline into `line` (cleared before), *eof at the end of what it
+ * wrote. Longer than `max`, or ended without newline: ERR_IO. */
+int proc_pipe_line(struct proc_pipe *p, size_t max, struct buf *line, bool *eof, struct err *err);
+/* Appends exactly n bytes; fewer: ERR_IO. */
+int proc_pipe_read(struct proc_pipe *p, size_t n, struct buf *out, struct err *err);
+/* Closes our ends and waits for the end; *status (may be NULL) as for proc_run, 128 + 9
+ * when it had to be killed. Accepts NULL. */
+void proc_pipe_close(struct proc_pipe *p, int *status);
 
 #endif
