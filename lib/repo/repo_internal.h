@@ -1,0 +1,48 @@
+/* What a backend gives; nobody outside lib/repo includes this. */
+#ifndef GH_REPO_REPO_INTERNAL_H
+#define GH_REPO_REPO_INTERNAL_H
+
+#include "repo/repo.h"
+
+/*
+ * The functions of repo.h, with their arguments already checked: ids have the
+ * repository's length, names of refs and revisions are harmless. read() need not check
+ * the content against the id. `hide` holds only commits and tags that are there.
+ */
+struct repo_ops {
+	const char *name;
+	void (*close)(struct repo *r);
+	/* *found false: not there (0 is returned). */
+	int (*stat)(struct repo *r, const struct oid *id, enum object_type *type, uint64_t *size,
+		    bool *found, struct err *err);
+	int (*read)(struct repo *r, const struct oid *id, uint64_t size, struct buf *content,
+		    struct err *err);
+	int (*ref)(struct repo *r, const char *name, struct oid *ret, bool *found, bool *symbolic,
+		   struct err *err);
+	int (*refs)(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx,
+		    struct err *err);
+	int (*resolve)(struct repo *r, const char *rev, struct oid *ret, struct err *err);
+	int (*walk)(struct repo *r, const struct oid *tips, size_t tips_n, const struct oid *hide,
+		    size_t hide_n, repo_walk_fn fn, void *ctx, struct err *err);
+	int (*is_ancestor)(struct repo *r, const struct oid *old, const struct oid *tip, bool *ret,
+			   struct err *err);
+};
+
+/* The first member of each backend's own. */
+struct repo {
+	const struct repo_ops *ops;
+	uint8_t hash_bytes;
+	bool bare;
+	char *git_dir; /* absolute; the common directory */
+};
+
+/* *ret is set on success only. */
+int repo_libgit2_open(const char *path, struct repo **ret, struct err *err);
+int repo_git_open(const char *path, struct repo **ret, struct err *err);
+
+/* Fills r->git_dir. `dir` may be relative to the working directory. */
+int repo_set_git_dir(struct repo *r, const char *dir, struct err *err);
+/* "object 1234…: not in the repository", with a word about shallow ones. */
+int repo_missing(const struct repo *r, const struct oid *id, struct err *err);
+
+#endif
