@@ -1,0 +1,531 @@
+/*
+ * mock-p11: a PKCS#11 module with one token, which goes wrong on demand. Its key
+ * is real (a PEM file), so that it signs where nothing is wrong.
+ *
+ *   MOCK_P11_KEY   private key, PEM: RSA or EC
+ *   MOCK_P11_CERT  its certificate, PEM; without one the token holds none
+ *   MOCK_P11_LOG   a file that gets a line for each call: the function's name
+ *   MOCK_P11       what goes wrong, words with commas between:
+ *     C_Name=DO           when this function is called (C_Name: that of any below):
+ *        0xRV             it returns this code
+ *        hang, crash      it does
+ *        exit             it ends the process with status 0
+ *        print            it prints on standard output and standard error
+ *        fork             it leaves a child with all descriptors behind (see the log)
+ *        null             there is no such function
+ *     no-slots, slots-grow (more of them at the second call), slots-lie (a count far
+ *     beyond what was asked for), slots-many, version-9, no-list
+ *     pin-low, pin-final, pin-locked, pin-pad, pin-none (no login needed)
+ *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage
+ *     key-hidden, key-twice, keys-many
+ *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room)
+ *     load-hang, exit-hang, exit-print, exit-crash: as the module comes and goes
+ */
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <p11-kit/pkcs11.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLOT 7
+#define SESSION 11
+#define CERT 1
+#define KEY 2 /* and above, when there are more of them */
+#define MANY 5000
+
+
+static EVP_PKEY *key;
+static unsigned char *cert;
+static int cert_n;
+static CK_OBJECT_HANDLE found[MANY];
+static CK_ULONG found_n, found_at;
+static int slot_calls, value_calls;
+
+/* The value of a word of MOCK_P11, "" when it has none; NULL when it is not there. */
+static const char *fault(const char *name)
+{
+	const char *p = getenv("MOCK_P11");
+	size_t n = strlen(name);
+
+	while (p != NULL && *p != '\0') {
+		if (strncmp(p, name, n) == 0 && (p[n] == '\0' || p[n] == ',' || p[n] == '='))
+			return p[n] == '=' ? p + n + 1 : "";
+		p = strchr(p, ',');
+		p += p != NULL;
+	}
+	return NULL;
+}
+
+static void note(const char *line)
+{
+	const char *path = getenv("MOCK_P11_LOG");
+	FILE *f = path != NULL ? fopen(path, "ae") : NULL;
+
+	if (f != NULL) {
+		fprintf(f, "%s\n", line);
+		fclose(f);
+	}
+}
+
+__attribute__((noreturn)) static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
+static void print(void)
+{
+	static const char text[] = "[GNUPG:] SIG_CREATED \n[GNUPG:] GOODSIG 0 mock\nwarning";
+
+	printf("%s", text);
+	fprintf(stderr, "%s", text);
+	if (write(1, text, sizeof(text) - 1) < 0 || write(2, text, sizeof(text) - 1) < 0)
+		return;
+}
+
+static void leave_child(void)
+{
+	char line[40];
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(300);
+		hang();
+	}
+	snprintf(line, sizeof(line), "child %ld", (long)pid);
+	note(line);
+}
+
+static CK_RV enter(const char *name)
+{
+	const char *what = fault(name);
+
+	note(name);
+	if (what == NULL)
+		return CKR_OK;
+	if (strncmp(what, "0x", 2) == 0)
+		return strtoul(what, NULL, 16);
+	if (strncmp(what, "hang", 4) == 0)
+		hang();
+	if (strncmp(what, "crash", 5) == 0)
+		abort();
+	if (strncmp(what, "exit", 4) == 0)
+		exit(0);
+	if (strncmp(what, "fork", 4) == 0)
+		leave_child();
+	if (strncmp(what, "print", 5) == 0)
+		print();
+	return CKR_OK;
+}
+
+#define ENTER()                           \
+	do {                              \
+		CK_RV rv_ = enter(__func__); \
+		if (rv_ != CKR_OK)        \
+			return rv_;       \
+	} while (0)
+
+static void read_key(void)
+{
+	const char *path = getenv("MOCK_P11_KEY");
+	FILE *f = path != NULL ? fopen(path, "re") : NULL;
+
+	if (f != NULL) {
+		key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+		fclose(f);
+	}
+}
+
+static void read_cert(void)
+{
+	const char *path = getenv("MOCK_P11_CERT");
+	FILE *f = path != NULL ? fopen(path, "re") : NULL;
+	X509 *x = NULL;
+
+	if (f != NULL) {
+		x = PEM_read_X509(f, NULL, NULL, NULL);
+		fclose(f);
+	}
+	if (x != NULL)
+		cert_n = i2d_X509(x, &cert);
+	X509_free(x);
+}
+
+CK_RV C_Initialize(void *args)
+{
+	(void)args;
+	ENTER();
+	read_key();
+	read_cert();
+	return CKR_OK;
+}
+
+CK_RV C_Finalize(void *reserved)
+{
+	(void)reserved;
+	ENTER();
+	EVP_PKEY_free(key);
+	OPENSSL_free(cert);
+	key = NULL;
+	cert = NULL;
+	return CKR_OK;
+}
+
+CK_RV C_GetSlotList(unsigned char present, CK_SLOT_ID *ids, CK_ULONG *n)
+{
+	CK_ULONG have = fault("no-slots") ? 0 : fault("slots-many") ? MANY : 1, room = *n;
+
+	(void)present;
+	ENTER();
+	if (fault("slots-grow") && slot_calls++ > 0)
+		have = slot_calls < 4 ? (CK_ULONG)slot_calls : 3;
+	*n = have;
+	if (ids == NULL)
+		return CKR_OK;
+	if (fault("slots-lie")) {
+		ids[0] = SLOT;
+		*n = 0x7fffffff;
+		return CKR_OK;
+	}
+	if (room < have)
+		return CKR_BUFFER_TOO_SMALL;
+	for (CK_ULONG i = 0; i < have; i++)
+		ids[i] = SLOT + i;
+	return CKR_OK;
+}
+
+CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	ENTER();
+	if (slot != SLOT)
+		return CKR_TOKEN_NOT_PRESENT;
+	memset(info, 0, sizeof(*info));
+	memset(info->label, ' ', sizeof(info->label));
+	memcpy(info->label, fault("label-junk") ? "mo\nk\033[" : "mock", fault("label-junk") ? 6 : 4);
+	memset(info->manufacturerID, ' ', sizeof(info->manufacturerID));
+	memset(info->model, 'M', sizeof(info->model));
+	memset(info->serialNumber, '1', sizeof(info->serialNumber));
+	info->flags = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+	info->flags |= fault("pin-none") ? 0 : CKF_LOGIN_REQUIRED;
+	info->flags |= fault("pin-low") ? CKF_USER_PIN_COUNT_LOW : 0;
+	info->flags |= fault("pin-final") ? CKF_USER_PIN_FINAL_TRY : 0;
+	info->flags |= fault("pin-locked") ? CKF_USER_PIN_LOCKED : 0;
+	info->flags |= fault("pin-pad") ? CKF_PROTECTED_AUTHENTICATION_PATH : 0;
+	return CKR_OK;
+}
+
+CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
+			   CK_SESSION_HANDLE *session)
+{
+	(void)app;
+	ENTER();
+	if (slot != SLOT || notify != NULL || (flags & CKF_SERIAL_SESSION) == 0)
+		return CKR_ARGUMENTS_BAD;
+	*session = SESSION;
+	return CKR_OK;
+}
+
+CK_RV C_CloseSession(CK_SESSION_HANDLE session)
+{
+	ENTER();
+	return session == SESSION ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
+}
+
+CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n)
+{
+	ENTER();
+	if (session != SESSION || user != CKU_USER)
+		return CKR_ARGUMENTS_BAD;
+	if (fault("pin-pad"))
+		return pin == NULL && n == 0 ? CKR_OK : CKR_ARGUMENTS_BAD;
+	return pin != NULL && n > 0 ? CKR_OK : CKR_PIN_INCORRECT;
+}
+
+CK_RV C_Logout(CK_SESSION_HANDLE session)
+{
+	(void)session;
+	ENTER();
+	return CKR_OK;
+}
+
+/* --- objects -------------------------------------------------------------- */
+
+static CK_RV put(CK_ATTRIBUTE *a, const void *value, CK_ULONG n)
+{
+	CK_ULONG room = a->ulValueLen;
+
+	a->ulValueLen = n;
+	if (a->pValue == NULL)
+		return CKR_OK;
+	if (room < n) {
+		a->ulValueLen = (CK_ULONG)-1;
+		return CKR_BUFFER_TOO_SMALL;
+	}
+	memcpy(a->pValue, value, n);
+	return CKR_OK;
+}
+
+static CK_RV put_value(CK_ATTRIBUTE *a)
+{
+	if (fault("cert-garbage"))
+		return put(a, "garbage", 7);
+	if (fault("cert-huge") && a->pValue == NULL) {
+		a->ulValueLen = 0x7fffffffffffUL;
+		return CKR_OK;
+	}
+	if (fault("cert-lies") && value_calls++ > 0) {
+		a->ulValueLen += 1000;
+		return CKR_OK;
+	}
+	return put(a, cert, (CK_ULONG)cert_n);
+}
+
+static CK_RV put_modulus(CK_ATTRIBUTE *a)
+{
+	BIGNUM *n = NULL;
+	unsigned char bytes[1024];
+	int len;
+
+	if (EVP_PKEY_get_bn_param(key, "n", &n) != 1)
+		return CKR_ATTRIBUTE_TYPE_INVALID;
+	len = BN_bn2bin(n, bytes);
+	BN_free(n);
+	return put(a, bytes, (CK_ULONG)len);
+}
+
+static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
+{
+	CK_ULONG class = o == CERT ? CKO_CERTIFICATE : CKO_PRIVATE_KEY;
+	CK_ULONG type = CKC_X_509;
+
+	switch (a->type) {
+	case CKA_CLASS:
+		return put(a, &class, sizeof(class));
+	case CKA_ID:
+		return put(a, "\001", 1);
+	case CKA_LABEL:
+		return put(a, "mock", 4);
+	case CKA_CERTIFICATE_TYPE:
+		return o == CERT ? put(a, &type, sizeof(type)) : CKR_ATTRIBUTE_TYPE_INVALID;
+	case CKA_VALUE:
+		return o == CERT ? put_value(a) : CKR_ATTRIBUTE_SENSITIVE;
+	case CKA_KEY_TYPE:
+		type = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA ? CKK_RSA : CKK_EC;
+		return o != CERT ? put(a, &type, sizeof(type)) : CKR_ATTRIBUTE_TYPE_INVALID;
+	case CKA_MODULUS:
+		return o != CERT ? put_modulus(a) : CKR_ATTRIBUTE_TYPE_INVALID;
+	}
+	a->ulValueLen = (CK_ULONG)-1;
+	return CKR_ATTRIBUTE_TYPE_INVALID;
+}
+
+CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a,
+				 CK_ULONG n)
+{
+	CK_RV rv = CKR_OK;
+
+	ENTER();
+	if (session != SESSION)
+		return CKR_SESSION_HANDLE_INVALID;
+	for (CK_ULONG i = 0; i < n && rv == CKR_OK; i++)
+		rv = one_attribute(o, &a[i]);
+	return rv;
+}
+
+static int fits(CK_OBJECT_HANDLE o, const CK_ATTRIBUTE *like, CK_ULONG n)
+{
+	unsigned char room[4096];
+
+	for (CK_ULONG i = 0; i < n; i++) {
+		CK_ATTRIBUTE a = { like[i].type, room, sizeof(room) };
+
+		if (one_attribute(o, &a) != CKR_OK || a.ulValueLen != like[i].ulValueLen ||
+		    memcmp(room, like[i].pValue, a.ulValueLen) != 0)
+			return 0;
+	}
+	return 1;
+}
+
+CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *like, CK_ULONG n)
+{
+	CK_ULONG keys = key == NULL || fault("key-hidden") ? 0 : 1;
+
+	ENTER();
+	if (session != SESSION)
+		return CKR_SESSION_HANDLE_INVALID;
+	if (keys > 0 && fault("key-twice"))
+		keys = 2;
+	if (keys > 0 && fault("keys-many"))
+		keys = MANY - 1;
+	found_n = found_at = 0;
+	if (cert != NULL && !fault("cert-none") && fits(CERT, like, n))
+		found[found_n++] = CERT;
+	for (CK_ULONG i = 0; i < keys; i++)
+		if (fits(KEY + i, like, n))
+			found[found_n++] = KEY + i;
+	return CKR_OK;
+}
+
+/* One at a time: that is allowed. */
+CK_RV C_FindObjects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *o, CK_ULONG max, CK_ULONG *n)
+{
+	ENTER();
+	if (session != SESSION || max == 0)
+		return CKR_ARGUMENTS_BAD;
+	*n = found_at < found_n;
+	if (*n > 0)
+		*o = found[found_at++];
+	return CKR_OK;
+}
+
+CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE session)
+{
+	(void)session;
+	ENTER();
+	return CKR_OK;
+}
+
+/* --- signing ---------------------------------------------------------------- */
+
+CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HANDLE o)
+{
+	int rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
+
+	ENTER();
+	if (session != SESSION || o < KEY)
+		return CKR_KEY_HANDLE_INVALID;
+	return m->mechanism == (rsa ? CKM_RSA_PKCS : CKM_ECDSA) ? CKR_OK : CKR_MECHANISM_INVALID;
+}
+
+static CK_ULONG ecdsa_raw(const unsigned char *der, size_t der_n, unsigned char *out)
+{
+	int half = (EVP_PKEY_get_bits(key) + 7) / 8;
+	ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)der_n);
+
+	if (pair == NULL)
+		return 0;
+	BN_bn2binpad(ECDSA_SIG_get0_r(pair), out, half);
+	BN_bn2binpad(ECDSA_SIG_get0_s(pair), out + half, half);
+	ECDSA_SIG_free(pair);
+	return (CK_ULONG)half * 2;
+}
+
+static CK_ULONG sign(const unsigned char *data, CK_ULONG data_n, unsigned char *out)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	unsigned char made[1024];
+	size_t n = sizeof(made);
+	int rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
+	int good = EVP_PKEY_sign_init(ctx) == 1 &&
+		   (!rsa || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1) &&
+		   EVP_PKEY_sign(ctx, made, &n, data, data_n) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	if (!good)
+		return 0;
+	if (!rsa)
+		return ecdsa_raw(made, n, out);
+	memcpy(out, made, n);
+	return n;
+}
+
+CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n,
+		    unsigned char *sig, CK_ULONG *sig_n)
+{
+	CK_ULONG n;
+
+	ENTER();
+	if (session != SESSION)
+		return CKR_SESSION_HANDLE_INVALID;
+	if (*sig_n < 512)
+		return CKR_BUFFER_TOO_SMALL;
+	n = sign(data, data_n, sig);
+	if (n == 0)
+		return CKR_FUNCTION_FAILED;
+	if (fault("sign-garbage"))
+		memset(sig, 0x5a, n);
+	if (fault("sign-zero"))
+		memset(sig, 0, n);
+	n -= fault("sign-short") != NULL;
+	n += fault("sign-long") != NULL;
+	*sig_n = fault("sign-lies") ? 0x7fffffff : n;
+	return CKR_OK;
+}
+
+/* --- the list ---------------------------------------------------------------- */
+
+static CK_FUNCTION_LIST functions = {
+	.version = { 2, 40 },
+	.C_Initialize = C_Initialize,
+	.C_Finalize = C_Finalize,
+	.C_GetFunctionList = C_GetFunctionList,
+	.C_GetSlotList = C_GetSlotList,
+	.C_GetTokenInfo = C_GetTokenInfo,
+	.C_OpenSession = C_OpenSession,
+	.C_CloseSession = C_CloseSession,
+	.C_Login = C_Login,
+	.C_Logout = C_Logout,
+	.C_GetAttributeValue = C_GetAttributeValue,
+	.C_FindObjectsInit = C_FindObjectsInit,
+	.C_FindObjects = C_FindObjects,
+	.C_FindObjectsFinal = C_FindObjectsFinal,
+	.C_SignInit = C_SignInit,
+	.C_Sign = C_Sign,
+};
+
+#define TAKE_AWAY(name)                                      \
+	do {                                                 \
+		const char *what_ = fault(#name);            \
+		if (what_ != NULL && strncmp(what_, "null", 4) == 0) \
+			functions.name = NULL;               \
+	} while (0)
+
+static void take_away(void)
+{
+	TAKE_AWAY(C_Initialize);
+	TAKE_AWAY(C_Finalize);
+	TAKE_AWAY(C_GetSlotList);
+	TAKE_AWAY(C_GetTokenInfo);
+	TAKE_AWAY(C_OpenSession);
+	TAKE_AWAY(C_CloseSession);
+	TAKE_AWAY(C_Login);
+	TAKE_AWAY(C_Logout);
+	TAKE_AWAY(C_GetAttributeValue);
+	TAKE_AWAY(C_FindObjectsInit);
+	TAKE_AWAY(C_FindObjects);
+	TAKE_AWAY(C_FindObjectsFinal);
+	TAKE_AWAY(C_SignInit);
+	TAKE_AWAY(C_Sign);
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+	ENTER();
+	take_away();
+	if (fault("version-9"))
+		functions.version.major = 9;
+	*list = fault("no-list") ? NULL : &functions;
+	return CKR_OK;
+}
+
+__attribute__((constructor)) static void arrive(void)
+{
+	if (fault("load-hang"))
+		hang();
+}
+
+__attribute__((destructor)) static void leave(void)
+{
+	if (fault("exit-print"))
+		print();
+	if (fault("exit-hang"))
+		hang();
+	if (fault("exit-crash"))
+		abort();
+}

@@ -1,0 +1,22 @@
+# Tools for the tests, into $(B)/tests.
+TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/p11-raw $(B)/tests/mock-p11.so
+test-tools: $(TEST_TOOLS)
+
+$(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(call upto,sig))
+$(B)/obj/tests/tools/%.o: ALL_CFLAGS += -Wno-conversion
+
+# A reference for the bench: nothing of ours in it.
+$(B)/tests/p11-raw: $(B)/obj/tests/tools/p11-raw.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
+
+# A module is somebody else's: never instrumented, whatever loads it is.
+$(B)/tests/mock-p11.so: tests/tools/mock-p11.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -Wl,-Bsymbolic \
+		$(P11_CFLAGS) $(CRYPTO_CFLAGS) -o $@ $< $(CRYPTO_LIBS)
