@@ -37,9 +37,14 @@ openssl_smime() { # PKCS7_verify, the API that Ruby and with it GitLab use
 		-CAfile "$GH_ROOTS" -purpose any -out /dev/null
 }
 
+# gpgsm_trusts [KEY]: as an anchor. An agent that runs has read the list before.
+gpgsm_trusts() {
+	gpgsm --batch --with-colons --list-keys "$@" 2>/dev/null |
+		awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >>"$GNUPGHOME/trustlist.txt"
+	gpgconf --kill gpg-agent
+}
 gh_setup gpgsm --batch --import "$GH_ROOTS"
-gpgsm --batch --with-colons --list-keys 2>/dev/null |
-	awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
+gpgsm_trusts
 printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
 gpgsm_verify() {
 	gpgsm --status-fd 1 --verify "$1" "$2" 2>gpgsm.err >gpgsm.out &&
@@ -124,25 +129,25 @@ gh_store "$GH_WORLD/keys/old.pem" old
 refuses 4 'an expired certificate' old@example.com 'expired at'
 
 # --- gpgsm's signatures: BER, rsaEncryption, SMIMECapabilities ---------------------
-openssl req -x509 -newkey rsa:3072 -nodes -keyout soft.key -out soft.pem -days 2 -subj /CN=soft \
-	-addext 'keyUsage=critical,digitalSignature' -addext 'subjectAltName=email:soft@example.com' \
-	2>/dev/null
+gh_setup openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out soft.key
+openssl pkey -in soft.key -pubout -out keys/soft.pub
+gh_certificate soft soft@example.com
+cp keys/soft.pem soft.pem
+gh_authority other
+GH_CA=root
 openssl pkcs12 -export -legacy -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 \
 	-inkey soft.key -in soft.pem -passout pass: -out soft.p12 2>/dev/null
 printf 'allow-loopback-pinentry\n' >"$GNUPGHOME/gpg-agent.conf"
 if printf '\n' | gpgsm --batch --pinentry-mode loopback --passphrase-fd 0 --import soft.p12 2>gpgsm.err; then
-	gpgsm --batch --with-colons --list-keys soft@example.com 2>/dev/null |
-		awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >>"$GNUPGHOME/trustlist.txt"
 	gpgsm --batch --pinentry-mode loopback --passphrase '' -bsau soft@example.com \
 		<payload >gpgsm.sig 2>gpgsm.err || sed 's/^/# /' gpgsm.err >&2
-	cat "$GH_ROOTS" soft.pem >both.pem
-	git config --global hsm.roots "$GH_WORLD/both.pem"
 	ok "gpgsm's signature verifies here" verify gpgsm.sig payload
 	like "gpgsm's is good" "$(cat "$GH_OUT")" '^\[GNUPG:\] GOODSIG .*CN=soft'
 	not_ok "and not for another payload" verify gpgsm.sig other
-	git config --global hsm.roots "$GH_ROOTS"
+	git config --global hsm.roots "$GH_WORLD/ca/other.pem"
 	not_ok "nor with other anchors" verify gpgsm.sig payload
 	like 'whose chain is unknown' "$(cat "$GH_OUT")" TRUST_UNDEFINED
+	git config --global hsm.roots "$GH_ROOTS"
 else
 	skip 'gpgsm does not import a software key here' 5
 fi
@@ -153,7 +158,6 @@ openssl cms -sign -binary -in payload -signer soft.pem -inkey soft.key -outform 
 	openssl base64 -in soft.der
 	echo '-----END SIGNED MESSAGE-----'
 } >soft.sig
-git config --global hsm.roots "$GH_WORLD/soft.pem"
 ok "openssl cms's signature verifies here" verify soft.sig payload
 not_ok 'and not for another payload' verify soft.sig other
 done_testing
