@@ -71,19 +71,23 @@ void judge_job_find(struct judge *j, struct judge_job *job, const struct oid *ob
 	job->findings++;
 }
 
-/* git rebase rewrites what follows its argument; ids are short so that the line fits. */
+/*
+ * git rebase rewrites what follows its argument; ids are short so that the line fits.
+ * Its own -S signs commits again that an amend refuses, empty ones.
+ */
 static char *resign_command(const struct judge_job *job, bool reset)
 {
-	const char *how = reset ? "--reset-author --no-edit -S" : "--no-edit -S";
 	const char *merges = job->merges ? "-r " : "";
+	const char *how = reset ? "--exec 'git commit --amend --reset-author --no-edit -S'" :
+				  "-f -S";
 	char hex[OID_HEX_MAX];
 
 	if (job->bad_tip_only)
-		return xasprintf("git commit --amend %s", how);
+		return xasprintf("git commit --amend %s--no-edit -S",
+				 reset ? "--reset-author " : "");
 	if (job->oldest_parent.n == 0)
-		return xasprintf("git rebase %s--exec 'git commit --amend %s' --root", merges, how);
-	return xasprintf("git rebase %s--exec 'git commit --amend %s' %.12s", merges, how,
-			 oid_hex(&job->oldest_parent, hex));
+		return xasprintf("git rebase %s%s --root", merges, how);
+	return xasprintf("git rebase %s%s %.12s", merges, how, oid_hex(&job->oldest_parent, hex));
 }
 
 void judge_cure_add(struct judge_finding *f, const char *line)

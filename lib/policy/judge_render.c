@@ -196,17 +196,20 @@ static void add_refused(struct buf *out, const struct judge_result *r, const str
 	size_t refs, bad = count_objects(r, report, &refs);
 	size_t all = report ? r->commits_reported : r->commits_seen;
 	const char *word = report ? "would refuse" : "refused";
+	struct buf line = BUF_INIT;
 	bool commits = bad > 0 && bad <= all && (report || r->commits < all);
 
 	if (commits && !report)
 		bad = all - r->commits;
 	if (commits)
-		buf_addf(out, "gitsign-hsm: %s: %zu of %zu commit%s, %s", word, bad, all,
+		buf_addf(&line, "gitsign-hsm: %s: %zu of %zu commit%s, %s", word, bad, all,
 			 all == 1 ? "" : "s", rules);
 	else
-		buf_addf(out, "gitsign-hsm: %s: %zu of %zu ref%s, %s", word, refs, updates,
+		buf_addf(&line, "gitsign-hsm: %s: %zu of %zu ref%s, %s", word, refs, updates,
 			 updates == 1 ? "" : "s", rules);
-	buf_addf(out, " (policy serial %lld)\n", (long long)p->serial);
+	buf_addf(&line, " (policy serial %lld)", (long long)p->serial);
+	text_wrap(out, buf_str(&line), JUDGE_COLUMNS, 2);
+	buf_free(&line);
 }
 
 static char *names_text(const struct policy_names *who)

@@ -26,8 +26,8 @@ hk_commit 'signed on top'
 refused 'an unsigned one below a signed one is refused' "$bad" origin main
 short=$(git rev-parse "$base" | cut -c1-12)
 like 'to be mended by a rebase' "$(said)" \
-	"^    git rebase --exec 'git commit --amend --no-edit -S' $short\$"
-gh_setup git rebase -q --exec 'git commit -q --amend --no-edit -S' "$short"
+	"^    git rebase -f -S $short\$"
+gh_setup git rebase -q -f -S "$short"
 accepted 'what the cure makes is let in' origin main
 
 hk_as mallory

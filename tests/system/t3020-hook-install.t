@@ -26,9 +26,10 @@ like 'and shows the rules' "$(cat "$GH_OUT")" \
 like 'with what they allow' "$(cat "$GH_OUT")" \
 	'^work +refs/heads/\*\* +commits signed +anyone +rewind,delete,keyless +enforce'
 ok 'as JSON too' "$hsm" policy check --json ../made
+cp "$GH_OUT" ../json
 ok 'that a JSON reader takes' perl -MJSON::PP -e \
 	'my $p = decode_json(join "", <>); exit($p->{serial} == 1 && @{$p->{rules}} == 3 ? 0 : 1)' \
-	"$GH_OUT"
+	../json
 sed 's/commits = signed/comits = signed/' ../made >../typo
 exits 3 'a mistake is refused' "$hsm" policy check ../typo
 like 'with its line' "$(cat "$GH_ERR")" 'typo:[0-9]+: '
