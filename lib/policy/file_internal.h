@@ -125,6 +125,26 @@ struct policy_section {
 	void (*end)(struct policy_draft *d);
 };
 
+#define POLICY_KEYS_END { NULL, KEY_ONCE, false, NULL }
+#define POLICY_KEY_LATER(name) { name, KEY_LATER, false, NULL }
+
+/* Makes room for one more, zeroed. */
+void *policy_grow(void *list, size_t *n, size_t size);
+void policy_names_add(struct policy_names *names, const char *name);
+/* One of two words; the fault names both. */
+bool policy_word_of_two(struct policy_draft *d, const char *key, const char *value,
+			const char *yes, const char *no);
+bool policy_number_in(struct policy_draft *d, const char *key, const char *value, uint64_t min,
+		      uint64_t max, uint64_t *ret);
+
+/* file_signer.c, file_rule.c */
+extern const struct policy_key policy_signer_keys[], policy_role_keys[], policy_rule_keys[];
+void policy_begin_signer(struct policy_draft *d, const char *name);
+void policy_end_signer(struct policy_draft *d);
+void policy_begin_role(struct policy_draft *d, const char *name);
+void policy_begin_rule(struct policy_draft *d, const char *name);
+void policy_end_rule(struct policy_draft *d);
+
 /* NULL: there is no such section. `name` is lower case. */
 const struct policy_section *policy_section_find(const char *name);
 

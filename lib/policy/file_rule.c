@@ -1,0 +1,150 @@
+/* [rule]: what is asked of refs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "policy/file_internal.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static struct policy_rule *rule_now(struct policy_draft *d)
+{
+	return &d->p->rules[d->p->rules_n - 1];
+}
+
+/* --- [rule] -------------------------------------------------------------------------- */
+
+void policy_begin_rule(struct policy_draft *d, const char *name)
+{
+	size_t n = d->p->rules_n;
+	struct policy_rule *r;
+
+	d->rule_words = policy_grow(d->rule_words, &n, sizeof(*d->rule_words));
+	d->p->rules = policy_grow(d->p->rules, &d->p->rules_n, sizeof(*d->p->rules));
+	r = rule_now(d);
+	r->name = xstrdup(name);
+	r->commits = COMMITS_SIGNED;
+	r->committer_match = true;
+	r->line = d->section_line;
+	if (d->p->rules_n == POLICY_SECTIONS_MAX + 1)
+		policy_fault(d, r->line, "more than %d [rule] sections", POLICY_SECTIONS_MAX);
+}
+
+static void set_ref(struct policy_draft *d, const char *value)
+{
+	const char *fault = policy_pattern_fault(value);
+	_cleanup_free_ char *shown = NULL;
+
+	if (++d->patterns_n == POLICY_PATTERNS_MAX + 1)
+		policy_fault(d, d->line, "more than %d patterns (use wildcards)",
+			     POLICY_PATTERNS_MAX);
+	if (!fault && d->patterns_n <= POLICY_PATTERNS_MAX)
+		policy_names_add(&rule_now(d)->refs, value);
+	if (!fault)
+		return;
+	shown = policy_shown(value);
+	policy_fault(d, d->line, "ref is \"%s\" (%s)", shown, fault);
+}
+
+static void set_commits(struct policy_draft *d, const char *value)
+{
+	static const char *const words[] = { "signed", "tip", "any" };
+	_cleanup_free_ char *shown = NULL;
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcmp(value, words[i]) == 0) {
+			rule_now(d)->commits = (enum policy_commits)i;
+			return;
+		}
+	shown = policy_shown(value);
+	if (strcmp(value, "firstParent") == 0)
+		policy_fault(d, d->line, "`commits = firstParent' is not supported by this version "
+			     "of gitsign-hsm");
+	else
+		policy_fault(d, d->line, "commits is \"%s\" (write signed, tip or any)", shown);
+}
+
+static void set_tag(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->judges_tags = true;
+	rule_now(d)->tags_signed = !policy_word_of_two(d, "tag", value, "any", "signed");
+}
+
+static void set_signer(struct policy_draft *d, const char *value)
+{
+	_cleanup_free_ char *shown = policy_shown(value);
+
+	if (strncmp(value, "trust:", 6) == 0) {
+		policy_fault(d, d->line, "`signer = %s' is not supported by this version of "
+			     "gitsign-hsm", shown);
+		return;
+	}
+	if (strcmp(value, "anyone") == 0)
+		rule_now(d)->anyone = true;
+	policy_word_add(&d->rule_words[d->p->rules_n - 1], value, d->line);
+}
+
+static void set_committer(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->committer_match = !policy_word_of_two(d, "committer", value, "any", "match");
+}
+
+static void set_rewind(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->allow_rewind = policy_word_of_two(d, "rewind", value, "allow", "deny");
+}
+
+static void set_delete(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->allow_delete = policy_word_of_two(d, "delete", value, "allow", "deny");
+}
+
+static void set_keyless(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->allow_keyless = policy_word_of_two(d, "keylessUpdate", value, "allow", "deny");
+}
+
+static void set_rule_mode(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->report = policy_word_of_two(d, "mode", value, "report", "enforce");
+}
+
+void policy_end_rule(struct policy_draft *d)
+{
+	struct policy_rule *r = rule_now(d);
+	bool commits = policy_key_seen(d, "commits");
+	size_t tags = 0;
+
+	for (size_t i = 0; i < r->refs.n; i++)
+		tags += strncmp(r->refs.v[i], "refs/tags/", 10) == 0;
+	if (tags > 0 && tags < r->refs.n)
+		policy_fault(d, r->line, "rule \"%s\" mixes refs/tags/ and other refs (make two "
+			     "rules of it)", r->name);
+	else if (r->judges_tags && tags == 0 && r->refs.n > 0)
+		policy_fault(d, r->line, "rule \"%s\" has `tag', but no ref under refs/tags/ "
+			     "(branches are judged by `commits')", r->name);
+	if (r->judges_tags && commits)
+		policy_fault(d, r->line, "rule \"%s\" has both `tag' and `commits' (`tag' judges "
+			     "tag objects: keep one)", r->name);
+	if (!r->judges_tags && !commits && tags > 0) {
+		r->judges_tags = true;
+		r->tags_signed = true;
+	}
+}
+
+const struct policy_key policy_rule_keys[] = {
+	{ "ref", KEY_REPEAT, true, set_ref },
+	{ "commits", KEY_ONCE, false, set_commits },
+	{ "tag", KEY_ONCE, false, set_tag },
+	{ "signer", KEY_REPEAT, true, set_signer },
+	{ "committer", KEY_ONCE, false, set_committer },
+	{ "rewind", KEY_ONCE, false, set_rewind },
+	{ "delete", KEY_ONCE, false, set_delete },
+	{ "keylessUpdate", KEY_ONCE, false, set_keyless },
+	{ "mode", KEY_ONCE, false, set_rule_mode },
+	POLICY_KEY_LATER("target"), POLICY_KEY_LATER("pusher"), POLICY_KEY_LATER("accepts"), POLICY_KEY_LATER("author"), POLICY_KEY_LATER("format"),
+	POLICY_KEY_LATER("pushCertificate"), POLICY_KEY_LATER("roots"), POLICY_KEY_LATER("mergetag"), POLICY_KEY_LATER("expiryGrace"),
+	POLICY_KEY_LATER("timestamp"), POLICY_KEY_LATER("approvals"), POLICY_KEY_LATER("service"),
+	POLICY_KEYS_END
+};
