@@ -337,8 +337,10 @@ static void draft_free(struct policy_draft *d)
 		free(d->roles[i].words.v);
 		free(d->roles[i].signers);
 	}
-	for (size_t i = 0; d->rule_words && i < d->p->rules_n; i++)
+	for (size_t i = 0; d->rule_words && i < d->p->rules_n; i++) {
 		free(d->rule_words[i].v);
+		free(d->accept_words[i].v);
+	}
 	for (size_t i = 0; i < d->claims_n; i++)
 		free(d->claims[i].text);
 	for (size_t i = 0; i < d->faults_n; i++)
@@ -346,6 +348,7 @@ static void draft_free(struct policy_draft *d)
 	free(d->anchors);
 	free(d->roles);
 	free(d->rule_words);
+	free(d->accept_words);
 	free(d->trust_words.v);
 	free(d->claims);
 	free(d->faults);
@@ -476,6 +479,7 @@ void policy_free(struct policy *p)
 		free(p->rules[i].name);
 		names_free(&p->rules[i].refs);
 		free(p->rules[i].signers);
+		free(p->rules[i].accepts);
 	}
 	trust_free(p->trust);
 	free(p->signers);

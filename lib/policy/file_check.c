@@ -323,6 +323,7 @@ void policy_check_whole(struct policy_draft *d)
 {
 	check_trusts(d);
 	check_names(d);
+	policy_check_accepts(d);
 	check_claims(d);
 	check_ties(d);
 }

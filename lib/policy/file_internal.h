@@ -82,7 +82,8 @@ struct policy_draft {
 
 	struct policy_anchors *anchors; size_t anchors_n;
 	struct policy_role *roles; size_t roles_n;
-	struct policy_words *rule_words; /* beside p->rules */
+	struct policy_words *rule_words; /* beside p->rules: of `signer`, of `accepts` */
+	struct policy_words *accept_words;
 	struct policy_words trust_words; /* of all signers */
 	struct policy_claim *claims; size_t claims_n, claims_cap;
 	size_t patterns_n;
@@ -152,5 +153,7 @@ const struct policy_section *policy_section_find(const char *name);
 
 /* What one section alone cannot show: names, windows that overlap, rules that tie. */
 void policy_check_whole(struct policy_draft *d);
+/* file_accepts.c: resolves `accepts`. */
+void policy_check_accepts(struct policy_draft *d);
 
 #endif

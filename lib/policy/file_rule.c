@@ -17,10 +17,11 @@ static struct policy_rule *rule_now(struct policy_draft *d)
 
 void policy_begin_rule(struct policy_draft *d, const char *name)
 {
-	size_t n = d->p->rules_n;
+	size_t n = d->p->rules_n, same = n;
 	struct policy_rule *r;
 
 	d->rule_words = policy_grow(d->rule_words, &n, sizeof(*d->rule_words));
+	d->accept_words = policy_grow(d->accept_words, &same, sizeof(*d->accept_words));
 	d->p->rules = policy_grow(d->p->rules, &d->p->rules_n, sizeof(*d->p->rules));
 	r = rule_now(d);
 	r->name = xstrdup(name);
@@ -90,6 +91,30 @@ static void set_committer(struct policy_draft *d, const char *value)
 	rule_now(d)->committer_match = !policy_word_of_two(d, "committer", value, "any", "match");
 }
 
+static void set_author(struct policy_draft *d, const char *value)
+{
+	static const char *const words[] = { "any", "match", "known" };
+	_cleanup_free_ char *shown = NULL;
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcmp(value, words[i]) == 0) {
+			rule_now(d)->author = (enum policy_author)i;
+			return;
+		}
+	shown = policy_shown(value);
+	policy_fault(d, d->line, "author is \"%s\" (write any, match or known)", shown);
+}
+
+static void set_accepts(struct policy_draft *d, const char *value)
+{
+	policy_word_add(&d->accept_words[d->p->rules_n - 1], value, d->line);
+}
+
+static void set_roots(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->any_root = policy_word_of_two(d, "roots", value, "any", "introduced");
+}
+
 static void set_rewind(struct policy_draft *d, const char *value)
 {
 	rule_now(d)->allow_rewind = policy_word_of_two(d, "rewind", value, "allow", "deny");
@@ -108,6 +133,17 @@ static void set_keyless(struct policy_draft *d, const char *value)
 static void set_rule_mode(struct policy_draft *d, const char *value)
 {
 	rule_now(d)->report = policy_word_of_two(d, "mode", value, "report", "enforce");
+}
+
+/* What only commits have. */
+static void check_commit_keys(struct policy_draft *d, const struct policy_rule *r)
+{
+	static const char *const keys[] = { "accepts", "author", "roots" };
+
+	for (size_t i = 0; i < COUNT(keys) && r->judges_tags; i++)
+		if (policy_key_seen(d, keys[i]))
+			policy_fault(d, r->line, "rule \"%s\" judges tag objects: `%s' is for "
+				     "commits (remove it)", r->name, keys[i]);
 }
 
 void policy_end_rule(struct policy_draft *d)
@@ -131,6 +167,7 @@ void policy_end_rule(struct policy_draft *d)
 		r->judges_tags = true;
 		r->tags_signed = true;
 	}
+	check_commit_keys(d, r);
 }
 
 const struct policy_key policy_rule_keys[] = {
@@ -143,8 +180,12 @@ const struct policy_key policy_rule_keys[] = {
 	{ "delete", KEY_ONCE, false, set_delete },
 	{ "keylessUpdate", KEY_ONCE, false, set_keyless },
 	{ "mode", KEY_ONCE, false, set_rule_mode },
-	POLICY_KEY_LATER("target"), POLICY_KEY_LATER("pusher"), POLICY_KEY_LATER("accepts"), POLICY_KEY_LATER("author"), POLICY_KEY_LATER("format"),
-	POLICY_KEY_LATER("pushCertificate"), POLICY_KEY_LATER("roots"), POLICY_KEY_LATER("mergetag"), POLICY_KEY_LATER("expiryGrace"),
-	POLICY_KEY_LATER("timestamp"), POLICY_KEY_LATER("approvals"), POLICY_KEY_LATER("service"),
+	{ "accepts", KEY_REPEAT, false, set_accepts },
+	{ "author", KEY_ONCE, false, set_author },
+	{ "roots", KEY_ONCE, false, set_roots },
+	POLICY_KEY_LATER("target"), POLICY_KEY_LATER("pusher"), POLICY_KEY_LATER("format"),
+	POLICY_KEY_LATER("pushCertificate"), POLICY_KEY_LATER("mergetag"),
+	POLICY_KEY_LATER("expiryGrace"), POLICY_KEY_LATER("timestamp"),
+	POLICY_KEY_LATER("approvals"), POLICY_KEY_LATER("service"),
 	POLICY_KEYS_END
 };

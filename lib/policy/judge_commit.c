@@ -95,7 +95,7 @@ static bool wants_signature(const struct judge_job *job, bool tip)
 static bool check_root(struct judge *j, struct judge_job *job, const struct judge_set *s,
 		       const struct oid *id, const struct object_commit *c, bool is_new)
 {
-	if (!is_new || c->parents_n > 0 || s->accepted_n == 0)
+	if (!is_new || c->parents_n > 0 || s->accepted_n == 0 || job->rule->any_root)
 		return true;
 	judge_job_find(j, job, id, c->message,
 		       xstrdup("starts a new history beside the accepted one"),

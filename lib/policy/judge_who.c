@@ -103,6 +103,43 @@ static void find_ident(struct judge *j, struct judge_job *job, const struct judg
 		       own ? MEND_RESET_AUTHOR : MEND_SIGN);
 }
 
+static bool author_known(const struct policy *p, struct bytes email)
+{
+	for (size_t i = 0; i < p->signers_n; i++)
+		if (email_of(&p->signers[i], email))
+			return true;
+	return false;
+}
+
+/* Tags have a tagger and no author. */
+static bool check_author(struct judge *j, struct judge_job *job, const struct judge_signed *s,
+			 const struct policy_signer *signer)
+{
+	bool match = job->rule->author == AUTHOR_MATCH;
+	_cleanup_free_ char *email = NULL;
+
+	if (!s->author || job->rule->author == AUTHOR_ANY)
+		return true;
+	if (match ? email_of(signer, s->author->email) :
+		    author_known(j->c->policy, s->author->email))
+		return true;
+	if (s->quiet)
+		return false;
+	email = text_escaped(s->author->email);
+	if (match)
+		judge_job_find(j, job, s->id, s->message,
+			       xasprintf("author %s, but signed by %s", email, signer->name),
+			       xstrdup("This rule wants its signers to sign their own work. Let the "
+				       "author sign, or take the authorship over:"),
+			       MEND_RESET_AUTHOR);
+	else
+		judge_job_find(j, job, s->id, s->message,
+			       xasprintf("author %s is no signer of the policy", email),
+			       xstrdup("Let one who is in the policy take the authorship over:"),
+			       MEND_RESET_AUTHOR);
+	return false;
+}
+
 static const struct policy_signer *signer_of(struct judge *j, struct judge_job *job,
 					     const struct judge_signed *s,
 					     const struct verdict *v)
@@ -152,5 +189,7 @@ const char *judge_who(struct judge *j, struct judge_job *job, const struct judge
 			find_ident(j, job, s, signer);
 		return NULL;
 	}
+	if (!check_author(j, job, s, signer))
+		return NULL;
 	return signer->name;
 }

@@ -15,6 +15,9 @@
 
 enum policy_commits { COMMITS_SIGNED, COMMITS_TIP, COMMITS_ANY };
 
+/* Whose the author's e-mail must be: anybody's; the signer's; a [signer]'s of the file. */
+enum policy_author { AUTHOR_ANY, AUTHOR_MATCH, AUTHOR_KNOWN };
+
 struct policy_names { char **v; size_t n; };
 
 struct policy_signer {
@@ -35,7 +38,10 @@ struct policy_rule {
 	enum policy_commits commits;
 	bool anyone;                    /* signer = anyone */
 	size_t *signers; size_t signers_n; /* indices, roles resolved, no duplicates */
+	size_t *accepts; size_t accepts_n; /* indices of rules, itself left out */
 	bool committer_match;
+	enum policy_author author;
+	bool any_root;                  /* roots = any */
 	bool allow_rewind, allow_delete, allow_keyless;
 	bool report;                    /* mode = report */
 	unsigned line;

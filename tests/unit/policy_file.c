@@ -43,6 +43,9 @@ static int parse(const char *text, struct policy **p, struct err *err)
 #define ALICE "[signer \"alice\"]\nemail = alice@example.com\ntrust = corp\n"
 #define BOB "[signer \"bob\"]\nemail = bob@example.com\ntrust = corp\n"
 #define BASE POLICY TRUST ALICE BOB
+#define RULE_X "[rule \"x\"]\nref = refs/heads/x\nsigner = bob\n"
+#define RULE_Y "[rule \"y\"]\nref = refs/heads/y\nsigner = bob\n"
+#define RULE_T "[rule \"t\"]\nref = refs/tags/t\nsigner = bob\n"
 #define RULE "[rule \"main\"]\nref = refs/heads/main\nsigner = alice\n"
 
 /* `wrong` gives exactly the fault, `right` none. */
@@ -245,11 +248,31 @@ static const struct {
 	{ BASE RULE "approvals = 2\n", "14: `approvals' is not supported by this version", BASE },
 	{ BASE RULE "target = any\n", "14: `target' is not supported by this version", BASE },
 	{ BASE RULE "pusher = alice\n", "14: `pusher' is not supported by this version", BASE },
-	{ BASE RULE "accepts = x\n", "14: `accepts' is not supported by this version", BASE },
-	{ BASE RULE "author = any\n", "14: `author' is not supported by this version", BASE },
+	{ BASE RULE "accepts = x\n", "14: there is no rule \"x\" (add a [rule \"x\"] section",
+	  BASE RULE "accepts = x\n" RULE_X },
+	{ BASE RULE "accepts = main\n", "14: a rule accepts its own commits already", BASE RULE },
+	{ BASE RULE "accepts = x\naccepts = x\n" RULE_X, "15: rule x stands twice here",
+	  BASE RULE "accepts = x\n" RULE_X },
+	{ BASE RULE "accepts = x\n" RULE_X "mode = report\n", "14: rule x is in report mode",
+	  BASE RULE "accepts = x\n" RULE_X "mode = enforce\n" },
+	{ BASE RULE "accepts = t\n" RULE_T, "14: rule t judges tag objects", BASE RULE RULE_T },
+	{ BASE RULE "accepts = x\n" RULE_X "accepts = main\n", "14: rule \"main\" accepts, by way of "
+	  "others, itself", BASE RULE "accepts = x\n" RULE_X },
+	{ BASE RULE "accepts = x\n" RULE_X "accepts = y\n" RULE_Y "accepts = main\n",
+	  "14: rule \"main\" accepts, by way of others, itself",
+	  BASE RULE "accepts = x\naccepts = y\n" RULE_X "accepts = y\n" RULE_Y },
+	{ BASE RULE_T "accepts = x\n" RULE_X, "11: rule \"t\" judges tag objects: `accepts' is for "
+	  "commits", BASE RULE_T RULE_X },
+	{ BASE RULE_T "roots = any\n", "11: rule \"t\" judges tag objects: `roots'",
+	  BASE RULE "roots = any\n" },
+	{ BASE RULE_T "author = any\n", "11: rule \"t\" judges tag objects: `author'",
+	  BASE RULE "author = any\n" },
+	{ BASE RULE "author = me\n", "14: author is \"me\" (write any, match or known)",
+	  BASE RULE "author = known\n" },
 	{ BASE RULE "format = x509\n", "14: `format' is not supported by this version", BASE },
 	{ BASE RULE "pushCertificate = optional\n", "14: `pushCertificate' is not supported", BASE },
-	{ BASE RULE "roots = any\n", "14: `roots' is not supported by this version", BASE },
+	{ BASE RULE "roots = all\n", "14: roots is \"all\" (write introduced or any)",
+	  BASE RULE "roots = introduced\n" },
 	{ BASE RULE "mergetag = known\n", "14: `mergetag' is not supported by this version", BASE },
 	{ BASE RULE "expiryGrace = 0\n", "14: `expiryGrace' is not supported by this version", BASE },
 	{ BASE RULE "timestamp = x\n", "14: `timestamp' is not supported by this version", BASE },
@@ -317,7 +340,7 @@ static const char full[] =
 	"[policy]\nversion = 1\nserial = 12\n"
 	"[rule \"main\"]\nref = refs/heads/main\nref = refs/heads/release/*\ncommits = tip\n"
 	"signer = role:two\nsigner = alice\ncommitter = any\nrewind = allow\ndelete = allow\n"
-	"keylessUpdate = allow\nmode = report\n"
+	"keylessUpdate = allow\nmode = report\naccepts = light\nauthor = match\nroots = any\n"
 	"[rule \"tags\"]\nref = refs/tags/**\nsigner = anyone\n"
 	"[rule \"any-tags\"]\nref = refs/tags/any/*\nsigner = bob\ntag = any\n"
 	"[rule \"light\"]\nref = refs/tags/light/*\nsigner = bob\ncommits = signed\n"
@@ -362,6 +385,11 @@ static void check_full_rules(const struct policy *p)
 	ck_assert_int_eq(r[0].commits, COMMITS_TIP);
 	ck_assert(!r[0].anyone && !r[0].committer_match && r[0].allow_rewind && r[0].allow_delete &&
 		  r[0].allow_keyless && r[0].report && !r[0].judges_tags);
+	ck_assert_uint_eq(r[0].accepts_n, 1);
+	ck_assert_uint_eq(r[0].accepts[0], 3);
+	ck_assert(r[0].any_root && !r[3].any_root);
+	ck_assert_int_eq(r[0].author, AUTHOR_MATCH);
+	ck_assert_int_eq(r[3].author, AUTHOR_ANY);
 	ck_assert_uint_eq(r[0].signers_n, 2);
 	ck_assert_uint_eq(r[0].signers[0], 1); /* bob, as the role has it */
 	ck_assert_uint_eq(r[0].signers[1], 0);
