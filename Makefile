@@ -143,6 +143,19 @@ hdr-check: $(HDR_CHECK)
 test-tools:
 -include tests/tools/tools.mk
 
+# --- the packages that tests/servers stand on, from the npm registry into build/npm ---
+NPM := npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --no-update-notifier
+.PHONY: test-servers
+test-servers: build/npm/node_modules/.package-lock.json
+build/npm/node_modules/.package-lock.json: tests/servers/package.json tests/servers/package-lock.json
+	@mkdir -p build/npm
+	@cp $^ build/npm/
+	$(call say,NPM,build/npm)
+	$(Q)$(NPM) >build/npm/log 2>&1 || $(NPM) >build/npm/log 2>&1 || { cat build/npm/log; \
+		echo "make: tests/servers needs packages of the npm registry, which did not come" >&2; \
+		exit 1; }
+	@touch $@
+
 # --- measuring: tests/bench/*.c, a program each, into $(B)/bench ----------
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call ars,$(call reverse,$(LAYERS)))
@@ -172,7 +185,7 @@ check:
 	@contrib/deps.sh build check
 	@$(MAKE) --no-print-directory check-now
 check-bins: all test-tools $(UNIT_BIN)
-check-now: check-bins
+check-now: check-bins $(if $(T),$(if $(findstring /t4,$(T)),test-servers),test-servers)
 	@tests/run.sh $(B) $(T)
 
 .PHONY: quickstart

@@ -24,11 +24,20 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
 	exit 0
 fi
 
+# Another vendor's package may bring what is wanted (a nodejs with npm in it).
+provided=
+provides() {
+	[ -n "$provided" ] || provided=$(dpkg-query -W -f '${db:Status-Abbrev}, ${Provides},\n' |
+		sed -n 's/^.i *,/,/p' | sed 's/ ([^)]*)//g')
+	case $provided in *", $1,"*) return 0 ;; esac
+	return 1
+}
+
 missing=
 for p in $wanted; do
 	case $(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null || :) in
 	?i*) ;;
-	*) case " $missing " in *" $p "*) ;; *) missing="$missing $p" ;; esac ;;
+	*) case " $missing " in *" $p "*) ;; *) provides "$p" || missing="$missing $p" ;; esac ;;
 	esac
 done
 

@@ -48,6 +48,7 @@ done
 [ ! -d "$build/tests" ] || cp -R "$build/tests/." "$stage/tools/"
 mkdir -p "$stage/src/build"
 ln -s ../../tools "$stage/src/build/tests"
+[ ! -d build/npm/node_modules ] || cp -R build/npm "$stage/src/build/"
 
 user=
 if [ "$(id -u)" = 0 ]; then

@@ -140,6 +140,18 @@ check_verbs() {
 	}
 }
 
+# A lock file names versions and checksums, never where somebody once got them.
+check_npm() {
+	files '*package-lock.json' | while read -r f; do
+		! grep -Hn '"resolved"' "$f"
+	done || return 1
+	files 'tests/servers/*.mjs' | while read -r f; do node --check "$f" || echo "$f"; done >"$tmp/npm" 2>&1
+	[ ! -s "$tmp/npm" ] || {
+		cat "$tmp/npm"
+		return 1
+	}
+}
+
 # Long files hide their design; the limit is the project's own.
 check_size() {
 	files 'lib/*.c' 'gitsign-hsm/*.c' 'hooks/*.c' | while read -r f; do
@@ -153,7 +165,7 @@ check_size() {
 }
 
 failed=
-[ $# -gt 0 ] || set -- banned layers size headers clang sh man cppcheck needed verbs
+[ $# -gt 0 ] || set -- banned layers size headers clang sh man npm cppcheck needed verbs
 for check; do
 	t0=$(date +%s)
 	if "check_$check" >"$tmp/out" 2>&1; then
