@@ -41,7 +41,7 @@ static int absolute(const char **path, const char *what, struct err *err)
 	if (*path == NULL)
 		return 0;
 	if (realpath(*path, real) == NULL)
-		return err_errno(err, ERR_CONFIG, "%s", what);
+		return err_errno(err, ERR_CONFIG, "%s %s", what, *path);
 	*path = xstrdup(real);
 	return 0;
 }

@@ -23,9 +23,11 @@ void os_start(void)
 	const struct rlimit none = { 0, 0 };
 
 	/* open() takes the lowest free number: a closed 0, 1 or 2 would become a
-	 * token's socket that an error message is then written to. */
+	 * token's socket that an error message is then written to. What stands in for
+	 * it fails as it did: a signature into the void must not look delivered. */
 	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) != fd)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_NOCTTY) != fd)
 			_exit(ERR_INTERNAL);
 	signal(SIGPIPE, SIG_IGN);
 	(void)setrlimit(RLIMIT_CORE, &none);

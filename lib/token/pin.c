@@ -229,6 +229,8 @@ int pin_get(const struct pin_source *src, const char *prompt, int timeout_ms, st
 		break;
 	case PIN_FD:
 		r = read_secret(src->fd, true, os_monotonic_ms() + FD_TIMEOUT_MS, &s, err);
+		if (r != 0)
+			err_prefix(err, "hsm.pinSource = fd:%d", src->fd);
 		break;
 	case PIN_PROMPT:
 		r = from_prompt(prompt, timeout_ms, &s, err);

@@ -13,20 +13,22 @@ static int load(struct token *t, const char *path, struct err *err)
 	CK_RV rv;
 
 	watch_begin(t->watch, "dlopen");
+	/* Never unloaded: modules leave threads and handlers behind. */
+	/* cppcheck-suppress resourceLeak */
 	dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	watch_end(t->watch);
 	if (dl == NULL) {
 		const char *why = dlerror();
 		_cleanup_free_ char *shown = text_escaped(bytes_str(why != NULL ? why : ""));
 
-		return err_set(err, ERR_CONFIG,
+		return err_set(err, ERR_TOKEN,
 			       "the PKCS#11 module cannot be loaded: %s\n(hsm.module names it; "
 			       "`gitsign-hsm setup' finds the ones of this machine)",
 			       shown);
 	}
 	symbol = dlsym(dl, "C_GetFunctionList");
 	if (symbol == NULL)
-		return err_set(err, ERR_CONFIG,
+		return err_set(err, ERR_TOKEN,
 			       "%s is no PKCS#11 module: it has no C_GetFunctionList", t->module);
 	memcpy(&get_list, &symbol, sizeof(get_list)); /* ISO C has no cast for this */
 	watch_begin(t->watch, "C_GetFunctionList");

@@ -46,6 +46,9 @@ ok 'the committer chooses the key' env GIT_COMMITTER_EMAIL=bob@example.com \
 	GIT_COMMITTER_NAME=Bob git -c hsm.key= commit -q --allow-empty -m env
 is 'signed by bob, by address' "$(git log -1 --format=%GS)" /CN=bob
 not_ok '-c hsm.module of nothing' git -c hsm.module=/nonexistent.so commit -q --allow-empty -m x
+# Before 2.40 git keeps a signer's words to itself.
+gh_run env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.module GIT_CONFIG_VALUE_0=/nonexistent.so \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$(gh_fp alice)" </dev/null
 like 'names the module' "$(cat "$GH_ERR")" '/nonexistent.so'
 is 'and made no commit' "$(git log -1 --format=%s)" env
 
@@ -110,7 +113,7 @@ perl -e 'print "x" x 79, "\n" for 1..40000' >msg && shape '3 MB'
 printf '\303\244\303\266\303\274 \360\237\224\221\n' >msg && shape UTF-8
 
 # push --signed: the certificate is signed by the same program.
-gh_bare ../srv.git
+gh_bare srv.git
 git -C ../srv.git config receive.certNonceSeed seed
 cat >../srv.git/hooks/pre-receive <<'HOOK'
 #!/bin/sh
@@ -143,6 +146,9 @@ not_ok 'which does not verify' git -c hsm.roots=/nonexistent verify-commit HEAD
 # openpgp by mistake: nothing is made, and the cure is told.
 not_ok 'gpg.program by mistake' git -c gpg.format=openpgp \
 	-c gpg.program="$GH_BIN/gitsign-hsm" commit -q --allow-empty -m openpgp
+gh_run env GIT_CONFIG_COUNT=2 GIT_CONFIG_KEY_0=gpg.format GIT_CONFIG_VALUE_0=openpgp \
+	GIT_CONFIG_KEY_1=gpg.program GIT_CONFIG_VALUE_1="$GH_BIN/gitsign-hsm" \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$(gh_fp alice)" </dev/null
 like 'the line to type' "$(cat "$GH_ERR")" 'git config gpg.format x509'
 isnt 'no commit' "$(git log -1 --format=%s)" openpgp
 done_testing

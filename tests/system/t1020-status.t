@@ -47,7 +47,8 @@ git branch plain main
 git checkout -q plain && git commit -q --allow-empty -m plain && git checkout -q main
 git branch bad "$(git cat-file commit alice | sed 's/^alice$/tampered/' |
 	git hash-object -t commit -w --stdin)"
-# A commit whose signature is of another kind.
+# A commit whose signature is of another kind, given to this program.
+git config gpg.program "$GH_BIN/gitsign-hsm"
 git branch foreign "$( (git cat-file commit plain | sed '/^$/,$d'
 	printf 'gpgsig -----BEGIN PGP SIGNATURE-----\n \n iQ==\n -----END PGP SIGNATURE-----\n\nforeign\n') |
 	git hash-object -t commit -w --stdin)"

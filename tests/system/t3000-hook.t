@@ -58,9 +58,15 @@ refused 'a tampered commit is refused' 'not good for this commit' \
 accepted 'the untouched one is let in' origin main
 
 gh_run git cat-file commit HEAD
-awk '/^author/ { print "HG:extra x" } { print }' "$GH_OUT" >../malformed
+cp "$GH_OUT" "$GH_OUT.commit"
+awk '/^gpgsig/ { print "HG:extra x" } { print }' "$GH_OUT" >../malformed
 odd=$(git hash-object -t commit -w --literally ../malformed)
-refused 'a malformed commit is refused' 'malformed' origin "$odd:refs/heads/main"
+refused 'a malformed commit is refused' 'malformed' origin "+$odd:refs/heads/main"
+
+awk '/^author/ { print "HG:extra x" } { print }' "$GH_OUT.commit" >../malformed
+odd=$(git hash-object -t commit -w --literally ../malformed)
+refused 'one that nobody can walk through too' 'malformed|cannot walk the history' \
+	origin "+$odd:refs/heads/main"
 
 # --- rewind, delete ------------------------------------------------------------------
 hk_as alice
@@ -68,8 +74,9 @@ tip=$(git rev-parse HEAD)
 gh_setup git reset -q --hard HEAD~1
 hk_commit 'another way'
 refused 'a rewind is refused' 'not a fast-forward' -f origin main
-accepted 'where the rule allows it, it is let in' -f origin main:topic "$tip:other"
-accepted 'rewinding there too' -f origin HEAD~1:topic
+accepted 'where the rule allows it, it is let in' -f origin main:refs/heads/topic \
+	"$tip:refs/heads/other"
+accepted 'rewinding there too' -f origin HEAD~1:refs/heads/topic
 gh_setup git reset -q --hard "$tip"
 refused 'a deletion is refused' 'no deletion' origin :main
 accepted 'where the rule allows it, it is let in' origin :topic
@@ -144,7 +151,8 @@ gh_setup git checkout -q main
 refused 'an update that brings nothing signed is refused' 'nobody answers for it' \
 	origin HEAD:refs/heads/tip/three HEAD~1:refs/heads/tip/four HEAD:refs/heads/tip/three-b \
 	"$(git rev-parse washing):refs/heads/tip/five"
-accepted 'the new ones among them are let in' origin HEAD:refs/heads/tip/three
+hk_commit 'new'
+accepted 'one that does is let in' origin HEAD:refs/heads/tip/three
 
 # --- all findings --------------------------------------------------------------------------
 gh_setup git checkout -q -b many
@@ -153,7 +161,7 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23; do
 done
 refused 'a long list is cut and counted' '^  ... and 3 more$' origin many:main
 is 'one cure is said once' "$(said | grep -c 'git rebase')" 1
-like 'the sum is right' "$(said | tail -n 1)" 'refused: 23 of 23 commits, rule "main"'
+like 'the sum is right' "$(said | tail -n 1)" 'refused: 23 of 24 commits, rule "main"'
 gh_setup git checkout -q main
 hk_unsigned 'unsigned'
 refused 'every ref of a push is judged' 'not signed' origin main HEAD:refs/notes/x
