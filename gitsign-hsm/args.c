@@ -77,7 +77,7 @@ static int apply(struct args *a, const struct arg_option *o, const char *value, 
 	switch (o->id) {
 	case A_DETACH:
 		a->detached = true; /* jj and others give -b without -s */
-		/* fall through */
+		__attribute__((fallthrough));
 	case A_SIGN:
 		if (a->action == ARGS_VERIFY)
 			return err_set(err, ERR_USAGE, "signing and verifying at once");

@@ -214,8 +214,9 @@ static int add_listed(struct gitconf *c, struct bytes list, struct err *err)
 
 	while (list.n > 0) {
 		const uint8_t *end = memchr(list.p, 0, list.n);
-		const uint8_t *feed = end ? memchr(list.p, '\n', (size_t)(end - list.p)) : NULL;
-		struct bytes key = bytes_of(list.p, (size_t)((feed ? feed : end) - list.p));
+		struct bytes entry = bytes_of(list.p, end ? (size_t)(end - list.p) : 0);
+		const uint8_t *feed = entry.n ? memchr(entry.p, '\n', entry.n) : NULL;
+		struct bytes key = feed ? bytes_of(entry.p, (size_t)(feed - entry.p)) : entry;
 
 		at.line++;
 		if (!end || !gitconf_add(c, key, false, feed ? (const char *)feed + 1 : NULL, at))
@@ -223,7 +224,7 @@ static int add_listed(struct gitconf *c, struct bytes list, struct err *err)
 				       "entry %u of `git config --list -z` cannot "
 				       "be used",
 				       at.line);
-		list = bytes_skip(list, (size_t)(end - list.p) + 1);
+		list = bytes_skip(list, entry.n + 1);
 	}
 	return 0;
 }

@@ -14,7 +14,6 @@ static int load(struct token *t, const char *path, struct err *err)
 
 	watch_begin(t->watch, "dlopen");
 	/* Never unloaded: modules leave threads and handlers behind. */
-	/* cppcheck-suppress resourceLeak */
 	dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	watch_end(t->watch);
 	if (dl == NULL) {

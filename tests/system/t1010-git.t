@@ -6,6 +6,7 @@ gh_key alice EC:prime256v1 alice@example.com
 gh_key bob rsa:3072 bob@example.com
 gh_authority other
 gh_key mallory EC:prime256v1 mallory@example.com
+# shellcheck disable=SC2034 # of lib.sh
 GH_CA=root
 
 gh_repo work

@@ -11,6 +11,7 @@ gh_keypair gone EC:prime256v1
 GH_DAYS=-1 gh_certificate gone gone@example.com
 gh_authority other
 gh_key mallory EC:prime256v1 mallory@example.com
+# shellcheck disable=SC2034 # of lib.sh
 GH_CA=root
 
 cat >policy <<CONF
