@@ -65,7 +65,7 @@ Q := $(if $(VERBOSE),,@)
 say = $(if $(VERBOSE),,@printf '  %-5s %s\n' $(1) $(2))
 
 # Layers, lowest first: a layer is linked with itself and lower ones only.
-LAYERS := base token sig object repo trust record policy
+LAYERS := base token sig object repo trust record policy cred
 LIBS_base := $(CRYPTO_LIBS)
 LIBS_repo := $(GIT2_LIBS)
 

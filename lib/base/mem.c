@@ -77,16 +77,16 @@ void mem_wipe(void *p, size_t n)
 }
 
 /* Whole pages: locking, dumping and forking are told apart by page only. */
-static size_t secret_pages(void)
+static size_t secret_pages(size_t cap)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	return (SECRET_MAX + 1 + page - 1) / page * page;
+	return (cap + 1 + page - 1) / page * page;
 }
 
-int secret_new(struct secret *s)
+static int secret_map(struct secret *s, size_t cap)
 {
-	size_t size = secret_pages();
+	size_t size = secret_pages(cap);
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
@@ -95,15 +95,52 @@ int secret_new(struct secret *s)
 	(void)mlock(p, size);
 	(void)madvise(p, size, MADV_DONTDUMP);
 	(void)madvise(p, size, MADV_WIPEONFORK);
-	*s = (struct secret){ .p = p, .n = 0, .cap = SECRET_MAX };
+	*s = (struct secret){ .p = p, .n = 0, .cap = cap };
 	return 0;
+}
+
+int secret_new(struct secret *s)
+{
+	return secret_map(s, SECRET_MAX);
 }
 
 void secret_free(struct secret *s)
 {
 	if (!s || !s->p)
 		return;
-	mem_wipe(s->p, secret_pages());
-	munmap(s->p, secret_pages());
+	mem_wipe(s->p, secret_pages(s->cap));
+	munmap(s->p, secret_pages(s->cap));
 	*s = (struct secret){ NULL, 0, 0 };
+}
+
+static void secret_grow(struct secret *s, size_t want)
+{
+	struct secret more;
+	/* all of the pages that are taken anyway */
+	size_t cap = secret_pages(want < 2 * s->cap ? 2 * s->cap : want) - 1;
+
+	if (want > SECRET_GROWN_MAX || secret_map(&more, cap) != 0)
+		out_of_memory();
+	if (s->n > 0)
+		memcpy(more.p, s->p, s->n);
+	more.n = s->n;
+	secret_free(s);
+	*s = more;
+}
+
+void secret_add(struct secret *s, const void *p, size_t n)
+{
+	if (n > SECRET_GROWN_MAX)
+		out_of_memory();
+	if (!s->p || n > s->cap - s->n)
+		secret_grow(s, s->n + n);
+	if (n > 0)
+		memcpy(s->p + s->n, p, n);
+	s->n += n;
+	s->p[s->n] = '\0';
+}
+
+void secret_add_str(struct secret *s, const char *text)
+{
+	secret_add(s, text, strlen(text));
 }

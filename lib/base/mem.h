@@ -20,7 +20,7 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mem_wipe(void *p, size_t n);
 
 /*
- * A secret (a PIN): its own pages, locked against swap where the limits
+ * A secret (a PIN, an access token): its own pages, locked against swap where the limits
  * allow, left out of core dumps and of children. secret_free() wipes it.
  */
 struct secret {
@@ -31,8 +31,17 @@ struct secret {
 
 #define SECRET_MAX 1024
 
-int secret_new(struct secret *s); /* 0, or -1 when no page can be had */
+int secret_new(struct secret *s); /* room for SECRET_MAX; 0, or -1 when no page can be had */
 void secret_free(struct secret *s);
+/*
+ * Appends. A secret that is all zero or too small gets new pages, and the old
+ * ones are wiped. No memory, or more than SECRET_GROWN_MAX, ends the process.
+ */
+void secret_add(struct secret *s, const void *p, size_t n);
+void secret_add_str(struct secret *s, const char *text);
+
+#define SECRET_GROWN_MAX ((size_t)4 << 20)
+#define SECRET_NONE { NULL, 0, 0 }
 
 /* `_cleanup_(fn)` runs fn(&variable) at the end of the scope. */
 #define _cleanup_(fn) __attribute__((cleanup(fn)))

@@ -154,6 +154,56 @@ START_TEST(secrets)
 }
 END_TEST
 
+/* What grows keeps its bytes, and is still no part of a child. */
+START_TEST(secrets_grow)
+{
+	struct secret s = SECRET_NONE;
+	pid_t pid;
+	int st = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		secret_add(&s, "abc", 3);
+		ck_assert_uint_eq(s.n, 3 * (size_t)(i + 1));
+		ck_assert_int_eq(s.p[s.n], 0);
+		ck_assert_uint_le(s.n, s.cap);
+	}
+	for (size_t i = 0; i < s.n; i++)
+		ck_assert_int_eq(s.p[i], "abc"[i % 3]);
+	secret_add(&s, NULL, 0);
+	secret_add_str(&s, "end");
+	ck_assert_uint_eq(s.n, 9003);
+	ck_assert_str_eq(s.p + 9000, "end");
+	pid = fork();
+	if (pid == 0)
+		_exit(s.p[0] == 0 && s.p[9000] == 0 ? 0 : 1);
+	waitpid(pid, &st, 0);
+	ck_assert_int_eq(st, 0);
+	secret_free(&s);
+	ck_assert_ptr_null(s.p);
+	ck_assert_int_eq(secret_new(&s), 0);
+	s.n = s.cap;
+	memset(s.p, 'p', s.n);
+	secret_add_str(&s, "q");
+	ck_assert_uint_eq(s.n, SECRET_MAX + 1);
+	ck_assert_int_eq(s.p[SECRET_MAX - 1], 'p');
+	ck_assert_int_eq(s.p[SECRET_MAX], 'q');
+	secret_free(&s);
+}
+END_TEST
+
+static void secret_too_much(void)
+{
+	struct secret s = SECRET_NONE;
+
+	secret_add(&s, "", SECRET_GROWN_MAX + 1);
+}
+
+START_TEST(secret_bound)
+{
+	ck_assert_int_eq(status_of(secret_too_much), ERR_INTERNAL);
+}
+END_TEST
+
 START_TEST(hex)
 {
 	struct buf b = BUF_INIT;
@@ -362,6 +412,8 @@ int main(void)
 	tcase_add_test(t, buffers);
 	tcase_add_test(t, out_of_bounds_ends);
 	tcase_add_test(t, secrets);
+	tcase_add_test(t, secrets_grow);
+	tcase_add_test(t, secret_bound);
 	tcase_add_test(t, hex);
 	tcase_add_test(t, escaping);
 	tcase_add_test(t, escaping_more);
