@@ -12,7 +12,7 @@ if [ "${1-}" = -v ]; then
 	verbose=1
 	shift
 fi
-[ $# -gt 0 ] || set -- build check lint
+[ $# -gt 0 ] || set -- build check servers lint
 
 wanted=
 for list; do
