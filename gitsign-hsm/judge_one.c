@@ -106,7 +106,11 @@ void judge_one(const struct judge_one *j, const struct bytes *payload, size_t pa
 	snprintf(o.why, sizeof(o.why), "%s", o.verdict.why);
 	if (o.verdict.level == VERDICT_UNKNOWN)
 		o.trust = TRUST_UNDEFINED;
-	if (o.verdict.level == VERDICT_GOOD) {
+	if (j->policy != NULL && policy_revoked_of(j->policy, &o.verdict, now) != NULL) {
+		o.trust = TRUST_REVOKED;
+		snprintf(o.why, sizeof(o.why), "its key is revoked (revoked \"%s\")",
+			 policy_revoked_of(j->policy, &o.verdict, now)->name);
+	} else if (o.verdict.level == VERDICT_GOOD) {
 		if (j->policy != NULL) {
 			place(j->policy, tag, now, &o);
 		} else {

@@ -164,7 +164,7 @@ static const struct policy_section *section_of(struct policy_draft *d,
 			     "this one)");
 	else if (!s)
 		policy_fault(d, e->line, "unknown section [%s] (sections: policy, trust, signer, "
-			     "role, rule, algorithms, limits)", e->subsection ? e->section : shown);
+			     "key, role, rule, revoked, algorithms, limits)", e->subsection ? e->section : shown);
 	else if (!s->keys)
 		policy_fault(d, e->line, "`[%s]' is not supported by this version of gitsign-hsm",
 			     s->name);
@@ -350,6 +350,7 @@ static void draft_free(struct policy_draft *d)
 	free(d->rule_words);
 	free(d->accept_words);
 	free(d->trust_words.v);
+	free(d->key_signers);
 	free(d->claims);
 	free(d->faults);
 	gitconf_free(&d->conf);
@@ -481,6 +482,20 @@ void policy_free(struct policy *p)
 		free(p->rules[i].signers);
 		free(p->rules[i].accepts);
 	}
+	for (size_t i = 0; i < p->keys_n; i++) {
+		free(p->keys[i].name);
+		names_free(&p->keys[i].trusts);
+		free(p->keys[i].certs);
+		free(p->keys[i].spkis);
+	}
+	for (size_t i = 0; i < p->revoked_n; i++) {
+		free(p->revoked[i].name);
+		free(p->revoked[i].reason);
+		free(p->revoked[i].certs);
+		free(p->revoked[i].spkis);
+	}
+	free(p->keys);
+	free(p->revoked);
 	trust_free(p->trust);
 	free(p->signers);
 	free(p->rules);

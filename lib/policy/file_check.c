@@ -164,11 +164,43 @@ static void resolve_rule(struct policy_draft *d, struct names *x, struct policy_
 	r->signers_n = l.n;
 }
 
+static bool has_key(const struct policy *p, size_t signer)
+{
+	bool found = p->signers[signer].has_key_line;
+
+	for (size_t i = 0; i < p->keys_n && !found; i++)
+		found = p->keys[i].signer == signer;
+	return found;
+}
+
+/* Whose each [key] is; and every signer has one. */
+static void resolve_keys(struct policy_draft *d, struct names *x)
+{
+	for (size_t i = 0; i < d->p->keys_n; i++) {
+		struct policy_key_lines *k = &d->p->keys[i];
+		const struct policy_word *w = &d->key_signers[i];
+
+		if (!w->text)
+			continue; /* that it is missing was said */
+		if (!index_find(&x->signers, w->text, &k->signer))
+			unknown_name(d, w, "signer", w->text);
+		else if (k->trusts.n && d->p->signers[k->signer].emails.n == 0)
+			policy_fault(d, k->line, "key \"%s\" has trust, but signer %s no email (write "
+				     "the e-mail that the certificates carry)", k->name, w->text);
+	}
+	for (size_t i = 0; i < d->p->signers_n; i++)
+		if (!has_key(d->p, i))
+			policy_fault(d, d->p->signers[i].line, "signer \"%s\" has no key (write trust "
+				     "= NAME with email, or certificate, or spki; or a [key] "
+				     "section)", d->p->signers[i].name);
+}
+
 static void check_names(struct policy_draft *d)
 {
 	struct names x = { 0 };
 
 	names_open(d, &x);
+	resolve_keys(d, &x);
 	for (size_t i = 0; i < d->roles_n; i++)
 		resolve_role(d, &x, &d->roles[i]);
 	for (size_t i = 0; i < d->p->rules_n; i++)
@@ -223,6 +255,31 @@ static int by_claim(const void *a, const void *b)
 	return c ? c : (x->c->line > y->c->line) - (x->c->line < y->c->line);
 }
 
+/* When a claim counts: in the window of the signer, and in that of the [key]. */
+static void window_of(const struct policy *p, const struct policy_claim *c, size_t signer,
+		      int64_t *from, int64_t *until)
+{
+	const struct policy_key_lines *k = c->key != SIZE_MAX ? &p->keys[c->key] : NULL;
+
+	*from = p->signers[signer].valid_from;
+	*until = p->signers[signer].valid_until;
+	if (k && k->valid_from > *from)
+		*from = k->valid_from;
+	if (k && k->valid_until < *until)
+		*until = k->valid_until;
+}
+
+static bool overlap(const struct policy *p, const struct policy_claim *a, size_t a_signer,
+		    const struct policy_claim *b, size_t b_signer)
+{
+	int64_t from[2], until[2];
+
+	window_of(p, a, a_signer, &from[0], &until[0]);
+	window_of(p, b, b_signer, &from[1], &until[1]);
+	return from[0] < until[1] && from[1] < until[0] && from[0] < until[0] &&
+	       from[1] < until[1];
+}
+
 static void claimed_twice(struct policy_draft *d, const struct span *a, const struct span *b)
 {
 	const struct span *first = a->c->line < b->c->line ? a : b;
@@ -237,16 +294,45 @@ static void claimed_twice(struct policy_draft *d, const struct span *a, const st
 			     first->c->line);
 }
 
+/* A [key]'s digest beside all other claims on it. */
+static void check_key_claim(struct policy_draft *d, const struct policy_claim *c)
+{
+	const struct policy_key_lines *k = &d->p->keys[c->key];
+
+	for (size_t i = 0; i < d->claims_n && k->signer != SIZE_MAX; i++) {
+		const struct policy_claim *o = &d->claims[i];
+		const struct policy_key_lines *ok = o->key != SIZE_MAX ? &d->p->keys[o->key] : NULL;
+		size_t owner = ok ? ok->signer : o->signer;
+
+		if (o == c || owner == SIZE_MAX || strcmp(o->text, c->text) != 0)
+			continue;
+		if (owner == k->signer && !ok)
+			policy_fault(d, c->line, "%s stands in signer %s too, line %u: what this "
+				     "section asks would not count (remove it there)", c->text,
+				     d->p->signers[owner].name, o->line);
+		else if (owner != k->signer && (!ok || o < c) &&
+			 overlap(d->p, c, k->signer, o, owner))
+			policy_fault(d, c->line, "%s is signer %s's at the same time, line %u (remove "
+				     "one, or end the earlier with validUntil)", c->text,
+				     d->p->signers[owner].name, o->line);
+	}
+}
+
 /* By start: whoever starts before the latest end so far overlaps. */
 static void check_claims(struct policy_draft *d)
 {
 	struct span *v = xcalloc(d->claims_n + 1, sizeof(*v));
-	size_t latest = 0;
+	size_t latest = 0, n = 0;
 
 	for (size_t i = 0; i < d->claims_n; i++)
-		v[i] = (struct span){ &d->claims[i], &d->p->signers[d->claims[i].signer] };
-	qsort(v, d->claims_n, sizeof(*v), by_claim);
-	for (size_t i = 1; i < d->claims_n; i++) {
+		if (d->claims[i].key == SIZE_MAX)
+			v[n++] = (struct span){ &d->claims[i],
+						&d->p->signers[d->claims[i].signer] };
+		else
+			check_key_claim(d, &d->claims[i]);
+	if (n > 0)
+		qsort(v, n, sizeof(*v), by_claim);
+	for (size_t i = 1; i < n; i++) {
 		bool same = strcmp(v[latest].c->text, v[i].c->text) == 0;
 
 		if (same && (v[i].s->valid_from < v[latest].s->valid_until || v[i].s == v[latest].s))

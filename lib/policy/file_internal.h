@@ -48,6 +48,7 @@ struct policy_words {
 struct policy_claim {
 	char *text; /* "email alice@example.com", comparable byte by byte */
 	size_t signer;
+	size_t key; /* SIZE_MAX: the signer's own line, else the [key] that has it */
 	unsigned line;
 };
 
@@ -84,7 +85,8 @@ struct policy_draft {
 	struct policy_role *roles; size_t roles_n;
 	struct policy_words *rule_words; /* beside p->rules: of `signer`, of `accepts` */
 	struct policy_words *accept_words;
-	struct policy_words trust_words; /* of all signers */
+	struct policy_words trust_words; /* of all signers and keys */
+	struct policy_word *key_signers; /* beside p->keys; text NULL: none said */
 	struct policy_claim *claims; size_t claims_n, claims_cap;
 	size_t patterns_n;
 	bool key_said, hash_said, bits_said; /* [algorithms] has such a key */
@@ -93,7 +95,7 @@ struct policy_draft {
 	/* The section and the key at hand. */
 	const char *section;
 	unsigned section_line, line;
-	const struct policy_key *keys;
+	const struct policy_key *keys; /* of the section */
 	uint64_t seen; /* bit i: keys[i] stood in this section */
 
 	struct policy_fault *faults; size_t faults_n, faults_all;
@@ -139,9 +141,21 @@ bool policy_number_in(struct policy_draft *d, const char *key, const char *value
 		      uint64_t max, uint64_t *ret);
 
 /* file_signer.c, file_rule.c */
+extern const struct policy_key policy_key_keys[], policy_revoked_keys[];
 extern const struct policy_key policy_signer_keys[], policy_role_keys[], policy_rule_keys[];
 void policy_begin_signer(struct policy_draft *d, const char *name);
 void policy_end_signer(struct policy_draft *d);
+void policy_begin_key(struct policy_draft *d, const char *name);
+void policy_end_key(struct policy_draft *d);
+void policy_begin_revoked(struct policy_draft *d, const char *name);
+void policy_end_revoked(struct policy_draft *d);
+void policy_set_time(struct policy_draft *d, const char *key, const char *value, int64_t *ret);
+/* Adds "sha256:..." to a list. With `claims` it belongs to the signer or
+ * [key] at hand alone. */
+void policy_add_digest(struct policy_draft *d, const char *key, const char *value,
+		       uint8_t (**list)[32], size_t *n, bool claims);
+/* "trust = NAME" of a signer or a key. */
+void policy_add_trust(struct policy_draft *d, struct policy_names *trusts, const char *value);
 void policy_begin_role(struct policy_draft *d, const char *name);
 void policy_begin_rule(struct policy_draft *d, const char *name);
 void policy_end_rule(struct policy_draft *d);

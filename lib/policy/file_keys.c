@@ -207,8 +207,8 @@ static const struct policy_section sections[] = {
 	{ "rule", true, policy_rule_keys, policy_begin_rule, policy_end_rule },
 	{ "algorithms", false, algorithm_keys, NULL, end_algorithms },
 	{ "limits", false, limit_keys, NULL, NULL },
-	{ "key", true, NULL, NULL, NULL },
-	{ "revoked", true, NULL, NULL, NULL },
+	{ "key", true, policy_key_keys, policy_begin_key, policy_end_key },
+	{ "revoked", true, policy_revoked_keys, policy_begin_revoked, policy_end_revoked },
 };
 
 const struct policy_section *policy_section_find(const char *name)

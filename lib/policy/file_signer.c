@@ -18,7 +18,9 @@ static void claim(struct policy_draft *d, char *text)
 		d->claims_cap = d->claims_cap ? d->claims_cap * 2 : 64;
 		d->claims = xreallocarray(d->claims, d->claims_cap, sizeof(*d->claims));
 	}
-	d->claims[d->claims_n++] = (struct policy_claim){ text, d->p->signers_n - 1, d->line };
+	d->claims[d->claims_n++] = (struct policy_claim){
+		text, d->p->signers_n - 1,
+		d->keys == policy_key_keys ? d->p->keys_n - 1 : SIZE_MAX, d->line };
 }
 
 /* sha256:HEX, also with the colons and capitals that openssl prints. */
@@ -44,8 +46,8 @@ static bool parse_digest(const char *value, uint8_t out[32])
 	return text_unhex(bytes_of(hex, sizeof(hex)), out, 32);
 }
 
-static void add_digest(struct policy_draft *d, const char *key, const char *value,
-		       uint8_t (**list)[32], size_t *n)
+void policy_add_digest(struct policy_draft *d, const char *key, const char *value,
+		       uint8_t (**list)[32], size_t *n, bool claims)
 {
 	_cleanup_free_ char *shown = NULL;
 	uint8_t digest[32];
@@ -57,7 +59,9 @@ static void add_digest(struct policy_draft *d, const char *key, const char *valu
 		memcpy((*list)[*n - 1], digest, 32);
 		buf_addf(&text, "%s sha256:", key);
 		text_hex(&text, bytes_of(digest, 32), false);
-		claim(d, buf_detach(&text));
+		if (claims)
+			claim(d, buf_detach(&text));
+		buf_free(&text);
 		return;
 	}
 	shown = policy_shown(value);
@@ -105,10 +109,8 @@ static void set_email(struct policy_draft *d, const char *value)
 		     shown);
 }
 
-static void set_trust(struct policy_draft *d, const char *value)
+void policy_add_trust(struct policy_draft *d, struct policy_names *trusts, const char *value)
 {
-	struct policy_names *trusts = &signer_now(d)->trusts;
-
 	for (size_t i = 0; i < trusts->n; i++)
 		if (strcmp(trusts->v[i], value) == 0) {
 			_cleanup_free_ char *shown = policy_shown(value);
@@ -121,21 +123,26 @@ static void set_trust(struct policy_draft *d, const char *value)
 		policy_names_add(trusts, value);
 }
 
+static void set_trust(struct policy_draft *d, const char *value)
+{
+	policy_add_trust(d, &signer_now(d)->trusts, value);
+}
+
 static void set_certificate(struct policy_draft *d, const char *value)
 {
 	struct policy_signer *s = signer_now(d);
 
-	add_digest(d, "certificate", value, &s->certs, &s->certs_n);
+	policy_add_digest(d, "certificate", value, &s->certs, &s->certs_n, true);
 }
 
 static void set_spki(struct policy_draft *d, const char *value)
 {
 	struct policy_signer *s = signer_now(d);
 
-	add_digest(d, "spki", value, &s->spkis, &s->spkis_n);
+	policy_add_digest(d, "spki", value, &s->spkis, &s->spkis_n, true);
 }
 
-static void set_time(struct policy_draft *d, const char *key, const char *value, int64_t *ret)
+void policy_set_time(struct policy_draft *d, const char *key, const char *value, int64_t *ret)
 {
 	_cleanup_free_ char *shown = NULL;
 
@@ -148,12 +155,27 @@ static void set_time(struct policy_draft *d, const char *key, const char *value,
 
 static void set_from(struct policy_draft *d, const char *value)
 {
-	set_time(d, "validFrom", value, &signer_now(d)->valid_from);
+	policy_set_time(d, "validFrom", value, &signer_now(d)->valid_from);
 }
 
 static void set_until(struct policy_draft *d, const char *value)
 {
-	set_time(d, "validUntil", value, &signer_now(d)->valid_until);
+	policy_set_time(d, "validUntil", value, &signer_now(d)->valid_until);
+}
+
+/* What a service may sign is decided by what it merges: not asked yet. */
+static void set_kind(struct policy_draft *d, const char *value)
+{
+	_cleanup_free_ char *shown = NULL;
+
+	if (strcmp(value, "person") == 0)
+		return;
+	shown = policy_shown(value);
+	if (strcmp(value, "service") == 0)
+		policy_fault(d, d->line, "`kind = service' is not supported by this version of "
+			     "gitsign-hsm");
+	else
+		policy_fault(d, d->line, "kind is \"%s\" (write person)", shown);
 }
 
 void policy_end_signer(struct policy_draft *d)
@@ -161,9 +183,8 @@ void policy_end_signer(struct policy_draft *d)
 	const struct policy_signer *s = signer_now(d);
 	bool trust = policy_key_seen(d, "trust");
 
-	if (!trust && !policy_key_seen(d, "certificate") && !policy_key_seen(d, "spki"))
-		policy_fault(d, s->line, "signer \"%s\" has no key (write trust = NAME with email, "
-			     "or certificate, or spki)", s->name);
+	signer_now(d)->has_key_line = trust || policy_key_seen(d, "certificate") ||
+				      policy_key_seen(d, "spki");
 	if (trust && !policy_key_seen(d, "email"))
 		policy_fault(d, s->line, "signer \"%s\" has trust but no email (write the e-mail "
 			     "that the certificates carry)", s->name);
@@ -179,7 +200,8 @@ const struct policy_key policy_signer_keys[] = {
 	{ "spki", KEY_REPEAT, false, set_spki },
 	{ "validFrom", KEY_ONCE, false, set_from },
 	{ "validUntil", KEY_ONCE, false, set_until },
-	POLICY_KEY_LATER("kind"), POLICY_KEY_LATER("sshKey"), POLICY_KEY_LATER("sshAuthority"), POLICY_KEY_LATER("openpgp"),
+	{ "kind", KEY_ONCE, false, set_kind },
+	POLICY_KEY_LATER("sshKey"), POLICY_KEY_LATER("sshAuthority"), POLICY_KEY_LATER("openpgp"),
 	POLICY_KEYS_END
 };
 

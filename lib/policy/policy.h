@@ -23,10 +23,31 @@ struct policy_names { char **v; size_t n; };
 struct policy_signer {
 	char *name;
 	struct policy_names emails;
+	bool has_key_line;                     /* one of: */
 	struct policy_names trusts;            /* key lines: alternatives */
 	uint8_t (*certs)[32]; size_t certs_n;  /* SHA-256 of certificates */
 	uint8_t (*spkis)[32]; size_t spkis_n;  /* SHA-256 of public keys */
 	int64_t valid_from, valid_until;       /* INT64_MIN, INT64_MAX: open */
+	unsigned line;
+};
+
+/* [key]: a key of a signer under conditions of its own, which must all hold. */
+struct policy_key_lines {
+	char *name;
+	size_t signer;                         /* index */
+	struct policy_names trusts;            /* at most one of each */
+	uint8_t (*certs)[32]; size_t certs_n;
+	uint8_t (*spkis)[32]; size_t spkis_n;
+	int64_t valid_from, valid_until;
+	unsigned line;
+};
+
+struct policy_revoked {
+	char *name;
+	uint8_t (*certs)[32]; size_t certs_n;  /* any of them */
+	uint8_t (*spkis)[32]; size_t spkis_n;
+	int64_t since;                         /* INT64_MIN: always */
+	char *reason;                          /* of RFC 5280 5.3.1, or NULL */
 	unsigned line;
 };
 
@@ -53,6 +74,8 @@ struct policy {
 	int64_t serial;
 	bool report;                    /* [policy] mode = report */
 	struct policy_signer *signers; size_t signers_n;
+	struct policy_key_lines *keys; size_t keys_n;
+	struct policy_revoked *revoked; size_t revoked_n;
 	struct policy_rule *rules; size_t rules_n;
 	struct trust_limits limits;
 	uint64_t object_size;           /* [limits] objectSize; default 1 MiB */
@@ -86,6 +109,10 @@ bool policy_reported(const struct policy *p, struct bytes ref);
  */
 const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
 					     int64_t when, char *why, size_t why_n);
+/* The [revoked] section that the key of a verdict falls under at `when`, or that of a
+ * certificate above it; NULL: none, or no certificate. policy_signer_of() asks it. */
+const struct policy_revoked *policy_revoked_of(const struct policy *p, const struct verdict *v,
+					       int64_t when);
 bool policy_rule_allows(const struct policy *p, const struct policy_rule *r,
 			const struct policy_signer *s);
 

@@ -43,6 +43,35 @@ static bool in_window(const struct policy_signer *s, int64_t when)
 	return when >= s->valid_from && when < s->valid_until;
 }
 
+/* Every line holds, whatever the time. */
+static bool key_lines_hold(const struct policy *p, const struct policy_key_lines *k,
+			   const struct verdict *v)
+{
+	const struct policy_signer *s = &p->signers[k->signer];
+
+	return (k->certs_n == 0 || has_digest(k->certs, k->certs_n, v->cert->sha256)) &&
+	       (k->spkis_n == 0 || has_digest(k->spkis, k->spkis_n, v->cert->spki_sha256)) &&
+	       (k->trusts.n == 0 ||
+		(verdict_has_trust(p->trust, v, k->trusts.v[0]) && has_email(s, v->cert)));
+}
+
+/* By one of its [key] sections; `*late` is set to one that holds but for its window. */
+static bool has_key_lines(const struct policy *p, const struct policy_signer *s,
+			  const struct verdict *v, int64_t when,
+			  const struct policy_key_lines **late)
+{
+	for (size_t i = 0; i < p->keys_n; i++) {
+		const struct policy_key_lines *k = &p->keys[i];
+
+		if (&p->signers[k->signer] != s || !key_lines_hold(p, k, v))
+			continue;
+		if (when >= k->valid_from && when < k->valid_until)
+			return true;
+		*late = k;
+	}
+	return false;
+}
+
 static void say_nobody(const struct verdict *v, char *why, size_t why_n)
 {
 	struct buf emails = BUF_INIT;
@@ -56,17 +85,45 @@ static void say_nobody(const struct verdict *v, char *why, size_t why_n)
 	buf_free(&emails);
 }
 
-static void say_late(const struct policy_signer *s, int64_t when, char *why, size_t why_n)
+static void say_late(const char *kind, const char *name, int64_t from, int64_t until, int64_t when,
+		     char *why, size_t why_n)
 {
-	bool early = when < s->valid_from;
+	bool early = when < from;
 	struct buf date = BUF_INIT;
 
-	text_time(&date, early ? s->valid_from : s->valid_until);
-	if (early)
-		snprintf(why, why_n, "signer %s is not valid before %s", s->name, buf_str(&date));
-	else
-		snprintf(why, why_n, "signer %s is not valid any more since %s", s->name,
-			 buf_str(&date));
+	text_time(&date, early ? from : until);
+	snprintf(why, why_n, "%s %s is not valid %s %s", kind, name,
+		 early ? "before" : "any more since", buf_str(&date));
+	buf_free(&date);
+}
+
+const struct policy_revoked *policy_revoked_of(const struct policy *p, const struct verdict *v,
+					       int64_t when)
+{
+	for (size_t i = 0; i < p->revoked_n && v->cert; i++) {
+		const struct policy_revoked *r = &p->revoked[i];
+		bool hit = has_digest(r->certs, r->certs_n, v->cert->sha256) ||
+			   has_digest(r->spkis, r->spkis_n, v->cert->spki_sha256);
+
+		for (size_t k = 0; k < v->above_n && !hit; k++)
+			hit = has_digest(r->certs, r->certs_n, v->above[k].cert) ||
+			      has_digest(r->spkis, r->spkis_n, v->above[k].spki);
+		if (hit && when >= r->since)
+			return r;
+	}
+	return NULL;
+}
+
+static void say_revoked(const struct policy_revoked *r, char *why, size_t why_n)
+{
+	struct buf date = BUF_INIT;
+
+	if (r->since != INT64_MIN) {
+		buf_add_str(&date, " since ");
+		text_time(&date, r->since);
+	}
+	snprintf(why, why_n, "its key is revoked%s%s%s (revoked \"%s\")", buf_str(&date),
+		 r->reason ? ", " : "", r->reason ? r->reason : "", r->name);
 	buf_free(&date);
 }
 
@@ -74,15 +131,21 @@ const struct policy_signer *policy_signer_of(const struct policy *p, const struc
 					     int64_t when, char *why, size_t why_n)
 {
 	const struct policy_signer *found = NULL, *late = NULL;
+	const struct policy_key_lines *late_key = NULL;
+	const struct policy_revoked *revoked = policy_revoked_of(p, v, when);
 
 	if (v->level != VERDICT_GOOD || !v->cert) {
 		snprintf(why, why_n, "the signature is not good");
 		return NULL;
 	}
+	if (revoked) {
+		say_revoked(revoked, why, why_n);
+		return NULL;
+	}
 	for (size_t i = 0; i < p->signers_n; i++) {
 		const struct policy_signer *s = &p->signers[i];
 
-		if (!is_key_of(p, s, v))
+		if (!is_key_of(p, s, v) && !has_key_lines(p, s, v, when, &late_key))
 			continue;
 		if (!in_window(s, when)) {
 			late = s;
@@ -96,7 +159,10 @@ const struct policy_signer *policy_signer_of(const struct policy *p, const struc
 		found = s;
 	}
 	if (!found && late)
-		say_late(late, when, why, why_n);
+		say_late("signer", late->name, late->valid_from, late->valid_until, when, why, why_n);
+	else if (!found && late_key)
+		say_late("key", late_key->name, late_key->valid_from, late_key->valid_until, when,
+			 why, why_n);
 	else if (!found)
 		say_nobody(v, why, why_n);
 	return found;

@@ -52,6 +52,7 @@ static void known_free(struct known *k)
 	cms_key_free(k->key);
 	cert_free(k->leaf);
 	free(k->spans);
+	free(k->above);
 	free(k->bytes);
 	free(k->why);
 	free(k);

@@ -27,6 +27,8 @@ struct known {
 	bool judged;          /* the rest is filled in, after a first good signature */
 	enum verdict_level level; /* VERDICT_GOOD: apart from the time */
 	char *why;
+	struct verdict_ids *above; /* the other certificates of the bag */
+	size_t above_n;
 	struct known_span *spans; /* in the order of names; at least one when good */
 	size_t spans_n;
 };

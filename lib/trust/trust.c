@@ -220,6 +220,16 @@ static void judge_chains(const struct trust *t, struct known *k, const struct ce
 		k->level = VERDICT_GOOD;
 }
 
+static void note_above(struct known *k, const struct cert_list *bag)
+{
+	k->above = xcalloc(bag->n + 1, sizeof(*k->above));
+	for (size_t i = 0; i < bag->n; i++) {
+		memcpy(k->above[i].cert, bag->v[i]->sha256, 32);
+		memcpy(k->above[i].spki, bag->v[i]->spki_sha256, 32);
+	}
+	k->above_n = bag->n;
+}
+
 static void judge_known(const struct trust *t, struct known *k, const struct cms *c)
 {
 	_cleanup_(cert_list_free) struct cert_list bag = { NULL, 0 };
@@ -234,6 +244,7 @@ static void judge_known(const struct trust *t, struct known *k, const struct cms
 		forbid(k, xstrdup(err.text));
 		return;
 	}
+	note_above(k, &bag);
 	judge_chains(t, k, above, bag.n);
 }
 
@@ -324,6 +335,8 @@ static void judge_cms(struct trust *t, const struct bytes *payload, size_t paylo
 	v->signing_time = c->signing_time;
 	if (!k->judged)
 		judge_known(t, k, c);
+	v->above = k->above;
+	v->above_n = k->above_n;
 	if (!t->limits.hashes[c->hash])
 		say(v, VERDICT_FORBIDDEN, "the signature's digest algorithm is not allowed");
 	else if (k->level != VERDICT_GOOD)

@@ -26,6 +26,11 @@ enum verdict_level {
 };
 const char *verdict_level_name(enum verdict_level l); /* "bad", "unsigned", ... */
 
+/* SHA-256 of a certificate, and of its public key. */
+struct verdict_ids {
+	uint8_t cert[32], spki[32];
+};
+
 struct verdict {
 	enum verdict_level level;
 	char why[512];            /* one sentence, escaped; empty when good */
@@ -33,6 +38,9 @@ struct verdict {
 	 * NULL before. Borrowed from the trust object until the next trust_judge() or
 	 * trust_add_roots() on it: copy what is needed longer. */
 	const struct cert *cert;
+	/* Of the certificates above it that came with the signature; borrowed likewise. */
+	const struct verdict_ids *above;
+	size_t above_n;
 	/* The [trust "name"]s whose anchors the chain ends at, in time when the level is
 	 * good: the first one as configured, and all of them (verdict_has_trust()).
 	 * NULL and 0 below VERDICT_EXPIRED. The name lives as long as the trust object. */

@@ -76,10 +76,44 @@ static const struct {
 	{ BASE "[includeIf \"gitdir:x\"]\npath = x\n", "11: a policy includes no other files", BASE },
 	{ BASE "[rules \"x\"]\nref = x\n", "11: unknown section [rules]", BASE },
 	{ BASE "[core]\nbare = x\n", "11: unknown section [core]", BASE },
-	{ BASE "[key \"x\"]\nsigner = alice\n", "11: `[key]' is not supported by this version of "
-	  "gitsign-hsm", BASE },
-	{ BASE "[revoked \"x\"]\nspki = x\n", "11: `[revoked]' is not supported by this version",
-	  BASE },
+	/* [key], [revoked] */
+	{ BASE "[key \"x\"]\nsigner = alice\n", "11: key \"x\" says of no key that it is it",
+	  BASE "[key \"x\"]\nsigner = alice\nspki = sha256:" HEX64 "\n" },
+	{ BASE "[key \"x\"]\nspki = sha256:" HEX64 "\n", "11: `signer' is missing in this [key]",
+	  BASE "[key \"x\"]\nsigner = bob\ntrust = corp\n" },
+	{ BASE "[key \"x\"]\nsigner = carol\nspki = sha256:" HEX64 "\n", "12: there is no signer "
+	  "\"carol\"", BASE "[key \"x\"]\nsigner = bob\ncertificate = sha256:" HEX64 "\n" },
+	{ BASE "[key \"x\"]\nsigner = alice\ntrust = crop\n", "13: there is no trust \"crop\"",
+	  BASE "[key \"x\"]\nsigner = alice\ntrust = corp\n" },
+	{ BASE "[signer \"c\"]\n[key \"x\"]\nsigner = c\ntrust = corp\n", "12: key \"x\" has trust, but "
+	  "signer c no email", BASE "[signer \"c\"]\n[key \"x\"]\nsigner = c\nspki = sha256:" HEX64
+	  "\n" },
+	{ BASE "[key \"x\"]\nsigner = bob\ntrust = corp\nvalidFrom = 2027-01-01\n"
+	  "validUntil = 2027-01-01\n", "11: key \"x\" is never valid",
+	  BASE "[key \"x\"]\nsigner = bob\ntrust = corp\nvalidFrom = 2027-01-01\n"
+	  "validUntil = 2027-01-02\n" },
+	{ BASE "spki = sha256:" HEX64 "\n[key \"x\"]\nsigner = bob\nspki = sha256:" COLONS "\n",
+	  "14: spki sha256:" HEX64 " stands in signer bob too, line 11",
+	  BASE "certificate = sha256:" HEX64 "\n[key \"x\"]\nsigner = bob\nspki = sha256:" COLONS
+	  "\n" },
+	{ BASE "spki = sha256:" HEX64 "\n[key \"x\"]\nsigner = alice\nspki = sha256:" COLONS "\n",
+	  "14: spki sha256:" HEX64 " is signer bob's at the same time, line 11",
+	  BASE "spki = sha256:" HEX64 "\nvalidUntil = 2027-01-01\n[key \"x\"]\nsigner = alice\n"
+	  "spki = sha256:" COLONS "\nvalidFrom = 2027-01-01\n" },
+	{ BASE "[key \"x\"]\nsigner = bob\nspki = sha256:" HEX64 "\n[key \"y\"]\nsigner = alice\n"
+	  "spki = sha256:" HEX64 "\n", "16: spki sha256:" HEX64 " is signer bob's at the same time",
+	  BASE "[key \"x\"]\nsigner = bob\nspki = sha256:" HEX64 "\n[key \"y\"]\nsigner = bob\n"
+	  "spki = sha256:" HEX64 "\n" },
+	{ BASE "[key \"x\"]\nsigner = bob\nsshKey = x\nspki = sha256:" HEX64 "\n", "13: `sshKey' is not "
+	  "supported", BASE },
+	{ BASE "[revoked \"x\"]\nspki = x\n", "12: spki is \"x\"",
+	  BASE "spki = sha256:" HEX64 "\n[revoked \"x\"]\nspki = sha256:" HEX64 "\n" },
+	{ BASE "[revoked \"x\"]\n", "11: revoked \"x\" names no key",
+	  BASE "[revoked \"x\"]\ncertificate = sha256:" HEX64 "\n" },
+	{ BASE "[revoked \"x\"]\nspki = sha256:" HEX64 "\nsince = now\n", "13: since is \"now\"",
+	  BASE "[revoked \"x\"]\nspki = sha256:" HEX64 "\nsince = 2026-03-01T12:00:00Z\n" },
+	{ BASE "[revoked \"x\"]\nspki = sha256:" HEX64 "\nreason = lost\n", "13: reason is \"lost\"",
+	  BASE "[revoked \"x\"]\nspki = sha256:" HEX64 "\nreason = keyCompromise\n" },
 	{ BASE "[limits\n", "11: a section is written", BASE "[limits]\n" },
 	{ BASE "[limits]\nobjectSize = \"1m\n", "12: a quoted value", BASE "[limits]\nobjectSize = 1m" },
 
@@ -145,7 +179,9 @@ static const struct {
 	  BASE "validUntil = 2028-02-29T10:00:00Z\n" },
 	{ BASE "validUntil = 2028-01-01\nvalidFrom = 2028-01-01\n", "8: signer \"bob\" is never valid",
 	  BASE "validUntil = 2028-01-01\nvalidFrom = 2027-12-31T23:59:59Z\n" },
-	{ BASE "kind = person\n", "11: `kind' is not supported by this version", BASE },
+	{ BASE "kind = service\n", "11: `kind = service' is not supported by this version",
+	  BASE "kind = person\n" },
+	{ BASE "kind = robot\n", "11: kind is \"robot\" (write person)", BASE },
 	{ BASE "sshKey = x\n", "11: `sshKey' is not supported by this version", BASE },
 	{ BASE "sshAuthority = x\n", "11: `sshAuthority' is not supported by this version", BASE },
 	{ BASE "openpgp = x\n", "11: `openpgp' is not supported by this version", BASE },

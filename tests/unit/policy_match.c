@@ -325,7 +325,57 @@ static const struct {
 	{ TOP ALICE "validUntil = 2027-01-15T08:00:00Z\n"
 	  "[signer \"alice2\"]\nemail = alice@example.com\ntrust = corp\n"
 	  "validFrom = 2027-01-15T08:00:00Z\n", NULL, "alice2", NULL },
+	/* [key]: every line has to hold. */
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n", "", "a", NULL },
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %C\n", "", NULL, "no signer" },
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\ncertificate = %C\n", "", "a",
+	  NULL },
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\ncertificate = %S\n", "", NULL,
+	  "no signer" },
+	{ TOP "[signer \"a\"]\nemail = alice@example.com\n[key \"k\"]\nsigner = a\nspki = %S\n"
+	  "trust = corp\n", NULL, "a", NULL },
+	{ TOP "[signer \"a\"]\nemail = alice@example.com\n[key \"k\"]\nsigner = a\nspki = %S\n"
+	  "trust = corp\n", "email:bob@example.com", NULL, "no signer" },
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n"
+	  "validUntil = 2027-01-15T08:00:01Z\n", "", "a", NULL },
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n"
+	  "validUntil = 2027-01-15T08:00:00Z\n", "", NULL, "key k is not valid any more since" },
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n"
+	  "validFrom = 2027-01-15T08:00:01Z\n", "", NULL, "key k is not valid before" },
+	{ TOP "[signer \"a\"]\nvalidUntil = 2027-01-15\n[key \"k\"]\nsigner = a\nspki = %S\n", "",
+	  NULL, "signer a is not valid any more" },
+	/* [revoked] */
+	{ TOP ALICE "[revoked \"x\"]\nspki = %S\n", NULL, NULL, "its key is revoked (revoked \"x\")" },
+	{ TOP ALICE "[revoked \"x\"]\nspki = %C\n", NULL, "alice", NULL },
+	{ TOP ALICE "[revoked \"x\"]\ncertificate = %C\n", NULL, NULL, "its key is revoked" },
+	{ TOP ALICE "[revoked \"x\"]\nspki = %S\nsince = 2027-01-15T08:00:00Z\nreason = superseded\n",
+	  NULL, NULL, "its key is revoked since 2027-01-15T08:00:00Z, superseded" },
+	{ TOP ALICE "[revoked \"x\"]\nspki = %S\nsince = 2027-01-15T08:00:01Z\n", NULL, "alice",
+	  NULL },
 };
+
+/* What issued the signer's certificate counts as well. */
+START_TEST(revoked_above)
+{
+	struct policy_revoked r = { .since = INT64_MIN, .spkis_n = 1 };
+	struct wcase c = plain;
+	struct people x;
+
+	c.leaf.san = "email:alice@example.com";
+	meet_people(&x, TOP ALICE, &c);
+	ck_assert_uint_eq(x.v.above_n, 1);
+	ck_assert_ptr_nonnull(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	r.spkis = xcalloc(1, 32);
+	r.name = xstrdup("ca");
+	memcpy(r.spkis[0], x.v.above[0].spki, 32);
+	x.p->revoked = xcalloc(1, sizeof(r));
+	x.p->revoked[0] = r;
+	x.p->revoked_n = 1;
+	ck_assert_ptr_null(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	ck_assert_msg(strstr(x.why, "revoked"), "%s", x.why);
+	part(&x);
+}
+END_TEST
 
 START_TEST(owner)
 {
@@ -434,6 +484,7 @@ int main(void)
 	suite_add_tcase(s, t);
 	t = tcase_create("signers");
 	tcase_add_loop_test(t, owner, 0, COUNT(owners));
+	tcase_add_test(t, revoked_above);
 	tcase_add_test(t, owner_needs_good);
 	tcase_add_test(t, malformed_email);
 	tcase_add_test(t, allows);
