@@ -27,6 +27,8 @@ struct setup {
 	struct settings settings;
 	char fingerprint[65];
 	char *program;
+	char *paths[3]; /* the ones that were made absolute */
+	size_t paths_n;
 };
 
 static const char sample[] = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
@@ -34,7 +36,7 @@ static const char sample[] = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
 			     "committer Set-up test <test@localhost> 0 +0000\n\n"
 			     "A sample that gitsign-hsm setup signs and throws away.\n";
 
-static int absolute(const char **path, const char *what, struct err *err)
+static int absolute(struct setup *s, const char **path, const char *what, struct err *err)
 {
 	char real[PATH_MAX];
 
@@ -42,7 +44,7 @@ static int absolute(const char **path, const char *what, struct err *err)
 		return 0;
 	if (realpath(*path, real) == NULL)
 		return err_errno(err, ERR_CONFIG, "%s %s", what, *path);
-	*path = xstrdup(real);
+	*path = s->paths[s->paths_n++] = xstrdup(real);
 	return 0;
 }
 
@@ -281,9 +283,9 @@ static int do_setup(struct setup *s, struct err *err)
 	struct buf pem = BUF_INIT;
 	int r;
 
-	if ((r = absolute(&s->module, "--module", err)) != 0 ||
-	    (r = absolute(&s->roots, "--roots", err)) != 0 ||
-	    (r = absolute(&s->policy, "--policy", err)) != 0 ||
+	if ((r = absolute(s, &s->module, "--module", err)) != 0 ||
+	    (r = absolute(s, &s->roots, "--roots", err)) != 0 ||
+	    (r = absolute(s, &s->policy, "--policy", err)) != 0 ||
 	    (r = find_program(s, err)) != 0 || (r = choose_module(s, err)) != 0)
 		return r;
 	if (s->roots != NULL)
@@ -341,5 +343,7 @@ int verb_setup(int argc, char **argv)
 		settings_free(&s.settings);
 	}
 	free(s.program);
+	for (size_t i = 0; i < s.paths_n; i++)
+		free(s.paths[i]);
 	return r != 0 ? say_err(&err) : 0;
 }
