@@ -83,7 +83,7 @@ check_sh() {
 	done >"$tmp/sh"
 	# SC3043: dash, bash and busybox have `local`.
 	# shellcheck disable=SC2046
-	shellcheck -S warning -e SC1090,SC1091,SC3043 $(cat "$tmp/sh")
+	shellcheck -S warning -e SC1090,SC1091,SC3043,SC3043 $(cat "$tmp/sh")
 }
 
 check_man() {
