@@ -92,12 +92,16 @@ fi
 # --- unit tests ----------------------------------------------------------------
 failed=0
 count=0
+checks=0 # that passed, of both kinds
+bad=0
 for t in $units; do
 	name=$(basename "$t")
 	count=$((count + 1))
 	rc=0
 	as timeout -k 5 300 "$t" >"$stage/unit.log" 2>&1 || rc=$?
 	sum=$(sed -n 's/^\([0-9]*%: Checks:.*\)/\1/p' "$stage/unit.log" | tail -n 1)
+	n=$(echo "$sum" | sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 - \2 - \3/p')
+	checks=$((checks + ${n:-0}))
 	if [ "$rc" = 0 ]; then
 		printf 'unit %-28s ok    %s\n' "$name" "$sum"
 	else
@@ -112,10 +116,17 @@ done
 rc=0
 if [ -n "$system" ]; then
 	# shellcheck disable=SC2086 # a list of paths without blanks
-	as prove -j2 --timer $system || rc=1
+	{ as prove -j2 --timer $system || echo 1 >"$stage/prove.failed"; } | tee "$stage/prove.log"
+	[ ! -e "$stage/prove.failed" ] || rc=1
+	tests=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$stage/prove.log" | tail -n 1)
+	bad=$(sed -n 's/.*Wstat: .* Failed: \([0-9]*\))$/\1/p' \
+		"$stage/prove.log" | awk '{ n += $1 } END { print n + 0 }')
+	[ "$rc" = 0 ] || [ "$bad" != 0 ] || bad=1
+	checks=$((checks + ${tests:-0} - bad))
 fi
 if [ "$failed" != 0 ]; then
 	say "unit tests: $failed of $count FAILED (above)"
 	rc=1
 fi
+say "tests: $checks passed, $((failed + bad)) failed" | tee "$build/tests.sum"
 exit "$rc"
