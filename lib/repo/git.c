@@ -18,8 +18,8 @@
 
 struct git {
 	struct repo repo;
-	char *dir;	  /* where git runs; NULL: here, and the environment tells it */
-	char **env;	  /* owned, ends with NULL */
+	char *dir;  /* where git runs; NULL: here, and the environment tells it */
+	char **env; /* owned, ends with NULL */
 	struct proc_pipe *check, *batch; /* NULL: not running */
 	struct buf line;
 };
@@ -38,13 +38,25 @@ static const char *const kept_in_hook[] = { "GIT_DIR=", "GIT_OBJECT_DIRECTORY=",
 					    "GIT_QUARANTINE_PATH=", NULL };
 /*
  * No replace refs, grafts, shallow lists; no fetch (older gits do not know
- * GIT_NO_LAZY_FETCH, so no protocol either); no configuration but the repository's.
+ * GIT_NO_LAZY_FETCH, so no protocol either); no configuration but the repository's. No
+ * commit-graph: with it git walks through commits whose objects are gone.
  */
-static const char *const fixed[] = {
-	"LC_ALL=C", "GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE=/dev/null", "GIT_SHALLOW_FILE=",
-	"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_TERMINAL_PROMPT=0",
-	"GIT_OPTIONAL_LOCKS=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-	"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*", NULL };
+static const char *const fixed[] = { "LC_ALL=C",
+				     "GIT_NO_REPLACE_OBJECTS=1",
+				     "GIT_GRAFT_FILE=/dev/null",
+				     "GIT_SHALLOW_FILE=",
+				     "GIT_NO_LAZY_FETCH=1",
+				     "GIT_ALLOW_PROTOCOL=none",
+				     "GIT_TERMINAL_PROMPT=0",
+				     "GIT_OPTIONAL_LOCKS=0",
+				     "GIT_CONFIG_NOSYSTEM=1",
+				     "GIT_CONFIG_GLOBAL=/dev/null",
+				     "GIT_CONFIG_COUNT=2",
+				     "GIT_CONFIG_KEY_0=safe.directory",
+				     "GIT_CONFIG_VALUE_0=*",
+				     "GIT_CONFIG_KEY_1=core.commitGraph",
+				     "GIT_CONFIG_VALUE_1=false",
+				     NULL };
 
 static size_t count(const char *const *v)
 {
@@ -181,8 +193,12 @@ static int understand(struct git *g, struct bytes said, struct err *err)
 
 static int open_repo(struct git *g, struct err *err)
 {
-	static const char *const argv[] = { "git", "rev-parse", "--show-object-format",
-					    "--is-bare-repository", "--git-common-dir", NULL };
+	static const char *const argv[] = { "git",
+					    "rev-parse",
+					    "--show-object-format",
+					    "--is-bare-repository",
+					    "--git-common-dir",
+					    NULL };
 	struct buf said = BUF_INIT;
 	int status;
 	int rc = run(g, argv, 0, "cannot open the repository", &said, &status, err);
@@ -253,8 +269,8 @@ static int answer(struct git *g, const struct oid *id, enum object_type *type, u
 	return err_set(err, ERR_REPO, "git cat-file does not say what object %s is", hex);
 }
 
-static int stat_object(struct repo *r, const struct oid *id, enum object_type *type,
-		       uint64_t *size, bool *found, struct err *err)
+static int stat_object(struct repo *r, const struct oid *id, enum object_type *type, uint64_t *size,
+		       bool *found, struct err *err)
 {
 	struct git *g = of(r);
 	int rc = ask(g, &g->check, "--batch-check", id, err);
@@ -310,8 +326,8 @@ static bool take_id(const struct git *g, struct bytes *v, struct oid *ret)
 	return true;
 }
 
-static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *found,
-		    bool *symbolic, struct err *err)
+static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *found, bool *symbolic,
+		    struct err *err)
 {
 	const char *link[] = { "git", "symbolic-ref", "-q", name, NULL };
 	const char *value[] = { "git", "show-ref", "--verify", "-q", name, NULL };
@@ -336,8 +352,7 @@ static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *fou
 	return rc;
 }
 
-static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx,
-		     struct err *err)
+static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx, struct err *err)
 {
 	static const char *const argv[] = { "git", "for-each-ref",
 					    "--format=%(objectname) %(refname)", NULL };
@@ -393,8 +408,7 @@ static int tell_ids(struct proc_pipe *p, const char *before, const struct oid *i
 	return rc;
 }
 
-static int walk_on(struct git *g, struct proc_pipe *p, repo_walk_fn fn, void *ctx,
-		   struct err *err)
+static int walk_on(struct git *g, struct proc_pipe *p, repo_walk_fn fn, void *ctx, struct err *err)
 {
 	struct buf line = BUF_INIT;
 	bool eof = false;
@@ -434,7 +448,8 @@ static int walk(struct repo *r, const struct oid *tips, size_t tips_n, const str
 		rc = walk_on(of(r), p, fn, ctx, err);
 	proc_pipe_close(p, &status);
 	if (rc == 0 && status != 0)
-		rc = err_set(err, ERR_REPO, "cannot walk the history: an object is missing or "
+		rc = err_set(err, ERR_REPO,
+			     "cannot walk the history: an object is missing or "
 			     "corrupt (git fsck)");
 	return rc;
 }
@@ -443,8 +458,8 @@ static int is_ancestor(struct repo *r, const struct oid *old, const struct oid *
 		       struct err *err)
 {
 	char a[OID_HEX_MAX], b[OID_HEX_MAX];
-	const char *argv[] = { "git", "merge-base", "--is-ancestor", oid_hex(old, a),
-			       oid_hex(tip, b), NULL };
+	const char *argv[] = { "git",           "merge-base",    "--is-ancestor",
+			       oid_hex(old, a), oid_hex(tip, b), NULL };
 	int status;
 	int rc = run(of(r), argv, 1, "cannot walk the history", NULL, &status, err);
 

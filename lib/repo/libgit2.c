@@ -22,7 +22,8 @@ static struct libgit2 *of(struct repo *r)
 static int fail(struct err *err, const char *what)
 {
 	const git_error *e = git_error_last();
-	_cleanup_free_ char *why = text_escaped(bytes_str(e && e->message ? e->message : "unknown"));
+	_cleanup_free_ char *why =
+		text_escaped(bytes_str(e && e->message ? e->message : "unknown"));
 
 	return err_set(err, ERR_REPO, "%s: %s", what, why);
 }
@@ -106,8 +107,8 @@ static int open_repo(struct libgit2 *g, const char *path, struct err *err)
 
 /* --- objects --------------------------------------------------------------- */
 
-static int stat_object(struct repo *r, const struct oid *id, enum object_type *type,
-		       uint64_t *size, bool *found, struct err *err)
+static int stat_object(struct repo *r, const struct oid *id, enum object_type *type, uint64_t *size,
+		       bool *found, struct err *err)
 {
 	git_object_t t;
 	git_oid o;
@@ -148,8 +149,8 @@ static int read_object(struct repo *r, const struct oid *id, uint64_t size, stru
 
 /* --- refs and revisions ---------------------------------------------------- */
 
-static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *found,
-		    bool *symbolic, struct err *err)
+static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *found, bool *symbolic,
+		    struct err *err)
 {
 	git_reference *ref = NULL, *end = NULL;
 	int rc = git_reference_lookup(&ref, of(r)->git, name);
@@ -176,8 +177,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx,
-		     struct err *err)
+static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx, struct err *err)
 {
 	git_strarray names = { NULL, 0 };
 	int rc = 0;

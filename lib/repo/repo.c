@@ -82,8 +82,9 @@ int repo_missing(const struct repo *r, const struct oid *id, struct err *err)
 	char hex[OID_HEX_MAX];
 
 	return err_set(err, ERR_REPO, "object %s is not in the repository%s", oid_hex(id, hex),
-		       access(shallow, F_OK) == 0 ?
-			       ", which is a shallow one: git fetch --unshallow" : "");
+		       access(shallow, F_OK) == 0
+			       ? ", which is a shallow one: git fetch --unshallow"
+			       : "");
 }
 
 static int check_id(const struct repo *r, const struct oid *id, struct err *err)

@@ -28,8 +28,8 @@ enum repo_backend { REPO_AUTO = 0, REPO_LIBGIT2, REPO_GIT };
 int repo_open(const char *path, enum repo_backend backend, struct repo **ret, struct err *err);
 void repo_close(struct repo *r); /* accepts NULL */
 
-uint8_t repo_hash_bytes(const struct repo *r);   /* 20 or 32 */
-const char *repo_git_dir(const struct repo *r);  /* absolute; the common directory */
+uint8_t repo_hash_bytes(const struct repo *r);  /* 20 or 32 */
+const char *repo_git_dir(const struct repo *r); /* absolute; the common directory */
 bool repo_is_bare(const struct repo *r);
 const char *repo_backend_name(const struct repo *r);
 

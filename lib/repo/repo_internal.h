@@ -19,8 +19,7 @@ struct repo_ops {
 		    struct err *err);
 	int (*ref)(struct repo *r, const char *name, struct oid *ret, bool *found, bool *symbolic,
 		   struct err *err);
-	int (*refs)(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx,
-		    struct err *err);
+	int (*refs)(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx, struct err *err);
 	int (*resolve)(struct repo *r, const char *rev, struct oid *ret, struct err *err);
 	int (*walk)(struct repo *r, const struct oid *tips, size_t tips_n, const struct oid *hide,
 		    size_t hide_n, repo_walk_fn fn, void *ctx, struct err *err);
