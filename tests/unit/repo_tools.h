@@ -43,7 +43,8 @@ static inline char *sh(const char *script)
 	buf_free(&errors);
 	if (out.n > 0 && out.p[out.n - 1] == '\n')
 		out.p[--out.n] = 0;
-	return out.n ? buf_detach(&out) : xstrdup("");
+	buf_reserve(&out, 1); /* an empty string is a string */
+	return buf_detach(&out);
 }
 
 static inline void run(const char *script)

@@ -1,0 +1,159 @@
+#!/bin/sh
+# The record under the hook: lost, unusable, cut off in the middle; SHA-256 repositories.
+. "${GH_SRC:-tests}/system/lib.sh"
+. "${GH_SRC:-tests}/system/hook-lib.sh"
+
+hk_world
+state=$GH_WORLD/server/gitsign-hsm
+
+# hook_under COMMAND: the hook, started in the middle of a shell's doing.
+hook_under() {
+	rm -f ../server/hooks/pre-receive
+	printf '#!/bin/sh\n%s\nexec "%s/pre-receive"\n' "$1" "$GH_HOOKS" >../server/hooks/pre-receive
+	chmod 755 ../server/hooks/pre-receive
+}
+hook_plain() {
+	rm -f ../server/hooks/pre-receive
+	ln -s "$GH_HOOKS/pre-receive" ../server/hooks/pre-receive
+}
+entries() { wc -l <"$state/record" | tr -d ' '; }
+
+hk_commit 'one'
+accepted 'the first push is let in' origin main
+is 'the state directory is ours alone' "$(stat -c %a "$state")" 700
+is 'the record too' "$(stat -c %a "$state/record")" 600
+
+# --- a record that cannot be used ---------------------------------------------------
+hk_commit 'two'
+if [ "$(id -u)" != 0 ]; then
+	chmod 0 "$state/record"
+	refused 'a record that cannot be read is refused' 'record' origin main
+	chmod 600 "$state/record"
+else
+	skip 'root reads everything'
+fi
+chmod g+w "$state"
+refused 'a state directory that others can write to is refused' 'chmod' origin main
+chmod g-w "$state"
+chmod o+w "$state/record"
+refused 'a record that others can write to is refused' 'chmod' origin main
+chmod o-w "$state/record"
+cp "$state/record" ../record.good
+sed -i '1s/main/maim/' "$state/record"
+refused 'a record that was changed is refused' 'damaged' origin main
+cp ../record.good "$state/record"
+printf 'torn' >>"$state/record"
+gh_run git push origin main
+is 'a torn last line is cut off' "$GH_STATUS" 0
+like 'and told' "$(said | tr '\n' ' ')" 'torn'
+hk_commit 'three'
+accepted 'and then all is well' origin main
+rm -f "$state/record"
+ln -s ../../record.good "$state/record"
+hk_commit 'four'
+refused 'a symbolic link is no record' 'record' origin main
+rm -f "$state/record"
+
+# --- a record that is gone ------------------------------------------------------------
+# Nobody knows any more what was judged: all of it is judged again.
+rm -rf "$state"
+hk_unsigned 'hole'
+hk_commit 'five'
+refused 'without a record nothing is accepted: the hole shows' 'not signed' origin main
+gh_setup git reset -q --hard HEAD~2
+accepted 'a history that is all signed is let in again' origin main
+git -C ../server config hsm.stateDir "$GH_WORLD/elsewhere/state"
+hk_commit 'six'
+refused 'a state directory in none is refused' 'elsewhere' origin main
+git -C ../server config hsm.stateDir state
+refused 'a relative one too' 'absolute' origin main
+mkdir ../elsewhere
+chmod 755 ../elsewhere
+git -C ../server config hsm.stateDir "$GH_WORLD/elsewhere/state"
+accepted 'made where its parent stands' origin main
+git -C ../server config --unset hsm.stateDir
+
+# --- killed --------------------------------------------------------------------------
+# A limit of no bytes ends the hook by SIGXFSZ at its first write: it has judged then,
+# and recorded nothing.
+before=$(hk_at refs/heads/main)
+lines=$(entries)
+hk_commit 'seven'
+hook_under 'ulimit -f 0'
+not_ok 'killed between judging and recording' git push origin main
+is 'the branch stands as before' "$(hk_at refs/heads/main)" "$before"
+is 'and so does the record' "$(entries)" "$lines"
+hook_plain
+accepted 'the same push goes in afterwards' origin main
+
+# Recorded, but the update did not land: the record must not vouch for it.
+hk_commit 'eight'
+never=$(git rev-parse HEAD)
+printf '#!/bin/sh\n[ "$1" != prepared ]\n' >../server/hooks/reference-transaction
+chmod 755 ../server/hooks/reference-transaction
+not_ok 'the update fails after the hook' git push origin main
+isnt 'and did not land' "$(hk_at refs/heads/main)" "$never"
+rm ../server/hooks/reference-transaction
+gh_setup git reset -q --hard HEAD~1
+hk_unsigned 'nine'
+refused 'an unsigned commit is still refused' 'not signed' origin main
+gh_setup git reset -q --hard HEAD~1
+hk_commit 'ten'
+accepted 'another commit goes in its place' origin main
+gh_setup git reset -q --hard "$never"
+refused 'what did not land is nothing to rewind to' 'not a fast-forward' -f origin main
+gh_setup git fetch -q
+gh_setup git reset -q --hard origin/main
+
+# The client is gone before the answer: what has landed is known the next time.
+hk_commit 'eleven'
+printf '#!/bin/sh\nkill -9 $PPID\n' >../server/hooks/post-receive
+chmod 755 ../server/hooks/post-receive
+git push -q origin main >/dev/null 2>&1
+rm ../server/hooks/post-receive
+is 'killed after the update: it landed' "$(hk_at refs/heads/main)" "$(git rev-parse HEAD)"
+hk_commit 'twelve'
+accepted 'and the next push builds on it' origin main
+is 'one commit was new' "$(said | grep -c 'accepted 1 commit ')" 1
+
+# --- SHA-256 ------------------------------------------------------------------------------
+GIT_DEFAULT_HASH=sha256
+export GIT_DEFAULT_HASH
+cd "$GH_WORLD" || bail 'cd'
+hk_server server256
+gh_repo work256
+cd work256 || bail 'cd work256'
+git remote add origin "$GH_WORLD/server256"
+hk_as alice
+hk_commit 'one'
+hk_commit 'two'
+is 'ids are long' "$(git rev-parse HEAD | tr -d '\n' | wc -c | tr -d ' ')" 64
+accepted 'SHA-256: signed commits are let in' origin main
+gh_setup git tag -s -m v1 v1
+accepted 'SHA-256: a signed tag too' origin v1
+hk_unsigned 'three'
+refused 'SHA-256: an unsigned commit is refused' 'not signed' origin main
+refused 'SHA-256: a tag that is moved is refused' '.' -f origin HEAD:refs/tags/v1
+gh_setup git reset -q --hard HEAD~1
+gh_setup git tag -a --no-sign -m v2 v2
+refused 'SHA-256: an unsigned tag is refused' 'not signed' origin v2
+hk_as mallory
+hk_commit 'by mallory'
+refused 'SHA-256: an unknown signer is refused' 'mallory' origin main
+hk_as alice
+gh_setup git reset -q --hard HEAD~2
+hk_commit 'another two'
+refused 'SHA-256: a rewind is refused' 'not a fast-forward' -f origin main
+accepted 'SHA-256: where the rule allows it, it is let in' origin main:refs/heads/topic
+gh_setup git -C ../server256 gc -q
+gh_setup git fetch -q
+gh_setup git reset -q --hard origin/main
+hk_commit 'three'
+gh_setup git checkout -q -b side HEAD~1
+hk_commit 'beside'
+gh_setup git checkout -q main
+gh_setup git merge -q -S -m merge side
+accepted 'SHA-256: a merge, over packed objects' origin main
+is 'SHA-256: three commits were new' "$(said | grep -c 'accepted 3 commits')" 1
+
+done_testing
