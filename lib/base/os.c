@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,10 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -121,8 +126,9 @@ static char *shown(const char *path)
 	char *plain = text_escaped(bytes_str(path));
 	char *quoted;
 
-	if (plain[0] != '-' && !plain[strspn(plain, "abcdefghijklmnopqrstuvwxyz"
-					     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%")])
+	if (plain[0] != '-' &&
+	    !plain[strspn(plain, "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%")])
 		return plain;
 	quoted = xasprintf("'%s'", plain);
 	free(plain);
@@ -192,8 +198,8 @@ int os_file_read(const char *path, enum os_file_rule rule, size_t max, struct bu
 static int sync_dir_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *dir = !slash ? xstrdup(".")
-					  : xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+	_cleanup_free_ char *dir =
+		!slash ? xstrdup(".") : xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 
@@ -236,6 +242,29 @@ static int open_null(void)
 	return open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
 }
 
+/* The copies that are out now; -1: none. */
+static struct os_stdio hidden = { -1, -1 };
+
+/*
+ * Close-on-exec does not help when a library forks and does not execute: its
+ * child would keep the pipes open, and whoever reads them would wait for it.
+ */
+static void close_hidden(void)
+{
+	if (hidden.out >= 0)
+		close(hidden.out);
+	if (hidden.err >= 0)
+		close(hidden.err);
+}
+
+static void watch_forks(void)
+{
+	static bool done;
+
+	if (!done)
+		done = pthread_atfork(NULL, NULL, close_hidden) == 0;
+}
+
 int os_stdio_hide(struct os_stdio *ret, struct err *err)
 {
 	struct os_stdio s = { -1, -1 };
@@ -257,7 +286,8 @@ int os_stdio_hide(struct os_stdio *ret, struct err *err)
 	}
 	if (null > 2)
 		close(null);
-	*ret = s;
+	watch_forks();
+	hidden = *ret = s;
 	return 0;
 }
 
@@ -274,7 +304,15 @@ void os_stdio_restore(struct os_stdio *s)
 		dup2(s->err, STDERR_FILENO);
 		close(s->err);
 	}
-	*s = (struct os_stdio){ -1, -1 };
+	hidden = *s = (struct os_stdio){ -1, -1 };
+}
+
+void os_exit(int status)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_do_leak_check(); /* exit() would have done it */
+#endif
+	_exit(status);
 }
 
 int os_self_dir(struct buf *out, struct err *err)
@@ -284,7 +322,8 @@ int os_self_dir(struct buf *out, struct err *err)
 	const char *slash;
 
 	if (n < 0)
-		return err_errno(err, ERR_INTERNAL, "cannot find the running program (is /proc there?)");
+		return err_errno(err, ERR_INTERNAL,
+				 "cannot find the running program (is /proc there?)");
 	slash = n < (ssize_t)sizeof(path) ? memrchr(path, '/', (size_t)n) : NULL;
 	if (!slash)
 		return err_set(err, ERR_INTERNAL, "the path of the running program is too long");

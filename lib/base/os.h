@@ -9,12 +9,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* First thing in every main(): descriptors 0-2 open, SIGPIPE ignored, no core
+/* First thing in every main(): descriptors 0-2 open (a closed one fails when used), SIGPIPE ignored, no core
  * dumps, not traceable by others, umask 077, locale left at C. */
 void os_start(void);
 
-int64_t os_now(void);           /* seconds since 1970, UTC */
-int64_t os_monotonic_ms(void);  /* a clock that never goes back */
+int64_t os_now(void);          /* seconds since 1970, UTC */
+int64_t os_monotonic_ms(void); /* a clock that never goes back */
 
 /* Reads to the end of file. More than `max` bytes: ERR_INPUT. `what` names the
  * source in the error text. */
@@ -39,7 +39,8 @@ int os_file_replace(const char *path, struct bytes content, mode_t mode, struct 
 
 /*
  * Keeps what a foreign library prints away from our pipes: moves 1 and 2 to
- * close-on-exec descriptors above 2 and points 0, 1 and 2 at /dev/null.
+ * close-on-exec descriptors above 2 and points 0, 1 and 2 at /dev/null. A child
+ * that the library forks does not keep the copies.
  */
 struct os_stdio {
 	int out;
@@ -48,6 +49,12 @@ struct os_stdio {
 int os_stdio_hide(struct os_stdio *ret, struct err *err);
 /* Puts 1 and 2 back and closes the copies. */
 void os_stdio_restore(struct os_stdio *s);
+
+/*
+ * Ends the process without the exit handlers of whatever was loaded: a module's may
+ * hang, crash or print. Flush stdout before.
+ */
+void os_exit(int status) __attribute__((noreturn));
 
 /* The absolute directory of the running program. */
 int os_self_dir(struct buf *out, struct err *err);

@@ -288,6 +288,7 @@ START_TEST(starting)
 		getrlimit(RLIMIT_CORE, &limit);
 		raise(SIGPIPE);
 		_exit(fstat(0, &st) == 0 && S_ISCHR(st.st_mode) && fstat(1, &st) == 0 &&
+				      read(0, &st, 1) < 0 && write(1, "x", 1) < 0 &&
 				      write(2, "x", 1) < 0 && limit.rlim_max == 0 &&
 				      prctl(PR_GET_DUMPABLE) == 0 && umask(0) == 077
 			      ? 0
