@@ -14,6 +14,7 @@ struct watch;
 
 struct token {
 	char *module; /* path, escaped: for error texts */
+	void *dl;      /* never closed: modules leave threads and handlers behind */
 	CK_FUNCTION_LIST *fn;
 	bool finalize; /* C_Initialize was ours */
 	struct watch *watch;

@@ -6,17 +6,46 @@
 #include "base/text.h"
 #include "token/token_internal.h"
 
+/* A module may leave functions out; a call through one of those would be a jump to 0. */
+static const char *missing(const CK_FUNCTION_LIST *f)
+{
+	const struct {
+		const char *name;
+		bool there;
+	} needed[] = {
+		{ "C_Initialize", f->C_Initialize != NULL },
+		{ "C_Finalize", f->C_Finalize != NULL },
+		{ "C_GetSlotList", f->C_GetSlotList != NULL },
+		{ "C_GetTokenInfo", f->C_GetTokenInfo != NULL },
+		{ "C_OpenSession", f->C_OpenSession != NULL },
+		{ "C_CloseSession", f->C_CloseSession != NULL },
+		{ "C_Login", f->C_Login != NULL },
+		{ "C_Logout", f->C_Logout != NULL },
+		{ "C_FindObjectsInit", f->C_FindObjectsInit != NULL },
+		{ "C_FindObjects", f->C_FindObjects != NULL },
+		{ "C_FindObjectsFinal", f->C_FindObjectsFinal != NULL },
+		{ "C_GetAttributeValue", f->C_GetAttributeValue != NULL },
+		{ "C_SignInit", f->C_SignInit != NULL },
+		{ "C_Sign", f->C_Sign != NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!needed[i].there)
+			return needed[i].name;
+	return NULL;
+}
+
 static int load(struct token *t, const char *path, struct err *err)
 {
 	CK_RV (*get_list)(CK_FUNCTION_LIST **) = NULL;
-	void *symbol, *dl = NULL;
+	void *symbol;
+	const char *lacks;
 	CK_RV rv;
 
 	watch_begin(t->watch, "dlopen");
-	/* Never unloaded: modules leave threads and handlers behind. */
-	dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	t->dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	watch_end(t->watch);
-	if (dl == NULL) {
+	if (t->dl == NULL) {
 		const char *why = dlerror();
 		_cleanup_free_ char *shown = text_escaped(bytes_str(why != NULL ? why : ""));
 
@@ -25,7 +54,7 @@ static int load(struct token *t, const char *path, struct err *err)
 			       "`gitsign-hsm setup' finds the ones of this machine)",
 			       shown);
 	}
-	symbol = dlsym(dl, "C_GetFunctionList");
+	symbol = dlsym(t->dl, "C_GetFunctionList");
 	if (symbol == NULL)
 		return err_set(err, ERR_TOKEN,
 			       "%s is no PKCS#11 module: it has no C_GetFunctionList", t->module);
@@ -37,6 +66,10 @@ static int load(struct token *t, const char *path, struct err *err)
 		return ckr_error(err, t, "C_GetFunctionList", rv);
 	if (t->fn == NULL || t->fn->version.major < 2 || t->fn->version.major > 3)
 		return err_set(err, ERR_TOKEN, "%s: this is not PKCS#11 version 2 or 3", t->module);
+	lacks = missing(t->fn);
+	if (lacks != NULL)
+		return err_set(err, ERR_TOKEN, "%s: the module has no %s, which signing needs",
+			       t->module, lacks);
 	return 0;
 }
 
@@ -73,7 +106,7 @@ static void copy_text(char *out, const unsigned char *in, size_t n)
 		memcpy(out, in, n);
 	} else {
 		for (size_t i = 0; i < n; i++)
-			out[i] = in[i] > 0x20 && in[i] < 0x7f ? (char)in[i] : '?';
+			out[i] = in[i] >= 0x20 && in[i] < 0x7f ? (char)in[i] : '?';
 	}
 	out[n] = '\0';
 	buf_free(&shown);
@@ -112,7 +145,7 @@ static bool read_slot(struct token *t, CK_SLOT_ID id, struct token_slot *s)
 static int slot_ids(struct token *t, CK_SLOT_ID **ret, size_t *ret_n, struct err *err)
 {
 	CK_SLOT_ID *ids = NULL;
-	CK_ULONG n = 0;
+	CK_ULONG n = 0, room = 0;
 	CK_RV rv;
 
 	/* A reader may be plugged in between the two calls: ask again then. */
@@ -122,7 +155,9 @@ static int slot_ids(struct token *t, CK_SLOT_ID **ret, size_t *ret_n, struct err
 			break;
 		if (n > TOKEN_MAX_SLOTS)
 			n = TOKEN_MAX_SLOTS;
-		ids = xreallocarray(ids, n + 1, sizeof(*ids));
+		room = n;
+		free(ids);
+		ids = xcalloc(room + 1, sizeof(*ids));
 		if (n == 0)
 			break;
 		rv = TOKEN_CALL(t, C_GetSlotList, CK_TRUE, ids, &n);
@@ -134,7 +169,7 @@ static int slot_ids(struct token *t, CK_SLOT_ID **ret, size_t *ret_n, struct err
 		return ckr_error(err, t, "C_GetSlotList", rv);
 	}
 	*ret = ids;
-	*ret_n = n > TOKEN_MAX_SLOTS ? TOKEN_MAX_SLOTS : n;
+	*ret_n = n > room ? room : n; /* what was asked for, whatever the module says */
 	return 0;
 }
 
