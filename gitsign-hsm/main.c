@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	}
 	switch (a.action) {
 	case ARGS_SIGN:
-		return gpgsm_sign(&a);
+		os_exit(gpgsm_sign(&a)); /* a module has been loaded */
 	case ARGS_VERIFY:
 		return gpgsm_verify(&a);
 	case ARGS_VERSION:

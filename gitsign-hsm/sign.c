@@ -5,11 +5,14 @@
  * 0 and that line even when the signature is empty or torn: so the signature is
  * made, verified and written whole before the line is written.
  */
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/proc.h"
 #include "base/text.h"
 #include "gpgsm.h"
 #include "signer.h"
@@ -71,6 +74,36 @@ static int deliver(const struct args *a, const struct os_stdio *io, const struct
 	return r;
 }
 
+/* Before descriptors are moved: a number that is free now may be ours later. */
+static int check_status_fd(const struct args *a, struct err *err)
+{
+	if (a->status_fd >= 0 && fcntl(a->status_fd, F_GETFD) < 0)
+		return err_errno(err, ERR_IO, "--status-fd=%d", a->status_fd);
+	return 0;
+}
+
+/*
+ * git before 2.40 keeps what a signer says to itself when it fails. Then the reason
+ * goes to the terminal too. The module is finalised: a child may be run.
+ */
+static void tell_terminal(const struct os_stdio *io, const struct err *e)
+{
+	const char *argv[] = { "git", "--version", NULL };
+	struct buf said = BUF_INIT;
+	struct proc_opts opts = { .timeout_ms = 5000 };
+	int status = -1, major = 0, minor = 0, tty;
+
+	if (getenv("GIT_EXEC_PATH") == NULL || isatty(io->err) ||
+	    (tty = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY)) < 0)
+		return;
+	if (proc_run(argv, &opts, &said, &status, NULL) == 0 && status == 0 &&
+	    sscanf(buf_str(&said), "git version %d.%d", &major, &minor) == 2 &&
+	    (major < 2 || (major == 2 && minor < 40)))
+		say(tty, e);
+	buf_free(&said);
+	close(tty);
+}
+
 int gpgsm_sign(const struct args *a)
 {
 	struct buf payload = BUF_INIT, pem = BUF_INIT, status = BUF_INIT;
@@ -84,13 +117,17 @@ int gpgsm_sign(const struct args *a)
 	if (r == 0)
 		r = settings_load(&s, &err);
 	if (r == 0)
+		r = check_status_fd(a, &err);
+	if (r == 0)
 		r = os_stdio_hide(&io, &err);
 	if (r == 0)
 		r = make(&s, a, &io, buf_bytes(&payload), &pem, &status, &err);
 	if (r == 0)
 		r = deliver(a, &io, &pem, &status, &err);
-	if (r != 0)
+	if (r != 0) {
 		say(io.err, &err);
+		tell_terminal(&io, &err);
+	}
 	settings_free(&s);
 	buf_free(&payload);
 	buf_free(&pem);

@@ -17,6 +17,9 @@
 /* No certificate that this version can meet is older: a clock before it is wrong. */
 #define CLOCK_FLOOR 1704067200 /* 2024-01-01 */
 
+/* While a module is loaded, standard output belongs to nobody: text is collected. */
+static FILE *out;
+
 struct doctor {
 	const struct settings *s;
 	int problems, notes;
@@ -24,15 +27,15 @@ struct doctor {
 
 static void ok(const char *what, const char *text)
 {
-	printf("ok       %-12s %s\n", what, text);
+	fprintf(out, "ok       %-12s %s\n", what, text);
 }
 
 static void finding(struct doctor *d, bool problem, const char *what, const char *text,
 		    const char *cure)
 {
-	printf("%-8s %-12s %s\n", problem ? "PROBLEM" : "note", what, text);
+	fprintf(out, "%-8s %-12s %s\n", problem ? "PROBLEM" : "note", what, text);
 	if (cure != NULL)
-		printf("%22s%s\n", "", cure);
+		fprintf(out, "%22s%s\n", "", cure);
 	if (problem)
 		d->problems++;
 	else
@@ -92,12 +95,14 @@ static void check_slots(struct doctor *d, const struct token *t)
 	const struct token_slot *slots = token_slots(t, &n);
 
 	if (n == 0)
-		finding(d, true, "token", "the module has no token", "plug it in, or initialise it");
+		finding(d, true, "token", "the module has no token",
+			"plug it in, or initialise it");
 	for (size_t i = 0; i < n; i++) {
 		const struct token_slot *s = &slots[i];
 
 		if (s->pin_locked)
-			finding(d, true, s->label, "its PIN is locked", "unlock it with the SO PIN");
+			finding(d, true, s->label, "its PIN is locked",
+				"unlock it with the SO PIN");
 		else if (s->pin_final_try)
 			finding(d, true, s->label, "one wrong PIN more locks it",
 				"enter the right PIN once with its own tool");
@@ -124,59 +129,66 @@ static void check_certificate(struct doctor *d, const struct cert *c)
 		finding(d, true, "user.email", "not set", "git config user.email ADDRESS");
 	else if (!cert_has_email(c, bytes_str(email)))
 		finding(d, true, "user.email", "not an address of the certificate: servers refuse",
-			c->emails_n > 0 ? c->emails[0] : "the certificate carries no e-mail address");
+			c->emails_n > 0 ? c->emails[0]
+					: "the certificate carries no e-mail address");
 	else
 		ok("user.email", "is an address of the certificate");
 }
 
-static void check_key(struct doctor *d, struct signer *signer, int r, const struct err *err)
+/* With standard output hidden. */
+static void ask_module(struct doctor *d, const struct os_stdio *io)
 {
-	if (r != 0)
-		finding(d, true, "key", err->text, "gitsign-hsm key list");
-	else
-		check_certificate(d, signer_cert(signer));
-}
-
-static void check_token(struct doctor *d)
-{
-	struct token_config cfg;
+	struct token_config cfg = signer_token_config(d->s, io);
+	const char *key = d->s->user_key;
 	struct token *t = NULL;
 	struct signer *signer = NULL;
-	struct os_stdio io;
-	struct err err = ERR_INIT, key_err = ERR_INIT;
-	const char *key = d->s->user_key;
-	int r, k = 0;
+	struct err err = ERR_INIT;
 
-	if (d->s->module == NULL) {
-		const char *found[1];
-
-		finding(d, true, "module", "hsm.module is not set",
-			modules_found(found, 1) > 0 ? found[0] : "gitsign-hsm setup --module PATH");
-		return;
-	}
-	if (key == NULL)
-		key = gitconf_get(&d->s->conf, "user.email");
-	fflush(stdout);
-	if (os_stdio_hide(&io, &err) != 0) {
-		finding(d, true, "module", err.text, NULL);
-		return;
-	}
-	cfg = signer_token_config(d->s, &io);
-	r = token_open(&cfg, &t, &err);
-	os_stdio_restore(&io);
-	if (r != 0) {
+	if (token_open(&cfg, &t, &err) != 0) {
 		finding(d, true, "module", err.text, d->s->module);
 		return;
 	}
 	ok("module", d->s->module);
 	check_slots(d, t);
 	token_close(t);
-	if (os_stdio_hide(&io, &err) == 0) {
-		k = signer_open(d->s, key, &io, &signer, &key_err);
-		os_stdio_restore(&io);
-		check_key(d, signer, k, &key_err);
-		signer_close(signer);
+	if (key == NULL)
+		key = gitconf_get(&d->s->conf, "user.email");
+	if (signer_open(d->s, key, io, &signer, &err) != 0)
+		finding(d, true, "key", err.text, "gitsign-hsm key list");
+	else
+		check_certificate(d, signer_cert(signer));
+	signer_close(signer);
+}
+
+static void check_token(struct doctor *d)
+{
+	struct os_stdio io;
+	struct err err = ERR_INIT;
+	const char *found[1];
+	char *text = NULL;
+	size_t n = 0;
+
+	if (d->s->module == NULL) {
+		finding(d, true, "module", "hsm.module is not set",
+			modules_found(found, 1) > 0 ? found[0] : "gitsign-hsm setup --module PATH");
+		return;
 	}
+	if (os_stdio_hide(&io, &err) != 0) {
+		finding(d, true, "module", err.text, NULL);
+		return;
+	}
+	out = open_memstream(&text, &n);
+	if (out != NULL) {
+		ask_module(d, &io);
+		fclose(out);
+	}
+	os_stdio_restore(&io);
+	out = stdout;
+	if (text != NULL)
+		fputs(text, stdout);
+	else
+		finding(d, true, "module", "no memory", NULL);
+	free(text);
 }
 
 static void check_pin(struct doctor *d)
@@ -237,6 +249,7 @@ int verb_doctor(int argc, char **argv)
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
+	out = stdout;
 	r = settings_load(&s, &err);
 	if (r != 0)
 		return say_err(&err);

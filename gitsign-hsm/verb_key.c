@@ -81,12 +81,12 @@ static void json_row(struct buf *b, const struct candidate *c)
 	buf_free(&t);
 }
 
-static void print_all(const struct candidates *c, bool json)
+static void print_all(FILE *f, const struct candidates *c, bool json)
 {
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; !json && i < c->n; i++)
-		print_row(stdout, &c->v[i]);
+		print_row(f, &c->v[i]);
 	if (json) {
 		buf_add_byte(&b, '[');
 		for (size_t i = 0; i < c->n; i++) {
@@ -94,12 +94,31 @@ static void print_all(const struct candidates *c, bool json)
 			json_row(&b, &c->v[i]);
 		}
 		buf_add_str(&b, "]\n");
-		fwrite(b.p, 1, b.n, stdout);
+		fwrite(b.p, 1, b.n, f);
 	} else if (c->n == 0) {
-		puts("No certificate on any token. Is it plugged in, and does it hold the\n"
-		     "certificate beside the key?");
+		fputs("No certificate on any token. Is it plugged in, and does it hold the\n"
+		      "certificate beside the key?\n",
+		      f);
 	}
 	buf_free(&b);
+}
+
+/* Standard output is hidden until the module is gone: the list is collected. */
+static int list(const struct settings *s, const struct os_stdio *io, bool json, FILE *f,
+		struct err *err)
+{
+	struct token_config cfg = signer_token_config(s, io);
+	struct candidates all = { .n = 0 };
+	struct token *token = NULL;
+	int r = token_open(&cfg, &token, err);
+
+	if (r == 0)
+		r = candidates_load(token, NULL, os_now(), &all, err);
+	if (r == 0)
+		print_all(f, &all, json);
+	candidates_free(&all);
+	token_close(token);
+	return r;
 }
 
 int verb_key_list(int argc, char **argv)
@@ -107,7 +126,8 @@ int verb_key_list(int argc, char **argv)
 	const char *module = NULL;
 	bool json = false;
 	const struct opt opts[] = {
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING, &module },
+		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
+		  &module },
 		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
@@ -118,11 +138,11 @@ int verb_key_list(int argc, char **argv)
 		.opts = opts,
 	};
 	struct settings s = { .conf = GITCONF_INIT };
-	struct candidates all = { .n = 0 };
-	struct token *token = NULL;
-	struct token_config cfg;
 	struct os_stdio io;
 	struct err err = ERR_INIT;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f;
 	int r;
 
 	if (!say_options(&cmd, &argc, &argv, &r))
@@ -132,20 +152,20 @@ int verb_key_list(int argc, char **argv)
 		return say_err(&err);
 	if (module != NULL)
 		s.module = module;
-	r = os_stdio_hide(&io, &err);
-	if (r == 0) {
-		cfg = signer_token_config(&s, &io);
-		r = token_open(&cfg, &token, &err);
-		if (r == 0)
-			r = candidates_load(token, NULL, os_now(), &all, &err);
+	f = open_memstream(&text, &n);
+	if (f == NULL)
+		r = err_errno(&err, ERR_INTERNAL, "no memory for the list");
+	if (r == 0 && (r = os_stdio_hide(&io, &err)) == 0) {
+		r = list(&s, &io, json, f, &err);
 		os_stdio_restore(&io);
 	}
+	if (f != NULL)
+		fclose(f);
 	if (r == 0)
-		print_all(&all, json);
+		fputs(text, stdout);
 	else
 		say_err(&err);
-	candidates_free(&all);
-	token_close(token);
+	free(text);
 	settings_free(&s);
 	return r;
 }

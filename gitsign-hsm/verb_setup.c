@@ -3,6 +3,7 @@
  * sample before it writes anything, tells every value it changes, and keeps the
  * former ones in hsm.setupUndo so that --undo can put them back.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,7 @@ struct setup {
 	struct settings settings;
 	char fingerprint[65];
 	char *program;
-	char *paths[3]; /* the ones that were made absolute */
-	size_t paths_n;
+	char *own[3]; /* paths made absolute */
 };
 
 static const char sample[] = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
@@ -36,15 +36,21 @@ static const char sample[] = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
 			     "committer Set-up test <test@localhost> 0 +0000\n\n"
 			     "A sample that gitsign-hsm setup signs and throws away.\n";
 
-static int absolute(struct setup *s, const char **path, const char *what, struct err *err)
+/* *own is the new string, for the caller to free. */
+static int absolute(const char **path, char **own, const char *what, struct err *err)
 {
 	char real[PATH_MAX];
 
 	if (*path == NULL)
 		return 0;
-	if (realpath(*path, real) == NULL)
-		return err_errno(err, ERR_CONFIG, "%s %s", what, *path);
-	*path = s->paths[s->paths_n++] = xstrdup(real);
+	if (realpath(*path, real) == NULL) {
+		int saved = errno;
+		_cleanup_free_ char *shown = text_escaped(bytes_str(*path));
+
+		errno = saved;
+		return err_errno(err, ERR_CONFIG, "%s %s", what, shown);
+	}
+	*path = *own = xstrdup(real);
 	return 0;
 }
 
@@ -107,6 +113,7 @@ static int test_sign(struct setup *s, struct buf *pem, struct err *err)
 	struct signer *signer = NULL;
 	struct buf fpr = BUF_INIT;
 	enum alg_hash hash;
+	char said[512] = "";
 	struct os_stdio io;
 	int r;
 
@@ -119,17 +126,19 @@ static int test_sign(struct setup *s, struct buf *pem, struct err *err)
 	if (r == 0)
 		r = signer_sign(signer, bytes_of(sample, sizeof(sample) - 1), os_now(), pem, &hash,
 				err);
-	os_stdio_restore(&io);
 	if (r == 0) {
 		const struct cert *c = signer_cert(signer);
 
 		text_hex(&fpr, bytes_of(c->sha256, 32), false);
 		snprintf(s->fingerprint, sizeof(s->fingerprint), "%s", buf_str(&fpr));
-		printf("Key: %s, %s on token \"%s\"\nTest signature: made and verified\n",
-		       c->subject, alg_key_name(c->alg), signer_candidate(signer)->slot->label);
+		snprintf(said, sizeof(said), "Key: %.350s, %s on token \"%s\"", c->subject,
+			 alg_key_name(c->alg), signer_candidate(signer)->slot->label);
 	}
 	buf_free(&fpr);
 	signer_close(signer);
+	os_stdio_restore(&io); /* the module is silent now */
+	if (r == 0)
+		printf("%s\nTest signature: made and verified\n", said);
 	return r;
 }
 
@@ -148,8 +157,9 @@ static int report_trust(const struct setup *s, const struct buf *pem, struct err
 		return r;
 	printf("Trust: %s (%s)\n", status_trust_name(o.trust), o.why);
 	if (status_exit(&o.verdict, o.trust) != 0)
-		return err_set(err, ERR_CONFIG,
-			       "the anchors configured do not vouch for this key; nothing was changed");
+		return err_set(
+			err, ERR_CONFIG,
+			"the anchors configured do not vouch for this key; nothing was changed");
 	return 0;
 }
 
@@ -283,10 +293,10 @@ static int do_setup(struct setup *s, struct err *err)
 	struct buf pem = BUF_INIT;
 	int r;
 
-	if ((r = absolute(s, &s->module, "--module", err)) != 0 ||
-	    (r = absolute(s, &s->roots, "--roots", err)) != 0 ||
-	    (r = absolute(s, &s->policy, "--policy", err)) != 0 ||
-	    (r = find_program(s, err)) != 0 || (r = choose_module(s, err)) != 0)
+	if ((r = absolute(&s->module, &s->own[0], "--module", err)) != 0 ||
+	    (r = absolute(&s->roots, &s->own[1], "--roots", err)) != 0 ||
+	    (r = absolute(&s->policy, &s->own[2], "--policy", err)) != 0 || (r = find_program(s, err)) != 0 ||
+	    (r = choose_module(s, err)) != 0)
 		return r;
 	if (s->roots != NULL)
 		s->settings.roots = s->roots;
@@ -309,7 +319,8 @@ int verb_setup(int argc, char **argv)
 	struct setup s = { .scope = "--local", .settings = { .conf = GITCONF_INIT } };
 	const struct opt opts[] = {
 		{ 0, "global", NULL, "for all your repositories", OPT_FLAG, &s.global },
-		{ 0, "key", "KEY", "fingerprint, e-mail address or pkcs11: URI", OPT_STRING, &s.key },
+		{ 0, "key", "KEY", "fingerprint, e-mail address or pkcs11: URI", OPT_STRING,
+		  &s.key },
 		{ 0, "module", "PATH", "the PKCS#11 module of the token", OPT_STRING, &s.module },
 		{ 0, "pin-source", "SOURCE", "prompt, file:/path or fd:N", OPT_STRING,
 		  &s.pin_source },
@@ -320,10 +331,11 @@ int verb_setup(int argc, char **argv)
 	};
 	const struct opt_command cmd = {
 		.usage = "gitsign-hsm setup [--global] [--key KEY] [--module PATH] [...]",
-		.summary = "Points this repository (or your account) at a key in a token: signs and "
-			   "verifies a sample, then changes git's configuration and prints what it "
-			   "changed. A fingerprint is written as user.signingKey, because git "
-			   "publishes that value in push certificates.",
+		.summary =
+			"Points this repository (or your account) at a key in a token: signs and "
+			"verifies a sample, then changes git's configuration and prints what it "
+			"changed. A fingerprint is written as user.signingKey, because git "
+			"publishes that value in push certificates.",
 		.opts = opts,
 		.epilogue = "  gitsign-hsm setup --roots ca.pem\n  gitsign-hsm setup --undo\n",
 	};
@@ -342,8 +354,8 @@ int verb_setup(int argc, char **argv)
 			r = do_setup(&s, &err);
 		settings_free(&s.settings);
 	}
+	for (size_t i = 0; i < sizeof(s.own) / sizeof(s.own[0]); i++)
+		free(s.own[i]);
 	free(s.program);
-	for (size_t i = 0; i < s.paths_n; i++)
-		free(s.paths[i]);
 	return r != 0 ? say_err(&err) : 0;
 }

@@ -53,5 +53,5 @@ int main(int argc, char **argv)
 		perror("gitsign-hsm: writing the result");
 		r = ERR_IO;
 	}
-	return r;
+	os_exit(r); /* some verbs load a module */
 }

@@ -21,7 +21,6 @@ faulty() { # EXIT DESCRIPTION PATTERN [WORDS of env...]
 	want=$1 desc=$2 pattern=$3
 	shift 3
 	gh_run env "$@" "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$(gh_fp alice)" <../payload
-	[ "$GH_STATUS" = "$want" ] || gh_show "$desc"
 	is "$desc: exit status" "$GH_STATUS" "$want"
 	is "$desc: nothing on standard output" "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
 	unlike "$desc: no SIG_CREATED" "$(cat "$GH_ERR")" SIG_CREATED
@@ -40,7 +39,7 @@ cp ../pin ../open && chmod 644 ../open
 git config hsm.pinSource "file:$GH_WORLD/open"
 faulty 5 'a PIN file others can read' 'chmod 600|0600'
 git config hsm.pinSource 'fd:9'
-faulty 5 'a descriptor that is not there' '9'
+faulty 5 'a descriptor that is not there' 'cannot read the PIN'
 git config hsm.pinSource 'fd:1'
 faulty 3 'a descriptor of git' 'pinSource'
 git config hsm.pinSource 'env:PIN'
@@ -95,6 +94,9 @@ else
 fi
 exits 9 'reader gone' sh -c '"$0" --status-fd=2 -bsau "$1" <../payload 2>../err |
 	exec 0<&-; exit 9' "$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
+exits 9 'a status descriptor that is closed, and ours later' sh -c \
+	'"$0" --status-fd=4 -bsau "$1" <../payload 4>&-' "$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
+is 'nothing written' "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
 exits 9 'status descriptor closed' sh -c '"$0" --status-fd=8 -bsau "$1" <../payload 8>&-' \
 	"$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
 perl -e 'print "y" x 3_000_000' >../big
@@ -106,7 +108,9 @@ not_ok '3 MB message with a wrong PIN' git -c hsm.pinSource="file:$GH_WORLD/wron
 	--allow-empty -F ../big
 # Before 2.40 git keeps what a signer says to itself.
 unlike 'git is not stopped by a broken pipe' "$(cat "$GH_ERR")" '[Pp]ipe|SIGPIPE'
-like 'and tells that the signer failed' "$(cat "$GH_ERR")" 'failed to sign the data' 
+like 'and tells that the signer failed' "$(cat "$GH_ERR")" 'failed to sign the data'
+exits 9 'standard input closed' sh -c '"$0" --status-fd=2 -bsau "$1" <&-' \
+	"$GH_BIN/gitsign-hsm" "$(gh_fp alice)"
 
 # --- arguments ------------------------------------------------------------------
 args() { # EXIT DESCRIPTION WORDS...
@@ -193,35 +197,107 @@ git config user.signingKey "$gh_fp_alice"
 git config --global --unset hsm.key
 ok 'the mock signs when nothing is wrong' env MOCK_P11= git commit -q --allow-empty -m mock
 is 'and it is good' "$(git log -1 --format='%G?')" G
-ok 'a module that prints' env MOCK_P11=C_Initialize=print,C_Sign=print git commit -q --allow-empty -m prints
-is 'does not spoil the signature' "$(git log -1 --format='%G?')" G
+calls() { grep -c "^$1\$" "$MOCK_P11_LOG" 2>/dev/null || :; }
+
+# What a module prints, wherever it does, reaches nobody.
+for f in C_GetFunctionList C_Initialize C_GetSlotList C_GetTokenInfo C_Login C_FindObjects C_Sign \
+	C_Logout C_Finalize; do
+	ok "prints in $f" env MOCK_P11="$f=print" git commit -q --allow-empty -m prints
+	is "prints in $f: good" "$(git log -1 --format='%G?')" G
+done
+ok 'prints at the end' env MOCK_P11=exit-print git commit -q --allow-empty -m prints
 ok 'and git log still works' git log --format='%G?'
+gh_run env MOCK_P11=C_Sign=print,C_Finalize=print,exit-print \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+is 'the status is ours alone' "$(grep -cv '^\[GNUPG:\] \(BEGIN_SIGNING H8\|SIG_CREATED D 19 8 .*\)$' "$GH_ERR")" 0
+for v in 'key list' doctor; do
+	# shellcheck disable=SC2086 # two words
+	gh_run env MOCK_P11=C_FindObjects=print,C_Finalize=print,exit-print "$GH_BIN/gitsign-hsm" $v
+	unlike "$v shows nothing of it" "$(cat "$GH_OUT" "$GH_ERR")" 'GOODSIG|warning'
+done
+
+# A child that it leaves behind must not keep git waiting.
+: >"$MOCK_P11_LOG"
+ok 'leaves a child' timeout 60 env MOCK_P11=C_Initialize=fork git commit -q --allow-empty -m child
+is 'and is good' "$(git log -1 --format='%G?')" G
+kill "$(sed -n 's/^child //p' "$MOCK_P11_LOG" | head -n 1)"
+ok 'hangs when it goes' timeout 60 env MOCK_P11=exit-hang git commit -q --allow-empty -m hang
+ok 'crashes when it goes' env MOCK_P11=exit-crash git commit -q --allow-empty -m crash
 ok 'slots that grow while listed' env MOCK_P11=slots-grow git commit -q --allow-empty -m grows
+ok 'slots beyond what was asked for' env MOCK_P11=slots-lie git commit -q --allow-empty -m lies
+ok 'no login needed' env MOCK_P11=pin-none git commit -q --allow-empty -m none
+ok 'a PIN pad' env MOCK_P11=pin-pad git commit -q --allow-empty -m pad
+ok 'a label with control bytes' env MOCK_P11=label-junk git commit -q --allow-empty -m junk
 first=$(git rev-parse HEAD)
-faulty 6 'init fails' 'CKR_|C_Initialize' MOCK_P11=C_Initialize=0x5
-faulty 6 'no slots' 'token' MOCK_P11=no-slots
-logins() { grep -c C_Login "$MOCK_P11_LOG" 2>/dev/null || :; }
-: >"$MOCK_P11_LOG"
-gh_run env MOCK_P11=C_Login=0xa0 "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
-is 'a wrong PIN: exit status' "$GH_STATUS" 5
-is 'a wrong PIN is sent once' "$(logins)" 1
-faulty 5 'locked PIN' 'locked' MOCK_P11=pin-locked
-: >"$MOCK_P11_LOG"
-gh_run env MOCK_P11=pin-final "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
-is 'last try: exit status' "$GH_STATUS" 5
-is 'last try: a stored PIN is not sent' "$(logins)" 0
-faulty 6 'find fails' 'CKR_' MOCK_P11=C_FindObjects=0x5
-faulty 4 'key hidden' 'key' MOCK_P11=key-hidden
-faulty 4 'two keys by one id' 'key' MOCK_P11=key-twice
-faulty 6 'sign fails' 'CKR_' MOCK_P11=C_Sign=0x6
-faulty 6 'garbage signature' '.' MOCK_P11=sign-garbage
-faulty 6 'short signature' '.' MOCK_P11=sign-short
-faulty 6 'zero signature' '.' MOCK_P11=sign-zero
-faulty 6 'device removed' 'CKR_DEVICE' MOCK_P11=C_Sign=0x32
-faulty 6 'hang in init' 'answer|deadline|seconds|hsm.timeout' MOCK_P11=C_Initialize=hang
-faulty 6 'hang in login' 'answer|deadline|seconds|hsm.timeout' MOCK_P11=C_Login=hang
-faulty 6 'hang in sign' 'answer|deadline|seconds|hsm.timeout' MOCK_P11=C_Sign=hang
+gh_run env MOCK_P11=label-junk "$GH_BIN/gitsign-hsm" key list
+like 'which are shown as others' "$(cat "$GH_OUT")" 'token "mo\?k\?\["'
+
+faulty 6 'init fails' 'C_Initialize failed: CKR_GENERAL_ERROR' MOCK_P11=C_Initialize=0x5
+faulty 6 'no list of functions' 'version 2 or 3' MOCK_P11=no-list
+faulty 6 'version 9' 'version 2 or 3' MOCK_P11=version-9
+faulty 6 'no slots' 'sees no token' MOCK_P11=no-slots
+faulty 6 'too many slots' 'C_GetSlotList failed' MOCK_P11=slots-many
+for f in C_Initialize C_Finalize C_GetSlotList C_GetTokenInfo C_OpenSession C_CloseSession C_Login \
+	C_Logout C_FindObjectsInit C_FindObjects C_FindObjectsFinal C_GetAttributeValue C_SignInit \
+	C_Sign; do
+	exits 6 "no $f" env MOCK_P11="$f=null" "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau \
+		"$gh_fp_alice" <../payload
+	like "no $f: told" "$(cat "$GH_ERR")" "has no $f"
+done
+
+once() { # EXIT DESCRIPTION PATTERN FAULT LOGINS
+	: >"$MOCK_P11_LOG"
+	gh_run env "MOCK_P11=$4" "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+	is "$2: exit status" "$GH_STATUS" "$1"
+	is "$2: logins" "$(calls C_Login)" "$5"
+	like "$2: told" "$(cat "$GH_ERR")" "$3"
+}
+once 5 'a wrong PIN' 'not tried again' C_Login=0xa0 1
+once 5 'a PIN that became locked' 'locked' C_Login=0xa4 1
+once 5 'a PIN of a wrong length' 'too short or too long' C_Login=0xa2 1
+once 5 'an expired PIN' 'has to be changed' C_Login=0xa3 1
+once 6 'login, device removed' 'CKR_DEVICE_REMOVED: plug' C_Login=0x32 1
+once 5 'a locked PIN is not sent' 'locked' pin-locked 0
+once 5 'a stored PIN is not sent at the last try' 'stored PIN is not sent' pin-final 0
+once 0 'a low count does not stop it' SIG_CREATED pin-low 1
+once 0 'logged in already' SIG_CREATED C_Login=0x100 1
+
+faulty 6 'find fails' 'C_FindObjects failed: CKR_DEVICE_ERROR' MOCK_P11=C_FindObjects=0x30
+faulty 4 'no certificate' 'no certificate' MOCK_P11=cert-none
+faulty 4 'a certificate of absurd length' 'no certificate' MOCK_P11=cert-huge
+faulty 4 'a certificate that grows' 'no certificate' MOCK_P11=cert-lies
+faulty 4 'a certificate of garbage' 'no key' MOCK_P11=cert-garbage
+faulty 4 'key hidden' 'no private key' MOCK_P11=key-hidden
+faulty 4 'two keys by one id' '2 private keys' MOCK_P11=key-twice
+faulty 6 'thousands of keys by one id' 'more than 63 objects' MOCK_P11=keys-many
+for c in 0x5:CKR_GENERAL_ERROR 0x30:CKR_DEVICE_ERROR 0x31:CKR_DEVICE_MEMORY \
+	0x32:CKR_DEVICE_REMOVED 0x50:CKR_FUNCTION_CANCELED 0x200:CKR_FUNCTION_REJECTED \
+	0xe0:CKR_TOKEN_NOT_PRESENT 0xb3:CKR_SESSION_HANDLE_INVALID 0x80000001:vendor 0x7777:0x7777; do
+	exits 6 "C_Sign gives ${c#*:}" env MOCK_P11="C_Sign=${c%:*}" \
+		"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+	like "C_Sign gives ${c#*:}: told" "$(cat "$GH_ERR")" "C_Sign failed: .*${c#*:}"
+	is "C_Sign gives ${c#*:}: nothing written" "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
+done
+exits 4 'the key may not sign' env MOCK_P11=C_SignInit=0x68 \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+exits 5 'a PIN for each signature' env MOCK_P11=C_Sign=0x101 \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+like 'is told' "$(cat "$GH_ERR")" 'CKA_ALWAYS_AUTHENTICATE'
+faulty 6 'garbage signature' 'does not verify' MOCK_P11=sign-garbage
+faulty 6 'short signature' '63 bytes' MOCK_P11=sign-short
+faulty 6 'long signature' '65 bytes' MOCK_P11=sign-long
+faulty 6 'a length beyond the room' '2147483647 bytes' MOCK_P11=sign-lies
+faulty 6 'zero signature' 'no ECDSA signature' MOCK_P11=sign-zero
+for f in C_Initialize C_GetSlotList C_OpenSession C_Login C_FindObjects C_GetAttributeValue \
+	C_SignInit C_Sign C_Logout C_CloseSession C_Finalize; do
+	exits 6 "hangs in $f" timeout 60 env MOCK_P11="$f=hang" \
+		"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+	like "hangs in $f: told" "$(cat "$GH_ERR")" "did not answer within 2 seconds \\($f\\)"
+	unlike "hangs in $f: no SIG_CREATED" "$(cat "$GH_ERR")" SIG_CREATED
+done
+faulty 6 'hangs as it is loaded' 'dlopen' MOCK_P11=load-hang
 not_ok 'a module that crashes: no commit' env MOCK_P11=C_Sign=crash git commit -q --allow-empty -m crash
+not_ok 'a module that exits with 0: no commit' env MOCK_P11=C_Sign=exit git commit -q --allow-empty -m exit
 is 'HEAD stands' "$(git rev-parse HEAD)" "$first"
 ok 'nothing broken is in the repository' git fsck --strict
 done_testing
