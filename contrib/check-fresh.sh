@@ -1,7 +1,8 @@
 #!/bin/sh
 # check-fresh.sh: does a newcomer's first minute work? Makes a minimal Debian 12,
 # clones HEAD into it, and types `make quickstart` and `make check` there. As root.
-# The mirror and everything else about packages is taken from this system's apt.
+# The mirror and everything else about packages is taken from this system's apt. Ends
+# with 75 (EX_TEMPFAIL) where no such system can be made here.
 set -eu
 cd "$(dirname "$0")/.."
 src=$(pwd)
@@ -45,7 +46,7 @@ http_proxy=$(apt-config shell p Acquire::http::Proxy | sed "s/^p='\(.*\)'$/\1/")
 debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1 || {
 	tail -n 20 "$root.log"
 	rm -f "$root.log"
-	exit 1
+	exit 75
 }
 rm -f "$root.log"
 took debootstrap
@@ -74,7 +75,7 @@ inside() {
 t0=$(date +%s)
 inside 'apt-get -q update && apt-get -q install -y --no-install-recommends make git' >"$root/apt.log" 2>&1 || {
 	tail -n 20 "$root/apt.log"
-	exit 1
+	exit 75
 }
 took "make and git"
 
