@@ -14,6 +14,7 @@ struct watch {
 	pthread_cond_t changed;
 	struct timespec until;
 	const char *call; /* NULL: no call is under way */
+	bool idle; /* the thread waits for a call, not for a time */
 	bool stop;
 	int timeout_ms;
 	int fd;
@@ -64,7 +65,8 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&w->lock);
 	while (!w->stop) {
-		if (w->call == NULL)
+		w->idle = w->call == NULL;
+		if (w->idle)
 			pthread_cond_wait(&w->changed, &w->lock);
 		else if (passed(&w->until))
 			give_up(w);
@@ -131,7 +133,10 @@ void watch_begin(struct watch *w, const char *call)
 	pthread_mutex_lock(&w->lock);
 	w->until = later(w->timeout_ms);
 	w->call = call;
-	pthread_cond_signal(&w->changed);
+	/* Else it wakes at an earlier call's time, and sees this one: waking it for
+	 * each of the hundred calls of a signature would cost two switches each. */
+	if (w->idle)
+		pthread_cond_signal(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 }
 
