@@ -24,6 +24,8 @@ export GH_SRC GH_BIN GH_HOOKS GH_TOOLS TMPDIR
 for t in gpgsm ssh-agent gnupg-pkcs11-scd; do gh_need "$t"; done
 
 gh_world
+# Nobody sets this where speed counts, and it has git asked for its configuration.
+unset GIT_CEILING_DIRECTORIES
 table=$GH_WORLD/table
 : >"$table"
 
@@ -121,6 +123,7 @@ fi
 
 if wanted sign; then
 	echo "# one signature, whole process, P-256 (gpgsm: RSA-2048), median of ${RUNS:-40}, ms"
+	gh_setup git init -q . # as git would run it
 	ours="$GH_BIN/gitsign-hsm --status-fd=2 -bsau $fp"
 	if [ -x "$GH_TOOLS/p11-raw" ]; then
 		pair "$ours" "$GH_TOOLS/p11-raw $GH_MODULE world $GH_PIN_FILE $uri"
