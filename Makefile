@@ -145,14 +145,14 @@ test-tools:
 
 # --- the packages that tests/servers stand on, from the npm registry into build/npm ---
 # Where they do not come, the tests that need them are skipped with a word.
-NPM := npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --no-update-notifier
+NPM := timeout 180 npm ci --fetch-retries=1 --prefix build/npm --ignore-scripts --no-audit --no-fund --no-update-notifier
 .PHONY: test-servers
 test-servers: build/npm/done
 build/npm/done: tests/servers/package.json tests/servers/package-lock.json
 	@mkdir -p build/npm
 	@cp $^ build/npm/
 	$(call say,NPM,build/npm)
-	$(Q)if $(NPM) >build/npm/log 2>&1 || $(NPM) >build/npm/log 2>&1; then touch $@; else \
+	$(Q)if $(NPM) >build/npm/log 2>&1; then touch $@; else \
 		rm -rf build/npm/node_modules; tail -n 3 build/npm/log >&2; \
 		echo "make: the npm registry cannot be had: the tests of tests/servers are skipped" >&2; fi
 
