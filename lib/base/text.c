@@ -49,8 +49,11 @@ static size_t utf8_next(struct bytes v, uint32_t *cp)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint8_t c = v.p[0];
-	size_t n = c < 0x80 ? 1 : (c & 0xe0) == 0xc0 ? 2 : (c & 0xf0) == 0xe0 ? 3
-		 : (c & 0xf8) == 0xf0 ? 4 : 0;
+	size_t n = c < 0x80             ? 1
+		   : (c & 0xe0) == 0xc0 ? 2
+		   : (c & 0xf0) == 0xe0 ? 3
+		   : (c & 0xf8) == 0xf0 ? 4
+					: 0;
 	uint32_t x = n == 1 ? c : n == 0 ? 0 : (uint32_t)(c & (0x7f >> n));
 
 	if (n == 0 || n > v.n)
@@ -91,11 +94,9 @@ static const struct {
 	{ 0xfeff, 0xfeff }, /* byte order mark */
 	{ 0xffa0, 0xffa0 }, /* Hangul filler */
 	{ 0xfff0, 0xfffb }, /* interlinear annotation */
-	{ 0xfffe, 0xffff },
-	{ 0x1bca0, 0x1bca3 }, /* shorthand format controls */
-	{ 0x1d173, 0x1d17a }, /* musical format controls */
-	{ 0x1fffe, 0x1ffff },
-	{ 0x2fffe, 0x2ffff },
+	{ 0xfffe, 0xffff },    { 0x1bca0, 0x1bca3 }, /* shorthand format controls */
+	{ 0x1d173, 0x1d17a },                        /* musical format controls */
+	{ 0x1fffe, 0x1ffff },  { 0x2fffe, 0x2ffff },
 	{ 0x3fffe, 0x10ffff }, /* unassigned, tags, selectors, private use */
 };
 
@@ -280,9 +281,8 @@ bool text_parse_time(struct bytes v, int64_t *ret)
 			  .tm_sec = whole ? digits(v, 17, 2) : 0 };
 	back = tm;
 	t = timegm(&back); /* puts 31 February into March: then it is not what was written */
-	if (back.tm_year != tm.tm_year || back.tm_mon != tm.tm_mon ||
-	    back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
-	    back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
+	if (back.tm_year != tm.tm_year || back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday ||
+	    back.tm_hour != tm.tm_hour || back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
 		return false;
 	*ret = (int64_t)t;
 	return true;
@@ -301,6 +301,27 @@ bool text_parse_u64(struct bytes v, uint64_t *ret)
 		    __builtin_add_overflow(x, (uint64_t)(v.p[i] - '0'), &x))
 			return false;
 	}
+	*ret = x;
+	return true;
+}
+
+bool text_parse_duration(struct bytes v, int64_t *ret)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+	int64_t unit = 1, x;
+	uint64_t n;
+
+	for (size_t i = 0; v.n > 1 && i < sizeof(units) / sizeof(units[0]); i++)
+		if (v.p[v.n - 1] == (uint8_t)units[i].unit) {
+			unit = units[i].seconds;
+			v.n--;
+			break;
+		}
+	if (!text_parse_u64(v, &n) || n > INT64_MAX || __builtin_mul_overflow((int64_t)n, unit, &x))
+		return false;
 	*ret = x;
 	return true;
 }

@@ -37,6 +37,8 @@ bool text_parse_time(struct bytes v, int64_t *ret);
 
 /* Decimal without sign, leading zeros allowed only for "0"; false on overflow. */
 bool text_parse_u64(struct bytes v, uint64_t *ret);
+/* Seconds: a whole number, and s, m, h, d or w behind it (minutes, ...; none: seconds). */
+bool text_parse_duration(struct bytes v, int64_t *ret);
 
 /* Lower-cases ASCII letters only. */
 char text_lower(char c);

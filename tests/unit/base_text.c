@@ -230,29 +230,30 @@ static const struct {
 } escapes[] = {
 	{ "", "" },
 	{ "plain text ~", "plain text ~" },
-	{ "J\xc3\xbcrgen \xe6\x9d\x8e \xf0\x9f\x94\x91", "J\xc3\xbcrgen \xe6\x9d\x8e \xf0\x9f\x94\x91" },
+	{ "J\xc3\xbcrgen \xe6\x9d\x8e \xf0\x9f\x94\x91",
+	  "J\xc3\xbcrgen \xe6\x9d\x8e \xf0\x9f\x94\x91" },
 	{ "a\\b", "a\\x5cb" },
 	{ "a\nb\tc\rd", "a\\x0ab\\x09c\\x0dd" },
 	{ "\x1b[31m\x7f", "\\x1b[31m\\x7f" },
-	{ "\xc2\x9b", "\\xc2\\x9b" },                 /* C1 */
-	{ "\xc2\xa0", "\\xc2\\xa0" },                 /* no-break space */
-	{ "\xe2\x80\x8b", "\\xe2\\x80\\x8b" },        /* zero-width space */
-	{ "\xe2\x80\xae", "\\xe2\\x80\\xae" },        /* right-to-left override */
-	{ "\xe2\x81\xa6", "\\xe2\\x81\\xa6" },        /* isolate */
-	{ "\xd8\x9c", "\\xd8\\x9c" },                 /* Arabic letter mark */
-	{ "\xef\xbb\xbf", "\\xef\\xbb\\xbf" },        /* byte order mark */
+	{ "\xc2\x9b", "\\xc2\\x9b" },                   /* C1 */
+	{ "\xc2\xa0", "\\xc2\\xa0" },                   /* no-break space */
+	{ "\xe2\x80\x8b", "\\xe2\\x80\\x8b" },          /* zero-width space */
+	{ "\xe2\x80\xae", "\\xe2\\x80\\xae" },          /* right-to-left override */
+	{ "\xe2\x81\xa6", "\\xe2\\x81\\xa6" },          /* isolate */
+	{ "\xd8\x9c", "\\xd8\\x9c" },                   /* Arabic letter mark */
+	{ "\xef\xbb\xbf", "\\xef\\xbb\\xbf" },          /* byte order mark */
 	{ "\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81" }, /* tag letter */
-	{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },        /* line separator */
-	{ "\xef\xb8\x8f", "\\xef\\xb8\\x8f" },        /* variation selector */
-	{ "\xc3", "\\xc3" },                          /* cut */
+	{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },          /* line separator */
+	{ "\xef\xb8\x8f", "\\xef\\xb8\\x8f" },          /* variation selector */
+	{ "\xc3", "\\xc3" },                            /* cut */
 	{ "\xc3(", "\\xc3(" },
-	{ "\xc0\xaf", "\\xc0\\xaf" },                 /* overlong */
+	{ "\xc0\xaf", "\\xc0\\xaf" }, /* overlong */
 	{ "\xe0\x80\xaf", "\\xe0\\x80\\xaf" },
-	{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },        /* surrogate */
+	{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* surrogate */
 	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* above U+10FFFF */
 	{ "\xff\xfe", "\\xff\\xfe" },
 	{ "\x80", "\\x80" },
-	{ "\xe2\x80\x90", "\xe2\x80\x90" },           /* hyphen: visible */
+	{ "\xe2\x80\x90", "\xe2\x80\x90" }, /* hyphen: visible */
 };
 
 START_TEST(escaping)
@@ -378,12 +379,60 @@ START_TEST(numbers)
 }
 END_TEST
 
+START_TEST(durations)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds;
+	} good[] = {
+		{ "0", 0 },
+		{ "0s", 0 },
+		{ "90", 90 },
+		{ "90s", 90 },
+		{ "10m", 600 },
+		{ "2h", 7200 },
+		{ "30d", 2592000 },
+		{ "1w", 604800 },
+		{ "9223372036854775807", INT64_MAX },
+		{ "153722867280912930m", 9223372036854775800 },
+	};
+	static const char *const bad[] = { "",
+					   "m",
+					   "-1",
+					   "1.5h",
+					   "1 m",
+					   "1M",
+					   "01m",
+					   "1mm",
+					   "1y",
+					   " 1",
+					   "1m\n",
+					   "+10m",
+					   "s10",
+					   "9223372036854775808",
+					   "153722867280912931m",
+					   "18446744073709551616" };
+	int64_t x = -7;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_msg(text_parse_duration(bytes_str(good[i].text), &x), "%s", good[i].text);
+		ck_assert_int_eq(x, good[i].seconds);
+	}
+	x = -7;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!text_parse_duration(bytes_str(bad[i]), &x), "%s", bad[i]);
+	ck_assert_int_eq(x, -7);
+}
+END_TEST
+
 START_TEST(emails)
 {
 	static const char *const good[] = { "alice@example.com", "a.b+c@x", "a@b\xc3\xbc.de" };
-	static const char *const bad[] = { "", "@", "a@", "@b", "a", "a@b@c", "a b@c", "a@b c",
-					   "<a@b", "a@b>", "a\n@b", "a@b\n", "\xc3\xbc@b",
-					   "a@b\xff", "a@b\xe2\x80\xae" };
+	static const char *const bad[] = { "",           "@",       "a@",
+					   "@b",         "a",       "a@b@c",
+					   "a b@c",      "a@b c",   "<a@b",
+					   "a@b>",       "a\n@b",   "a@b\n",
+					   "\xc3\xbc@b", "a@b\xff", "a@b\xe2\x80\xae" };
 
 	for (size_t i = 0; i < N(good); i++)
 		ck_assert_msg(text_email_ok(bytes_str(good[i])), "%s", good[i]);
@@ -420,6 +469,7 @@ int main(void)
 	tcase_add_test(t, wrapping);
 	tcase_add_test(t, time_text);
 	tcase_add_test(t, numbers);
+	tcase_add_test(t, durations);
 	tcase_add_test(t, emails);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
