@@ -91,6 +91,28 @@ int token_login(struct token *t, size_t slot_index,
 int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key,
 	       enum alg_hash h, struct bytes tbs, struct buf *sig, struct err *err);
 
+/* A public key object, with what leads to its private key. */
+struct token_key {
+	size_t slot_index; /* into token_slots() */
+	uint8_t *id;
+	size_t id_n;
+	char *label;   /* escaped; may be "" */
+	EVP_PKEY *key; /* NULL: of a kind that is not known here, or unreadable */
+};
+struct token_keys {
+	struct token_key *v;
+	size_t n;
+};
+
+/*
+ * The public keys on every slot that fits `u` (NULL: all), searched with the URI's id
+ * and label as the template: RSA, P-256, P-384, P-521, Ed25519 (PKCS#11 2.40 2.1.2,
+ * 2.3.3; 3.0 2.3.5). Without login those that are public objects, which is the rule.
+ */
+int token_public_keys(struct token *t, const struct uri *u, struct token_keys *ret,
+		      struct err *err);
+void token_keys_free(struct token_keys *k);
+
 /* How many private keys with this CKA_ID the logged-in session sees. */
 int token_count_keys(struct token *t, size_t slot_index, struct bytes id, size_t *ret,
 		     struct err *err);
