@@ -17,19 +17,34 @@ enum setting {
 	S_AUDIENCE,
 	S_RESOURCE,
 	S_STORE,
+	S_PROVIDER,
+	S_ASSERTION,
+	S_KEY_ID,
+	S_KEY_SHARED,
+	S_SUBJECT_TOKEN,
+	S_PERMISSIONS,
+	S_REPOSITORIES,
+	S_INSTALLATION,
+	S_REDIRECT,
+	S_USERNAME,
 	S_N
 };
 
 /* As people write them; gitconf gives names in lower case. */
-static const char *const names[S_N] = { "hsmIssuer",      "hsmClientId", "hsmKey",
-					"hsmCertificate", "hsmGrant",    "hsmClientAuth",
-					"hsmScope",       "hsmAudience", "hsmResource",
-					"hsmStore" };
+static const char *const names[S_N] = {
+	"hsmIssuer",      "hsmClientId",     "hsmKey",          "hsmCertificate", "hsmGrant",
+	"hsmClientAuth",  "hsmScope",        "hsmAudience",     "hsmResource",    "hsmStore",
+	"hsmProvider",    "hsmAssertion",    "hsmKeyId",        "hsmKeyShared",   "hsmSubjectToken",
+	"hsmPermissions", "hsmRepositories", "hsmInstallation", "hsmRedirect",    "hsmUsername"
+};
 static const char *const grants[] = { "none",           "client_credentials",
 				      "device_code",    "authorization_code",
 				      "token_exchange", "github_app" };
 static const char *const auths[] = { "", "none", "private_key_jwt", "tls_client_auth" };
 static const char *const stores[] = { "", "secretservice", "session", "none" };
+static const char *const providers[] = { "", "discovery", "github", "gitlab", "gitea" };
+static const char *const assertions[] = { "", "issuer", "token_endpoint" };
+static const char *const bools[] = { "", "false", "true" };
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
 const char *cred_grant_name(enum cred_grant g)
@@ -159,12 +174,21 @@ static int word(const struct cred_profile *p, enum setting s, const char *value,
 static int words(struct cred_profile *p, const struct said *s, struct err *err)
 {
 	unsigned grant = 0, auth = 0, store = CRED_SECRET_SERVICE;
+	unsigned provider = CRED_DISCOVERY, assertion = 0, shared = 0;
 	int r;
 
 	if ((r = word(p, S_GRANT, s->value[S_GRANT], grants, N(grants), &grant, err)) != 0 ||
 	    (r = word(p, S_CLIENT_AUTH, s->value[S_CLIENT_AUTH], auths, N(auths), &auth, err)) ||
-	    (r = word(p, S_STORE, s->value[S_STORE], stores, N(stores), &store, err)) != 0)
+	    (r = word(p, S_STORE, s->value[S_STORE], stores, N(stores), &store, err)) != 0 ||
+	    (r = word(p, S_PROVIDER, s->value[S_PROVIDER], providers, N(providers), &provider,
+		      err)) != 0 ||
+	    (r = word(p, S_ASSERTION, s->value[S_ASSERTION], assertions, N(assertions), &assertion,
+		      err)) != 0 ||
+	    (r = word(p, S_KEY_SHARED, s->value[S_KEY_SHARED], bools, N(bools), &shared, err)))
 		return r;
+	p->provider = (enum cred_provider)provider;
+	p->assertion_for_endpoint = assertion == 2;
+	p->key_shared = shared == 2;
 	p->grant = (enum cred_grant)grant;
 	p->auth = (enum cred_client_auth)auth;
 	p->store = (enum cred_store)store;
@@ -188,6 +212,50 @@ static bool printable(const char *v, bool space)
 	return true;
 }
 
+/* Where the browser comes back to: RFC 8252 7.3. */
+static bool loopback(const char *v)
+{
+	static const char *const hosts[] = { "http://127.0.0.1", "http://localhost",
+					     "http://[::1]" };
+
+	for (size_t i = 0; printable(v, false) && i < N(hosts); i++) {
+		size_t n = strlen(hosts[i]);
+
+		if (strncmp(v, hosts[i], n) == 0 && (v[n] == ':' || v[n] == '/') &&
+		    strpbrk(v + n, "?#@") == NULL && strchr(v + n, '/') != NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool subject_ok(const char *v)
+{
+	return strncmp(v, "file:/", 6) == 0 || strcmp(v, "github-actions") == 0 ||
+	       (strncmp(v, "env:", 4) == 0 && v[4] != '\0' && printable(v, false));
+}
+
+static int further_values(const struct cred_profile *p, struct err *err)
+{
+	if (!printable(p->key_id, true))
+		return wrong(p, S_KEY_ID, "must be printable ASCII", err);
+	if (p->subject_token != NULL && !subject_ok(p->subject_token))
+		return wrong(p, S_SUBJECT_TOKEN,
+			     "must be file:/absolute/path, env:NAME or github-actions", err);
+	if (!printable(p->permissions, false) || !printable(p->repositories, false))
+		return wrong(p, p->permissions != NULL ? S_PERMISSIONS : S_REPOSITORIES,
+			     "must be words with commas between, without blanks", err);
+	if (p->installation != NULL &&
+	    (strlen(p->installation) > 18 ||
+	     strspn(p->installation, "0123456789") != strlen(p->installation)))
+		return wrong(p, S_INSTALLATION, "must be a number", err);
+	if (p->redirect != NULL && !loopback(p->redirect))
+		return wrong(p, S_REDIRECT,
+			     "must be http://127.0.0.1[:PORT]/PATH (or localhost, [::1])", err);
+	if (!printable(p->username, false) || (p->username != NULL && strchr(p->username, ':')))
+		return wrong(p, S_USERNAME, "must be printable ASCII without blanks and :", err);
+	return 0;
+}
+
 static int values(const struct cred_profile *p, struct err *err)
 {
 	if (p->issuer != NULL && (!cred_endpoint_ok(p->issuer) || strchr(p->issuer, '?') != NULL))
@@ -205,7 +273,7 @@ static int values(const struct cred_profile *p, struct err *err)
 	if (p->resource != NULL && (!printable(p->resource, false) ||
 				    strchr(p->resource, ':') == NULL || strchr(p->resource, '#')))
 		return wrong(p, S_RESOURCE, "must be an absolute URI without fragment", err);
-	return 0;
+	return further_values(p, err);
 }
 
 static int whole(const struct cred_profile *p, struct err *err)
@@ -225,6 +293,9 @@ static int whole(const struct cred_profile *p, struct err *err)
 		return wrong(p, S_KEY, "is missing: it names the key that proves who asks", err);
 	if (!needs_key && p->key != NULL)
 		return wrong(p, S_KEY, "is set, but hsmClientAuth is none: unset one of them", err);
+	if (p->grant == CRED_TOKEN_EXCHANGE && p->subject_token == NULL)
+		return wrong(p, S_SUBJECT_TOKEN,
+			     "is missing: it says where the identity to exchange comes from", err);
 	return 0;
 }
 
@@ -251,6 +322,13 @@ static int make(const struct said *s, struct cred_profile *ret, struct err *err)
 		.scope = s->value[S_SCOPE],
 		.audience = s->value[S_AUDIENCE],
 		.resource = s->value[S_RESOURCE],
+		.key_id = s->value[S_KEY_ID],
+		.subject_token = s->value[S_SUBJECT_TOKEN],
+		.permissions = s->value[S_PERMISSIONS],
+		.repositories = s->value[S_REPOSITORIES],
+		.installation = s->value[S_INSTALLATION],
+		.redirect = s->value[S_REDIRECT],
+		.username = s->value[S_USERNAME],
 	};
 	int r = words(&p, s, err);
 
@@ -345,6 +423,8 @@ void cred_profile_id(struct buf *out, const struct cred_profile *p)
 	_cleanup_free_ char *key = p->key != NULL ? text_escaped(bytes_str(p->key)) : NULL;
 	_cleanup_free_ char *cert =
 		p->certificate != NULL ? text_escaped(bytes_str(p->certificate)) : NULL;
+	_cleanup_free_ char *subject =
+		p->subject_token != NULL ? text_escaped(bytes_str(p->subject_token)) : NULL;
 
 	buf_addf(out, "url=%s\n", p->url);
 	id_line(out, S_GRANT, cred_grant_name(p->grant));
@@ -356,4 +436,49 @@ void cred_profile_id(struct buf *out, const struct cred_profile *p)
 	id_line(out, S_SCOPE, p->scope);
 	id_line(out, S_AUDIENCE, p->audience);
 	id_line(out, S_RESOURCE, p->resource);
+	id_line(out, S_PROVIDER, p->provider != CRED_DISCOVERY ? providers[p->provider] : NULL);
+	id_line(out, S_SUBJECT_TOKEN, subject);
+	id_line(out, S_PERMISSIONS, p->permissions);
+	id_line(out, S_REPOSITORIES, p->repositories);
+	id_line(out, S_INSTALLATION, p->installation);
+}
+
+bool cred_path_split(const char *path, struct bytes *owner, struct bytes *repo)
+{
+	size_t n = path != NULL ? strcspn(path, "/") : 0;
+	const char *rest;
+
+	if (n == 0)
+		return false;
+	*owner = bytes_of(path, n);
+	rest = path[n] == '/' ? path + n + 1 : path + n;
+	*repo = bytes_of(rest, strcspn(rest, "/"));
+	if (repo->n > 4 && memcmp(repo->p + repo->n - 4, ".git", 4) == 0)
+		repo->n -= 4;
+	return true;
+}
+
+/* GitHub's names are the same in either case. */
+static void id_lower(struct buf *out, const char *name, struct bytes v)
+{
+	_cleanup_free_ char *text = text_escaped(v);
+
+	buf_addf(out, "%s=", name);
+	for (const char *p = text; *p != '\0'; p++)
+		buf_add_byte(out, (uint8_t)text_lower(*p));
+	buf_add_byte(out, '\n');
+}
+
+void cred_profile_request_id(struct buf *out, const struct cred_profile *p,
+			     const struct cred_url *target)
+{
+	bool this = p->repositories != NULL && strcmp(p->repositories, "this") == 0;
+	struct bytes owner, repo;
+
+	if (p->grant != CRED_GITHUB_APP || (p->installation != NULL && !this) ||
+	    !cred_path_split(target->path, &owner, &repo))
+		return;
+	id_lower(out, "owner", owner);
+	if (this && repo.n > 0)
+		id_lower(out, "repository", repo);
 }

@@ -24,6 +24,14 @@ enum cred_client_auth {
 	CRED_PRIVATE_KEY_JWT, /* RFC 7523 */
 	CRED_TLS_CLIENT_AUTH  /* RFC 8705 */
 };
+/* Where the endpoints are: the issuer's metadata, or known paths below it. */
+enum cred_provider {
+	CRED_PROVIDER_UNSET = 0,
+	CRED_DISCOVERY, /* OpenID Connect Discovery, RFC 8414 */
+	CRED_GITHUB,    /* an OAuth or GitHub App of a person */
+	CRED_GITLAB,
+	CRED_GITEA /* and Forgejo */
+};
 enum cred_store { CRED_STORE_UNSET = 0, CRED_SECRET_SERVICE, CRED_SESSION, CRED_STORE_NONE };
 
 struct cred_profile {
@@ -31,8 +39,18 @@ struct cred_profile {
 	enum cred_grant grant;
 	enum cred_client_auth auth; /* UNSET for a GitHub App only */
 	enum cred_store store;      /* SECRET_SERVICE when nothing is said */
+	enum cred_provider provider;
+	bool assertion_for_endpoint; /* RFC 7523's older audience; else RFC 10070 */
+	bool key_shared;             /* the key may be the one that signs commits */
 	/* Views into the configuration; NULL: not set. */
 	const char *issuer, *client_id, *key, *certificate, *scope, *audience, *resource;
+	const char *key_id;        /* kid of JSON web tokens */
+	const char *subject_token; /* "file:/path", "env:NAME", "github-actions" */
+	const char *permissions;   /* "contents=read,..." of a GitHub App */
+	const char *repositories;  /* "a,b" or "this", the one that git asks for */
+	const char *installation;  /* decimal */
+	const char *redirect;      /* http://127.0.0.1[:port]/path */
+	const char *username;      /* for Basic */
 };
 
 /*
@@ -50,6 +68,19 @@ void cred_profile_free(struct cred_profile *p);
 
 /* All that an access token depends on, as text: the name it is kept under. */
 void cred_profile_id(struct buf *out, const struct cred_profile *p);
+
+/*
+ * What else it depends on, appended to that: the owner that a GitHub App's
+ * installation is found by, the repository that hsmRepositories = this narrows to.
+ */
+void cred_profile_request_id(struct buf *out, const struct cred_profile *p,
+			     const struct cred_url *target);
+
+/*
+ * "owner/repository[.git][/...]": the two names as views; false when the path
+ * has no owner. `repo` is empty when there is none.
+ */
+bool cred_path_split(const char *path, struct bytes *owner, struct bytes *repo);
 
 /* The words of the configuration. */
 const char *cred_grant_name(enum cred_grant g);

@@ -229,7 +229,12 @@ START_TEST(ids)
 				  "hsmIssuer = https://b\n",
 				  "hsmCertificate = /c\n",
 				  "hsmClientAuth = tls_client_auth\n",
-				  "hsmGrant = token_exchange\n" };
+				  "hsmGrant = token_exchange\nhsmSubjectToken = env:T\n",
+				  "hsmSubjectToken = file:/t\n",
+				  "hsmProvider = gitlab\n",
+				  "hsmPermissions = contents=read\n",
+				  "hsmRepositories = a,b\n",
+				  "hsmInstallation = 7\n" };
 	char *base = id(""), *other = id("hsmStore = none\n");
 
 	ck_assert_str_eq(base, other);
@@ -243,6 +248,79 @@ START_TEST(ids)
 	ck_assert_ptr_null(strstr(other, "\nhsmScope"));
 	free(other);
 	free(base);
+}
+END_TEST
+
+/* A GitHub App's token is for one owner, and may be for one repository. */
+START_TEST(request_ids)
+{
+	const struct {
+		const char *more, *url, *want;
+	} v[] = {
+		{ "hsmGrant = github_app\n", "https://h/Acme/Widgets.git", "owner=acme\n" },
+		{ "hsmGrant = github_app\n", "https://h", "" },
+		{ "hsmGrant = github_app\nhsmInstallation = 7\n", "https://h/a/b", "" },
+		{ "hsmGrant = github_app\nhsmRepositories = this\n", "https://h/Acme/Widgets.git",
+		  "owner=acme\nrepository=widgets\n" },
+		{ "", "https://h/Acme/Widgets.git", "" },
+	};
+
+	for (size_t i = 0; i < N(v); i++) {
+		struct buf text = BUF_INIT, out = BUF_INIT;
+		struct cred_profile p;
+		struct cred_url target;
+
+		buf_addf(&text, "[credential \"https://h\"]\n%s%s", WHOLE, v[i].more);
+		p = good(buf_str(&text), v[i].url);
+		ck_assert_int_eq(cred_url_parse(v[i].url, &target, NULL), 0);
+		cred_profile_request_id(&out, &p, &target);
+		ck_assert_str_eq(buf_str(&out), v[i].want);
+		cred_url_free(&target);
+		cred_profile_free(&p);
+		buf_free(&text);
+		buf_free(&out);
+	}
+}
+END_TEST
+
+START_TEST(further_settings)
+{
+	const struct {
+		const char *more, *why;
+	} v[] = {
+		{ "hsmGrant = token_exchange\n", "hsmSubjectToken is missing" },
+		{ "hsmSubjectToken = /path\n", "hsmSubjectToken must be" },
+		{ "hsmSubjectToken = env:\n", "hsmSubjectToken must be" },
+		{ "hsmProvider = bitbucket\n", "one of discovery, github, gitlab, gitea" },
+		{ "hsmAssertion = both\n", "one of issuer, token_endpoint" },
+		{ "hsmKeyShared = 1\n", "one of false, true" },
+		{ "hsmPermissions = a=b c=d\n", "hsmPermissions must be" },
+		{ "hsmRepositories = \"a\\tb\"\n", "hsmRepositories must be" },
+		{ "hsmInstallation = x7\n", "hsmInstallation must be a number" },
+		{ "hsmRedirect = http://evil.example/cb\n", "hsmRedirect must be" },
+		{ "hsmRedirect = http://127.0.0.1.evil/cb\n", "hsmRedirect must be" },
+		{ "hsmRedirect = http://127.0.0.1:80@evil/cb\n", "hsmRedirect must be" },
+		{ "hsmRedirect = http://localhost:81\n", "hsmRedirect must be" },
+		{ "hsmUsername = a:b\n", "hsmUsername must be" },
+	};
+	struct buf text = BUF_INIT;
+	struct cred_profile p;
+
+	for (size_t i = 0; i < N(v); i++) {
+		buf_clear(&text);
+		buf_addf(&text, "[credential \"https://h\"]\n%s%s", WHOLE, v[i].more);
+		bad(ERR_CONFIG, buf_str(&text), "https://h", v[i].why);
+	}
+	buf_free(&text);
+	p = good("[credential \"https://h\"]\n" WHOLE
+		 "hsmSubjectToken = env:T\nhsmProvider = gitea\nhsmAssertion = token_endpoint\n"
+		 "hsmKeyShared = true\nhsmPermissions = a=b\nhsmRepositories = this\n"
+		 "hsmInstallation = 7\nhsmRedirect = http://[::1]:81/cb\nhsmUsername = u\n"
+		 "hsmKeyId = k\n",
+		 "https://h");
+	ck_assert(p.provider == CRED_GITEA && p.assertion_for_endpoint && p.key_shared);
+	ck_assert_str_eq(p.redirect, "http://[::1]:81/cb");
+	cred_profile_free(&p);
 }
 END_TEST
 
@@ -266,6 +344,8 @@ int main(void)
 	tcase_add_test(t, refused);
 	tcase_add_test(t, near_misses);
 	tcase_add_test(t, ids);
+	tcase_add_test(t, request_ids);
+	tcase_add_test(t, further_settings);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
