@@ -62,8 +62,7 @@ static bool some_rule_allows(const struct policy *p, const struct policy_signer 
 	return false;
 }
 
-static bool tag_rule_allows(const struct policy *p, const struct policy_signer *s,
-			    struct bytes tag)
+static bool tag_rule_allows(const struct policy *p, const struct policy_signer *s, struct bytes tag)
 {
 	const struct policy_rule *rule = NULL;
 	struct buf ref = BUF_INIT;
@@ -104,13 +103,9 @@ void judge_one(const struct judge_one *j, const struct bytes *payload, size_t pa
 
 	trust_judge(j->trust, payload, payload_n, armor, now, &o.verdict);
 	snprintf(o.why, sizeof(o.why), "%s", o.verdict.why);
-	if (o.verdict.level == VERDICT_UNKNOWN)
+	if (o.verdict.level == VERDICT_UNKNOWN || o.verdict.level == VERDICT_UNCHECKED)
 		o.trust = TRUST_UNDEFINED;
-	if (j->policy != NULL && policy_revoked_of(j->policy, &o.verdict, now) != NULL) {
-		o.trust = TRUST_REVOKED;
-		snprintf(o.why, sizeof(o.why), "its key is revoked (revoked \"%s\")",
-			 policy_revoked_of(j->policy, &o.verdict, now)->name);
-	} else if (o.verdict.level == VERDICT_GOOD) {
+	if (o.verdict.level == VERDICT_GOOD) {
 		if (j->policy != NULL) {
 			place(j->policy, tag, now, &o);
 		} else {

@@ -35,8 +35,8 @@ void judge_one_close(struct judge_one *j);
 /*
  * Judges at `now`. FULLY: a current signer of some rule; for a tag object (`tag` is
  * its name, not empty) of the rule that governs refs/tags/`tag`. MARGINAL: chain
- * good, nobody the policy lists. UNDEFINED: chain unknown. NEVER: forbidden.
- * REVOKED: a [revoked] section of the policy names its key, or one above it.
+ * good, nobody the policy lists. UNDEFINED: chain unknown, or no current CRL where the
+ * policy requires one. NEVER: forbidden or revoked.
  */
 void judge_one(const struct judge_one *j, const struct bytes *payload, size_t payload_n,
 	       struct bytes armor, struct bytes tag, int64_t now, struct opinion *ret);

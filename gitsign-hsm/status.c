@@ -94,19 +94,18 @@ void status_verdict(struct buf *out, const struct verdict *v, enum status_trust 
 {
 	/* git looks for "\nGOODSIG": it must not be the first line. */
 	status_line(out, "NEWSIG");
-	if (v->cert != NULL && trust == TRUST_REVOKED) {
-		key_line(out, "REVKEYSIG", v->cert);
-		valid_line(out, v);
-		status_line(out, "TRUST_%s 0 shell", status_trust_name(trust));
-		return;
-	}
 	switch (v->cert != NULL ? v->level : VERDICT_BAD) {
 	case VERDICT_GOOD:
 		key_line(out, "GOODSIG", v->cert);
 		break;
 	case VERDICT_UNKNOWN:
+	case VERDICT_UNCHECKED:
 		key_line(out, "GOODSIG", v->cert);
 		trust = TRUST_UNDEFINED;
+		break;
+	case VERDICT_REVOKED:
+		key_line(out, "REVKEYSIG", v->cert);
+		trust = TRUST_NEVER;
 		break;
 	case VERDICT_FORBIDDEN:
 		key_line(out, "GOODSIG", v->cert);

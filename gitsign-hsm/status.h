@@ -11,15 +11,14 @@
 #include "sig/cert.h"
 #include "trust/trust.h"
 
-enum status_trust { TRUST_REVOKED, TRUST_NEVER, TRUST_UNDEFINED, TRUST_MARGINAL, TRUST_FULLY };
+enum status_trust { TRUST_NEVER, TRUST_UNDEFINED, TRUST_MARGINAL, TRUST_FULLY };
 
 void status_line(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* BEGIN_SIGNING and SIG_CREATED. */
 void status_signed(struct buf *out, const struct cert *c, enum alg_hash h, int64_t when);
 
-/* NEWSIG and what belongs to a verdict; `trust` counts only for a good signature, but
- * TRUST_REVOKED for every one that is bound to a certificate. */
+/* NEWSIG and what belongs to a verdict; `trust` counts only for a good one. */
 void status_verdict(struct buf *out, const struct verdict *v, enum status_trust trust);
 
 /* Exit status that goes with it: 0 only for a good verdict with trust from MARGINAL up. */

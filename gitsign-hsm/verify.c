@@ -68,7 +68,7 @@ static void explain(FILE *f, const struct opinion *o)
 		v->has_signing_time ? buf_str(&when) : "[no date given]", v->cert->subject);
 	for (size_t i = 0; i < v->cert->emails_n; i++)
 		fprintf(f, "gitsign-hsm:                aka <%s>\n", v->cert->emails[i]);
-	switch (o->trust == TRUST_REVOKED ? VERDICT_FORBIDDEN : v->level) {
+	switch (v->level) {
 	case VERDICT_GOOD:
 		fprintf(f, "gitsign-hsm: Good signature from \"%s\" (%s)\n", v->cert->subject,
 			o->why);

@@ -11,6 +11,7 @@
 
 #define PEM_SIGNED_MESSAGE "SIGNED MESSAGE"
 #define PEM_CERTIFICATE "CERTIFICATE"
+#define PEM_CRL "X509 CRL"
 
 /* Lines of 64 characters, a newline behind the END line. */
 void pem_write(struct buf *out, const char *label, struct bytes der);

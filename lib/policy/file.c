@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "policy/file_internal.h"
+#include "sig/crl.h"
 
 #define FAULTS_KEPT 64 /* more than fit into a struct err */
 #define SHOWN_MAX 80   /* bytes of a value in a fault */
@@ -136,8 +137,10 @@ static void end_section(struct policy_draft *d, const struct policy_section *s)
 {
 	for (size_t i = 0; d->keys[i].name; i++)
 		if (d->keys[i].required && !(d->seen >> i & 1))
-			policy_fault(d, d->section_line, "`%s' is missing in this [%s] section (add "
-				     "%s = ...)", d->keys[i].name, s->name, d->keys[i].name);
+			policy_fault(d, d->section_line,
+				     "`%s' is missing in this [%s] section (add "
+				     "%s = ...)",
+				     d->keys[i].name, s->name, d->keys[i].name);
 	if (s->end)
 		s->end(d);
 }
@@ -160,22 +163,27 @@ static const struct policy_section *section_of(struct policy_draft *d,
 	_cleanup_free_ char *shown = policy_shown(e->subsection ? e->subsection : e->section);
 
 	if (strcmp(e->section, "include") == 0 || strcmp(e->section, "includeif") == 0)
-		policy_fault(d, e->line, "a policy includes no other files (write everything into "
+		policy_fault(d, e->line,
+			     "a policy includes no other files (write everything into "
 			     "this one)");
 	else if (!s)
-		policy_fault(d, e->line, "unknown section [%s] (sections: policy, trust, signer, "
-			     "key, role, rule, revoked, algorithms, limits)", e->subsection ? e->section : shown);
+		policy_fault(d, e->line,
+			     "unknown section [%s] (sections: policy, trust, signer, "
+			     "key, role, rule, revoked, algorithms, limits)",
+			     e->subsection ? e->section : shown);
 	else if (!s->keys)
 		policy_fault(d, e->line, "`[%s]' is not supported by this version of gitsign-hsm",
 			     s->name);
 	else if (s->named && !e->subsection)
-		policy_fault(d, e->line, "[%s] has no name (write [%s \"NAME\"])", s->name, s->name);
+		policy_fault(d, e->line, "[%s] has no name (write [%s \"NAME\"])", s->name,
+			     s->name);
 	else if (!s->named && e->subsection)
 		policy_fault(d, e->line, "[%s] takes no name (write [%s])", s->name, s->name);
 	else if (s->named && !name_ok(e->subsection))
-		policy_fault(d, e->line, "\"%s\" is no name for a %s (write one word of at most %d "
-			     "bytes, without : , * and quotes, and not \"anyone\")", shown, s->name,
-			     POLICY_NAME_MAX);
+		policy_fault(d, e->line,
+			     "\"%s\" is no name for a %s (write one word of at most %d "
+			     "bytes, without : , * and quotes, and not \"anyone\")",
+			     shown, s->name, POLICY_NAME_MAX);
 	else
 		return s;
 	return NULL;
@@ -202,7 +210,8 @@ static int by_section(const void *a, const void *b)
 /* For each entry that is a header: the earlier header of the same section, or NULL. */
 static const struct gitconf_entry **find_repeated(const struct gitconf *c)
 {
-	const struct gitconf_entry **heads = xcalloc(c->n + 1, sizeof(const struct gitconf_entry *));
+	const struct gitconf_entry **heads =
+		xcalloc(c->n + 1, sizeof(const struct gitconf_entry *));
 	const struct gitconf_entry **ret = xcalloc(c->n + 1, sizeof(const struct gitconf_entry *));
 	size_t n = 0;
 
@@ -233,8 +242,10 @@ static void read_sections(struct policy_draft *d)
 			end_section(d, s);
 		s = section_of(d, e);
 		if (s && repeated[i]) {
-			policy_fault(d, e->line, "this section stands already at line %u (make one "
-				     "of both)", repeated[i]->line);
+			policy_fault(d, e->line,
+				     "this section stands already at line %u (make one "
+				     "of both)",
+				     repeated[i]->line);
 			s = NULL;
 		}
 		if (!s)
@@ -266,9 +277,10 @@ static bool is_newer(struct policy_draft *d)
 		if (!e->name || strcmp(e->name, "version") != 0 || !e->value ||
 		    !text_parse_u64(bytes_str(e->value), &x) || x <= POLICY_VERSION)
 			continue;
-		policy_fault(d, e->line, "this file is of version %llu, this program knows %d: "
-			     "upgrade gitsign-hsm on this machine", (unsigned long long)x,
-			     POLICY_VERSION);
+		policy_fault(d, e->line,
+			     "this file is of version %llu, this program knows %d: "
+			     "upgrade gitsign-hsm on this machine",
+			     (unsigned long long)x, POLICY_VERSION);
 		return true;
 	}
 	if (!found)
@@ -279,15 +291,43 @@ static bool is_newer(struct policy_draft *d)
 
 /* --- the files it names -------------------------------------------------------------- */
 
+static void read_crls(struct policy_draft *d, struct policy_anchors *a)
+{
+	for (size_t i = 0; i < a->crls_n && a->asks != CRLS_OFF; i++) {
+		struct policy_crl *c = &a->crls[i];
+		struct err err = ERR_INIT;
+
+		if (d->read(d->ctx, c->path, CRL_MAX_FILE, &c->text, &err))
+			policy_fault(d, c->line, "%s", err.text);
+	}
+}
+
 static void read_anchors(struct policy_draft *d)
 {
 	for (size_t i = 0; i < d->anchors_n && i < TRUST_MAX_NAMES; i++) {
 		struct policy_anchors *a = &d->anchors[i];
 		struct err err = ERR_INIT;
 
-		if (a->roots && d->read(d->ctx, a->roots, &a->pem, &err))
+		if (a->roots && d->read(d->ctx, a->roots, POLICY_TEXT_MAX, &a->pem, &err))
 			policy_fault(d, a->roots_line, "%s", err.text);
+		read_crls(d, a);
 	}
+}
+
+static void load_crls(struct policy_draft *d, const struct policy_anchors *a)
+{
+	struct bytes v[TRUST_MAX_CRL_FILES];
+	struct err err = ERR_INIT;
+	size_t bad = 0;
+
+	if (a->crls_n == 0 || a->asks == CRLS_OFF)
+		return;
+	for (size_t i = 0; i < a->crls_n; i++)
+		v[i] = buf_bytes(&a->crls[i].text);
+	if (trust_set_crls(d->p->trust, a->name,
+			   a->asks == CRLS_REQUIRE ? TRUST_CRLS_REQUIRE : TRUST_CRLS_IF_PRESENT, v,
+			   a->crls_n, &bad, &err))
+		policy_fault(d, a->crls[bad].line, "%s", err.text);
 }
 
 static void load_anchors(struct policy_draft *d)
@@ -301,28 +341,69 @@ static void load_anchors(struct policy_draft *d)
 			continue; /* it could not be read, and that was said */
 		if (a->roots && trust_add_roots(d->p->trust, a->name, buf_bytes(&a->pem), &err))
 			policy_fault(d, a->roots_line, "%s", err.text);
+		else if (d->faults_all == 0)
+			load_crls(d, a);
 	}
+}
+
+/* [revoked] is one with what the CRLs say: its verdict is the same. */
+static void load_revoked(struct policy_draft *d)
+{
+	for (size_t i = 0; i < d->p->revoked_n; i++) {
+		const struct policy_revoked *r = &d->p->revoked[i];
+		_cleanup_free_ char *why =
+			xasprintf("%s%srevoked \"%s\"", r->reason ? r->reason : "",
+				  r->reason ? ", " : "", r->name);
+
+		for (size_t k = 0; k < r->spkis_n; k++)
+			trust_revoke_key(d->p->trust, r->spkis[k], r->since, why);
+		for (size_t k = 0; k < r->certs_n; k++)
+			trust_revoke_certificate(d->p->trust, r->certs[k], r->since, why);
+	}
+}
+
+/* The texts of which the digest is: the policy's, then each section's in their order. */
+static size_t count_texts(const struct policy_draft *d)
+{
+	size_t n = 1 + d->anchors_n;
+
+	for (size_t i = 0; i < d->anchors_n; i++)
+		n += d->anchors[i].crls_n;
+	return n;
+}
+
+static void list_texts(const struct policy_draft *d, struct bytes text, struct bytes *v)
+{
+	*v++ = text;
+	for (size_t i = 0; i < d->anchors_n; i++)
+		*v++ = buf_bytes(&d->anchors[i].pem);
+	for (size_t i = 0; i < d->anchors_n; i++)
+		for (size_t k = 0; k < d->anchors[i].crls_n; k++)
+			*v++ = buf_bytes(&d->anchors[i].crls[k].text);
 }
 
 /* Each text behind its length: no byte can move from one to the next unseen. */
 static bool digest(struct policy_draft *d, struct bytes text)
 {
-	uint8_t lengths[TRUST_MAX_NAMES + 1][8], out[HASH_MAX_SIZE];
-	struct bytes v[2 * (TRUST_MAX_NAMES + 1)];
-	size_t n = 0;
+	size_t n = count_texts(d);
+	struct bytes *texts = xcalloc(n, sizeof(*texts)), *v = xcalloc(2 * n, sizeof(*v));
+	uint8_t *lengths = xcalloc(n, 8), out[HASH_MAX_SIZE];
+	bool ok;
 
-	for (size_t i = 0; i <= d->anchors_n && i <= TRUST_MAX_NAMES; i++) {
-		struct bytes x = i ? buf_bytes(&d->anchors[i - 1].pem) : text;
-
+	list_texts(d, text, texts);
+	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < 8; k++)
-			lengths[i][k] = (uint8_t)((uint64_t)x.n >> (56 - 8 * k));
-		v[n++] = bytes_of(lengths[i], 8);
-		v[n++] = x;
+			lengths[8 * i + k] = (uint8_t)((uint64_t)texts[i].n >> (56 - 8 * k));
+		v[2 * i] = bytes_of(lengths + 8 * i, 8);
+		v[2 * i + 1] = texts[i];
 	}
-	if (!alg_digest(HASH_SHA256, v, n, out))
-		return false;
-	memcpy(d->p->digest, out, sizeof(d->p->digest));
-	return true;
+	ok = alg_digest(HASH_SHA256, v, 2 * n, out);
+	if (ok)
+		memcpy(d->p->digest, out, sizeof(d->p->digest));
+	free(texts);
+	free(v);
+	free(lengths);
+	return ok;
 }
 
 /* --- the whole ----------------------------------------------------------------------- */
@@ -332,6 +413,11 @@ static void draft_free(struct policy_draft *d)
 	for (size_t i = 0; i < d->anchors_n; i++) {
 		free(d->anchors[i].roots);
 		buf_free(&d->anchors[i].pem);
+		for (size_t k = 0; k < d->anchors[i].crls_n; k++) {
+			free(d->anchors[i].crls[k].path);
+			buf_free(&d->anchors[i].crls[k].text);
+		}
+		free(d->anchors[i].crls);
 	}
 	for (size_t i = 0; i < d->roles_n; i++) {
 		free(d->roles[i].words.v);
@@ -396,6 +482,7 @@ static int build(struct policy_draft *d, struct bytes text, struct err *err)
 	read_anchors(d);
 	policy_check_whole(d);
 	load_anchors(d);
+	load_revoked(d);
 	if (d->faults_all > 0)
 		return report(d, err);
 	if (!digest(d, text))
@@ -418,24 +505,24 @@ int policy_parse(struct bytes text, const char *path, policy_reader *read, void 
 }
 
 /* What others can change, they rule by. */
-static int read_trusted(void *ctx, const char *path, struct buf *out, struct err *err)
+static int read_trusted(void *ctx, const char *path, size_t max, struct buf *out, struct err *err)
 {
 	int rc = os_path_trusted(path, geteuid(), err);
 
 	(void)ctx;
-	return rc ? rc : os_file_read(path, OS_FILE_TRUSTED, POLICY_TEXT_MAX, out, err);
+	return rc ? rc : os_file_read(path, OS_FILE_TRUSTED, max, out, err);
 }
 
-static int read_any(void *ctx, const char *path, struct buf *out, struct err *err)
+static int read_any(void *ctx, const char *path, size_t max, struct buf *out, struct err *err)
 {
 	(void)ctx;
-	return os_file_read(path, OS_FILE_ANY, POLICY_TEXT_MAX, out, err);
+	return os_file_read(path, OS_FILE_ANY, max, out, err);
 }
 
 static int load(const char *path, policy_reader *read, struct policy **ret, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	int rc = read(NULL, path, &text, err);
+	int rc = read(NULL, path, POLICY_TEXT_MAX, &text, err);
 
 	if (rc && rc != ERR_IO) { /* too large is a fault of the file */
 		rc = ERR_CONFIG;

@@ -12,8 +12,10 @@
 #define POLICY_SECTIONS_MAX 1024          /* roles, rules */
 #define POLICY_PATTERNS_MAX 4096          /* of all rules */
 
-/* How a file that the policy names is read; `path` is joined to the policy's own. */
-typedef int policy_reader(void *ctx, const char *path, struct buf *out, struct err *err);
+/* How a file that the policy names is read, of at most `max` bytes; `path` is joined to
+ * the policy's own. */
+typedef int policy_reader(void *ctx, const char *path, size_t max, struct buf *out,
+			  struct err *err);
 
 /* A policy from memory: `path` stands in the errors, and is what others are relative to. */
 int policy_parse(struct bytes text, const char *path, policy_reader *read, void *ctx,
@@ -59,11 +61,22 @@ struct policy_role {
 	unsigned line;
 };
 
+struct policy_crl {
+	char *path; /* joined */
+	unsigned line;
+	struct buf text;
+};
+
+enum policy_crls { CRLS_REQUIRE, CRLS_IF_PRESENT, CRLS_OFF };
+
 struct policy_anchors {
 	const char *name;
 	char *roots; /* path, joined */
 	unsigned line, roots_line;
 	struct buf pem;
+	struct policy_crl *crls; size_t crls_n;
+	enum policy_crls asks;
+	unsigned asks_line; /* 0: not said */
 };
 
 struct policy_fault {

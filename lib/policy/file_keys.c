@@ -97,22 +97,70 @@ static void begin_trust(struct policy_draft *d, const char *name)
 			     "kind into one PEM file)", TRUST_MAX_NAMES);
 }
 
+/* Relative to the directory of the policy file. */
+static char *joined(const struct policy_draft *d, const char *value)
+{
+	const char *slash = strrchr(d->path, '/');
+
+	if (*value == '/' || !slash)
+		return xstrdup(value);
+	return xasprintf("%.*s%s", (int)(slash - d->path + 1), d->path, value);
+}
+
 static void set_roots(struct policy_draft *d, const char *value)
 {
 	struct policy_anchors *a = &d->anchors[d->anchors_n - 1];
-	const char *slash = strrchr(d->path, '/');
 
 	a->roots_line = d->line;
-	if (*value == '/' || !slash)
-		a->roots = xstrdup(value);
-	else
-		a->roots = xasprintf("%.*s%s", (int)(slash - d->path + 1), d->path, value);
+	a->roots = joined(d, value);
+}
+
+static void set_crl(struct policy_draft *d, const char *value)
+{
+	struct policy_anchors *a = &d->anchors[d->anchors_n - 1];
+	struct policy_crl *c;
+
+	if (a->crls_n == TRUST_MAX_CRL_FILES) {
+		policy_fault(d, d->line, "more than %d crl lines in one section (put lists into one "
+			     "PEM file)", TRUST_MAX_CRL_FILES);
+		return;
+	}
+	a->crls = policy_grow(a->crls, &a->crls_n, sizeof(*a->crls));
+	c = &a->crls[a->crls_n - 1];
+	c->line = d->line;
+	c->path = joined(d, value);
+}
+
+static void set_crl_policy(struct policy_draft *d, const char *value)
+{
+	static const char *const words[] = { "require", "ifPresent", "off" };
+	struct policy_anchors *a = &d->anchors[d->anchors_n - 1];
+	_cleanup_free_ char *shown = NULL;
+
+	a->asks_line = d->line;
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcmp(value, words[i]) == 0) {
+			a->asks = (enum policy_crls)i;
+			return;
+		}
+	shown = policy_shown(value);
+	policy_fault(d, d->line, "crlPolicy is \"%s\" (write require, ifPresent or off)", shown);
+}
+
+static void end_trust(struct policy_draft *d)
+{
+	const struct policy_anchors *a = &d->anchors[d->anchors_n - 1];
+
+	if (a->asks_line && a->crls_n == 0 && a->asks != CRLS_OFF)
+		policy_fault(d, a->asks_line, "crlPolicy without a crl (add crl = FILE, or remove "
+			     "crlPolicy)");
 }
 
 static const struct policy_key trust_keys[] = {
 	{ "roots", KEY_ONCE, true, set_roots },
-	POLICY_KEY_LATER("crl"), POLICY_KEY_LATER("crlPolicy"), POLICY_KEY_LATER("emailDomain"),
-	POLICY_KEY_LATER("timestampRoots"), POLICY_KEY_LATER("openpgpKeyring"),
+	{ "crl", KEY_REPEAT, false, set_crl },
+	{ "crlPolicy", KEY_ONCE, false, set_crl_policy },
+	POLICY_KEY_LATER("emailDomain"), POLICY_KEY_LATER("timestampRoots"), POLICY_KEY_LATER("openpgpKeyring"),
 	POLICY_KEYS_END
 };
 
@@ -201,7 +249,7 @@ static const struct policy_key limit_keys[] = {
 
 static const struct policy_section sections[] = {
 	{ "policy", false, policy_keys, NULL, NULL },
-	{ "trust", true, trust_keys, begin_trust, NULL },
+	{ "trust", true, trust_keys, begin_trust, end_trust },
 	{ "signer", true, policy_signer_keys, policy_begin_signer, policy_end_signer },
 	{ "role", true, policy_role_keys, policy_begin_role, NULL },
 	{ "rule", true, policy_rule_keys, policy_begin_rule, policy_end_rule },

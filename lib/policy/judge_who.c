@@ -64,6 +64,12 @@ static char *cure_text(struct judge *j, const struct judge_job *job, const struc
 				 "trusts. Signers of this rule: %s.", signers);
 	case VERDICT_FORBIDDEN:
 		return xstrdup("Sign with a key and a certificate that the policy allows:");
+	case VERDICT_REVOKED:
+		return xstrdup("Make a new key, ask for a certificate of it, then sign again with it:");
+	case VERDICT_UNCHECKED:
+		return xstrdup("The server's administrator has to put a current CRL in its place "
+			       "(crl in the policy's [trust]); then push again, nothing need be "
+			       "signed anew.");
 	default:
 		return xstrdup("");
 	}

@@ -79,7 +79,7 @@ struct policy {
 	struct policy_rule *rules; size_t rules_n;
 	struct trust_limits limits;
 	uint64_t object_size;           /* [limits] objectSize; default 1 MiB */
-	struct trust *trust;            /* anchors loaded */
+	struct trust *trust;            /* anchors, CRLs and [revoked] loaded */
 };
 
 /*
@@ -109,10 +109,6 @@ bool policy_reported(const struct policy *p, struct bytes ref);
  */
 const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
 					     int64_t when, char *why, size_t why_n);
-/* The [revoked] section that the key of a verdict falls under at `when`, or that of a
- * certificate above it; NULL: none, or no certificate. policy_signer_of() asks it. */
-const struct policy_revoked *policy_revoked_of(const struct policy *p, const struct verdict *v,
-					       int64_t when);
 bool policy_rule_allows(const struct policy *p, const struct policy_rule *r,
 			const struct policy_signer *s);
 

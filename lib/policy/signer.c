@@ -97,49 +97,14 @@ static void say_late(const char *kind, const char *name, int64_t from, int64_t u
 	buf_free(&date);
 }
 
-const struct policy_revoked *policy_revoked_of(const struct policy *p, const struct verdict *v,
-					       int64_t when)
-{
-	for (size_t i = 0; i < p->revoked_n && v->cert; i++) {
-		const struct policy_revoked *r = &p->revoked[i];
-		bool hit = has_digest(r->certs, r->certs_n, v->cert->sha256) ||
-			   has_digest(r->spkis, r->spkis_n, v->cert->spki_sha256);
-
-		for (size_t k = 0; k < v->above_n && !hit; k++)
-			hit = has_digest(r->certs, r->certs_n, v->above[k].cert) ||
-			      has_digest(r->spkis, r->spkis_n, v->above[k].spki);
-		if (hit && when >= r->since)
-			return r;
-	}
-	return NULL;
-}
-
-static void say_revoked(const struct policy_revoked *r, char *why, size_t why_n)
-{
-	struct buf date = BUF_INIT;
-
-	if (r->since != INT64_MIN) {
-		buf_add_str(&date, " since ");
-		text_time(&date, r->since);
-	}
-	snprintf(why, why_n, "its key is revoked%s%s%s (revoked \"%s\")", buf_str(&date),
-		 r->reason ? ", " : "", r->reason ? r->reason : "", r->name);
-	buf_free(&date);
-}
-
 const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
 					     int64_t when, char *why, size_t why_n)
 {
 	const struct policy_signer *found = NULL, *late = NULL;
 	const struct policy_key_lines *late_key = NULL;
-	const struct policy_revoked *revoked = policy_revoked_of(p, v, when);
 
 	if (v->level != VERDICT_GOOD || !v->cert) {
 		snprintf(why, why_n, "the signature is not good");
-		return NULL;
-	}
-	if (revoked) {
-		say_revoked(revoked, why, why_n);
 		return NULL;
 	}
 	for (size_t i = 0; i < p->signers_n; i++) {
@@ -159,7 +124,8 @@ const struct policy_signer *policy_signer_of(const struct policy *p, const struc
 		found = s;
 	}
 	if (!found && late)
-		say_late("signer", late->name, late->valid_from, late->valid_until, when, why, why_n);
+		say_late("signer", late->name, late->valid_from, late->valid_until, when, why,
+			 why_n);
 	else if (!found && late_key)
 		say_late("key", late_key->name, late_key->valid_from, late_key->valid_until, when,
 			 why, why_n);

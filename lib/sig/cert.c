@@ -343,7 +343,7 @@ static int add_from_pem(struct bytes *rest, size_t max, struct cert_list *l, boo
 	return 0;
 }
 
-int cert_list_from_pem(struct bytes text, size_t max, struct cert_list *l, struct err *err)
+int cert_list_add_pem(struct bytes text, size_t max, struct cert_list *l, struct err *err)
 {
 	struct cert_list got = { NULL, 0 };
 	bool found = true;
@@ -352,8 +352,6 @@ int cert_list_from_pem(struct bytes text, size_t max, struct cert_list *l, struc
 
 	while (rc == 0 && found)
 		rc = add_from_pem(&text, max, &got, &found, err);
-	if (rc == 0 && got.n == 0)
-		rc = err_set(err, ERR_INPUT, "no certificate in PEM form found");
 	if (rc != 0) {
 		cert_list_free(&got);
 		return rc;
@@ -362,6 +360,16 @@ int cert_list_from_pem(struct bytes text, size_t max, struct cert_list *l, struc
 		cert_list_add(l, got.v[i]);
 	free(got.v);
 	return 0;
+}
+
+int cert_list_from_pem(struct bytes text, size_t max, struct cert_list *l, struct err *err)
+{
+	size_t before = l->n;
+	int rc = cert_list_add_pem(text, max, l, err);
+
+	if (rc == 0 && l->n == before)
+		rc = err_set(err, ERR_INPUT, "no certificate in PEM form found");
+	return rc;
 }
 
 static const struct cert *issuer_of(const struct cert *c, const struct cert_list *pool)

@@ -61,6 +61,8 @@ void cert_list_free(struct cert_list *l);
 void cert_list_add(struct cert_list *l, struct cert *c); /* takes it */
 /* All certificates of a PEM text; at least one, at most `max`. */
 int cert_list_from_pem(struct bytes text, size_t max, struct cert_list *l, struct err *err);
+/* The same, and none is no error. */
+int cert_list_add_pem(struct bytes text, size_t max, struct cert_list *l, struct err *err);
 /* The issuers of `leaf` out of `pool`, in order, self-signed ones left out. Borrowed pointers. */
 size_t cert_chain_for(const struct cert *leaf, const struct cert_list *pool,
 		      const struct cert **out, size_t max);

@@ -211,7 +211,8 @@ static void judge_refused(X509_STORE_CTX *ctx, struct chain_result *r)
 }
 
 void chain_judge(X509_STORE *anchors, const struct cert *leaf, const struct cert *const *above,
-		 size_t above_n, struct chain_result *ret)
+		 size_t above_n, void (*built)(const STACK_OF(X509) *chain, void *ctx),
+		 void *built_ctx, struct chain_result *ret)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	STACK_OF(X509) *pool = sk_X509_new_null();
@@ -227,6 +228,8 @@ void chain_judge(X509_STORE *anchors, const struct cert *leaf, const struct cert
 		judge_built(X509_STORE_CTX_get0_chain(ctx), ret);
 	else
 		judge_refused(ctx, ret);
+	if (built && ret->level == VERDICT_GOOD)
+		built(X509_STORE_CTX_get0_chain(ctx), built_ctx);
 	sk_X509_free(pool);
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();

@@ -26,8 +26,10 @@ struct chain_result {
 	int64_t from, until;       /* when good: all certificates are valid, inclusive */
 	char why[320];             /* when not good */
 };
+/* `built` is called with a good chain, its anchor last; may be NULL. */
 void chain_judge(X509_STORE *anchors, const struct cert *leaf, const struct cert *const *above,
-		 size_t above_n, struct chain_result *ret);
+		 size_t above_n, void (*built)(const STACK_OF(X509) *chain, void *ctx), void *ctx,
+		 struct chain_result *ret);
 
 /* What is wrong with a public key whoever uses it; NULL when nothing is. */
 const char *chain_key_fault(EVP_PKEY *key);

@@ -1,8 +1,8 @@
 #include "trust/known.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define BUCKETS 1024 /* a power of two */
@@ -18,41 +18,16 @@ struct known_table {
 	uint64_t seed;
 };
 
-/*
- * Multiply and fold, eight bytes a step, from a start that nobody outside knows, so
- * that bags cannot be made to share a bucket. Entries are compared in full.
- */
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 m = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15u) *
-			      (b ^ 0xd6e8feb86659fd93u);
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-static uint64_t hash_bytes(uint64_t h, struct bytes v)
-{
-	uint64_t word;
-
-	h = mix(h, v.n);
-	for (; v.n >= 8; v = bytes_skip(v, 8)) {
-		memcpy(&word, v.p, 8);
-		h = mix(h ^ word, h);
-	}
-	word = 0;
-	if (v.n > 0)
-		memcpy(&word, v.p, v.n);
-	return mix(h ^ word, h);
-}
-
 static void known_free(struct known *k)
 {
 	if (!k)
 		return;
+	for (size_t i = 0; i < k->spans_n; i++)
+		crl_cover_free(&k->spans[i].crls);
+	free(k->revoked.why);
 	cms_key_free(k->key);
 	cert_free(k->leaf);
 	free(k->spans);
-	free(k->above);
 	free(k->bytes);
 	free(k->why);
 	free(k);
@@ -76,14 +51,16 @@ static int read_leaf(struct known *k, const struct cms *c, struct err *err)
 	struct cert *leaf;
 
 	if (i < 0)
-		return err_set(err, ERR_BAD, "the signer's certificate must stand in the signature "
-					     "exactly once");
+		return err_set(err, ERR_BAD,
+			       "the signer's certificate must stand in the signature "
+			       "exactly once");
 	if (cert_parse(c->certs[i], &leaf, err))
 		return err_prefix(err, "the signer's certificate");
 	if (!leaf->key || cms_key_new(leaf->key, &k->key, err)) {
 		cert_free(leaf);
-		return err_set(err, ERR_BAD, "the public key of the signer's certificate is of a "
-					     "kind that is not supported");
+		return err_set(err, ERR_BAD,
+			       "the public key of the signer's certificate is of a "
+			       "kind that is not supported");
 	}
 	k->leaf = leaf;
 	return 0;
@@ -100,6 +77,7 @@ static struct known *known_new(const struct cms *c, uint64_t hash)
 	k->issuer = keep(&p, c->issuer);
 	k->serial = keep(&p, c->serial);
 	k->hash = hash;
+	k->revoked = REVOKED_NONE;
 	if (read_leaf(k, c, &err))
 		k->why = xstrdup(err.text);
 	return k;
@@ -111,9 +89,7 @@ struct known_table *known_table_new(void)
 {
 	struct known_table *t = xcalloc(1, sizeof(*t));
 
-	/* A predictable start would only make hostile input slower. */
-	if (getentropy(&t->seed, sizeof(t->seed)))
-		t->seed = (uint64_t)(uintptr_t)t;
+	t->seed = hash_seed();
 	return t;
 }
 

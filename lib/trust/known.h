@@ -9,12 +9,14 @@
 #include "base/buf.h"
 #include "sig/cert.h"
 #include "sig/cms.h"
+#include "trust/revoke.h"
 #include "trust/trust.h"
 
-/* The interval in which the chain under one trust name holds. */
+/* The interval in which the chain under one trust name holds, and its CRLs. */
 struct known_span {
 	size_t name;
 	int64_t from, until;
+	struct crl_cover crls;
 };
 
 struct known {
@@ -22,15 +24,14 @@ struct known {
 	uint64_t hash;
 	struct bytes bag, issuer, serial; /* what it is found by: views into `bytes` */
 	uint8_t *bytes;
-	struct cert *leaf;    /* NULL: unusable, see `why` */
+	struct cert *leaf; /* NULL: unusable, see `why` */
 	struct cms_key *key;
-	bool judged;          /* the rest is filled in, after a first good signature */
+	bool judged;              /* the rest is filled in, after a first good signature */
 	enum verdict_level level; /* VERDICT_GOOD: apart from the time */
 	char *why;
-	struct verdict_ids *above; /* the other certificates of the bag */
-	size_t above_n;
 	struct known_span *spans; /* in the order of names; at least one when good */
 	size_t spans_n;
+	struct revoked revoked; /* under any name */
 };
 
 struct known_table;

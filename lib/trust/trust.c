@@ -10,24 +10,37 @@
 #include "base/text.h"
 #include "trust/chain.h"
 #include "trust/known.h"
+#include "trust/revoke.h"
 
 struct anchors {
 	char *name;
 	X509_STORE *store;
+	struct cert_list certs; /* what is in the store */
+	bool asks_crls;
+	enum trust_crls asked;
+	struct crl_set crls;
 };
 
 struct trust {
 	struct trust_limits limits;
 	struct anchors anchors[TRUST_MAX_NAMES];
 	size_t anchors_n;
+	struct revoked_keys revoked;
+	const struct trust *of; /* the one whose anchors and keys these are; NULL: our own */
+	int64_t now;
 	struct known_table *known;
 	struct buf der; /* of the signature in hand: kept to spare allocations */
 };
 
 static const char *const level_names[] = {
-	[VERDICT_BAD] = "bad",		   [VERDICT_UNSIGNED] = "unsigned",
-	[VERDICT_FOREIGN] = "foreign",	   [VERDICT_FORBIDDEN] = "forbidden",
-	[VERDICT_UNKNOWN] = "unknown",	   [VERDICT_EXPIRED] = "expired",
+	[VERDICT_BAD] = "bad",
+	[VERDICT_UNSIGNED] = "unsigned",
+	[VERDICT_FOREIGN] = "foreign",
+	[VERDICT_FORBIDDEN] = "forbidden",
+	[VERDICT_REVOKED] = "revoked",
+	[VERDICT_UNKNOWN] = "unknown",
+	[VERDICT_UNCHECKED] = "unchecked",
+	[VERDICT_EXPIRED] = "expired",
 	[VERDICT_GOOD] = "good",
 };
 
@@ -40,8 +53,11 @@ void trust_limits_default(struct trust_limits *l)
 {
 	*l = (struct trust_limits){
 		.rsa_bits = 3072,
-		.kinds = { [KEY_RSA] = true, [KEY_P256] = true, [KEY_P384] = true,
-			   [KEY_P521] = true, [KEY_ED25519] = true },
+		.kinds = { [KEY_RSA] = true,
+			   [KEY_P256] = true,
+			   [KEY_P384] = true,
+			   [KEY_P521] = true,
+			   [KEY_ED25519] = true },
 		.hashes = { [HASH_SHA256] = true, [HASH_SHA384] = true, [HASH_SHA512] = true },
 	};
 }
@@ -58,7 +74,23 @@ struct trust *trust_new(const struct trust_limits *limits)
 		t->limits = *limits;
 	else
 		trust_limits_default(&t->limits);
+	t->now = INT64_MIN;
 	t->known = known_table_new();
+	return t;
+}
+
+struct trust *trust_clone(const struct trust *of)
+{
+	struct trust *t = trust_new(&of->limits);
+	size_t i;
+
+	t->of = of;
+	t->now = of->now;
+	t->revoked = of->revoked;
+	t->anchors_n = of->anchors_n;
+	memcpy(t->anchors, of->anchors, sizeof(t->anchors));
+	for (i = 0; i < t->anchors_n; i++)
+		crl_set_clone(&of->anchors[i].crls, &t->anchors[i].crls);
 	return t;
 }
 
@@ -70,9 +102,15 @@ void trust_free(struct trust *t)
 		return;
 	known_table_free(t->known);
 	for (i = 0; i < t->anchors_n; i++) {
+		crl_set_free(&t->anchors[i].crls);
+		if (t->of)
+			continue;
 		X509_STORE_free(t->anchors[i].store);
+		cert_list_free(&t->anchors[i].certs);
 		free(t->anchors[i].name);
 	}
+	if (!t->of)
+		revoked_keys_free(&t->revoked);
 	buf_free(&t->der);
 	free(t);
 }
@@ -118,10 +156,49 @@ int trust_add_roots(struct trust *t, const char *name, struct bytes pem, struct 
 	if (!a && (rc = new_anchors(t, name, &a, err)) != 0)
 		return rc;
 	known_table_clear(t->known); /* what was judged was judged without these */
-	for (i = 0; i < l.n; i++)
+	for (i = 0; i < l.n; i++) {
 		if (!X509_STORE_add_cert(a->store, l.v[i]->x509))
 			return err_set(err, ERR_INTERNAL, "cannot add a trust anchor");
+		cert_list_add(&a->certs, l.v[i]);
+		l.v[i] = NULL;
+	}
 	return 0;
+}
+
+int trust_set_crls(struct trust *t, const char *name, enum trust_crls asked,
+		   const struct bytes *files, size_t n, size_t *bad, struct err *err)
+{
+	struct anchors *a = find_anchors(t, name);
+	int rc;
+
+	*bad = 0;
+	if (!a || a->asks_crls)
+		return err_set(err, ERR_INTERNAL, "CRLs of \"%s\" out of order", name);
+	rc = crl_set_read(files, n, &a->certs, &a->crls, &t->revoked, bad, err);
+	if (rc)
+		return err_prefix(err, "CRLs of \"%s\"", name);
+	known_table_clear(t->known);
+	a->asks_crls = true;
+	a->asked = asked;
+	return 0;
+}
+
+void trust_revoke_key(struct trust *t, const uint8_t spki[32], int64_t since, const char *why)
+{
+	known_table_clear(t->known);
+	revoked_keys_add(&t->revoked, REVOKED_KEY, spki, since, why);
+}
+
+void trust_revoke_certificate(struct trust *t, const uint8_t sha256[32], int64_t since,
+			      const char *why)
+{
+	known_table_clear(t->known);
+	revoked_keys_add(&t->revoked, REVOKED_CERTIFICATE, sha256, since, why);
+}
+
+void trust_set_now(struct trust *t, int64_t now)
+{
+	t->now = now;
 }
 
 const char *trust_name_at(const struct trust *t, size_t i)
@@ -159,10 +236,12 @@ static int judge_leaf(const struct trust *t, struct known *k)
 	if (fault)
 		return forbid(k, xasprintf("the signer's key is %s", fault));
 	if (!l->kinds[c->alg.kind])
-		return forbid(k, xasprintf("keys of kind %s are not allowed", alg_key_name(c->alg)));
+		return forbid(k,
+			      xasprintf("keys of kind %s are not allowed", alg_key_name(c->alg)));
 	if (c->alg.kind == KEY_RSA && c->alg.bits < l->rsa_bits)
 		return forbid(k, xasprintf("the signer's RSA key has %d bits, at least %d are "
-					   "needed", c->alg.bits, l->rsa_bits));
+					   "needed",
+					   c->alg.bits, l->rsa_bits));
 	if (!c->usage_ok)
 		return forbid(k, xasprintf("certificate %s may not sign commits: %s", c->subject,
 					   c->usage_why));
@@ -190,14 +269,29 @@ static int parse_bag(const struct cms *c, struct cert_list *l, struct err *err)
 	return 0;
 }
 
-static void add_span(struct known *k, size_t name, const struct chain_result *r)
+/* Where the facts about a good chain go. */
+struct span_place {
+	struct trust *t;
+	struct known *k;
+	size_t name;
+};
+
+static void add_span(const STACK_OF(X509) * chain, void *ctx)
 {
-	k->spans = xreallocarray(k->spans, k->spans_n + 1, sizeof(*k->spans));
-	k->spans[k->spans_n++] = (struct known_span){ name, r->from, r->until };
+	struct span_place *p = ctx;
+	struct anchors *a = &p->t->anchors[p->name];
+	struct known_span *s;
+
+	p->k->spans = xreallocarray(p->k->spans, p->k->spans_n + 1, sizeof(*s));
+	s = &p->k->spans[p->k->spans_n++];
+	*s = (struct known_span){ .name = p->name };
+	if (a->asks_crls || p->t->revoked.n > 0)
+		crl_set_judge(a->asks_crls ? &a->crls : NULL, chain, &p->t->revoked, &p->k->revoked,
+			      &s->crls);
 }
 
 /* Under each trust name by itself: one that refuses takes nothing from another. */
-static void judge_chains(const struct trust *t, struct known *k, const struct cert *const *above,
+static void judge_chains(struct trust *t, struct known *k, const struct cert *const *above,
 			 size_t n)
 {
 	struct chain_result r;
@@ -206,9 +300,12 @@ static void judge_chains(const struct trust *t, struct known *k, const struct ce
 	k->level = VERDICT_UNKNOWN;
 	k->why = xstrdup("no trust anchors are configured");
 	for (i = 0; i < t->anchors_n; i++) {
-		chain_judge(t->anchors[i].store, k->leaf, above, n, &r);
+		struct span_place place = { t, k, i };
+
+		chain_judge(t->anchors[i].store, k->leaf, above, n, add_span, &place, &r);
 		if (r.level == VERDICT_GOOD) {
-			add_span(k, i, &r);
+			k->spans[k->spans_n - 1].from = r.from;
+			k->spans[k->spans_n - 1].until = r.until;
 			k->level = VERDICT_GOOD;
 		} else if (r.level < k->level || (r.level == k->level && i == 0)) {
 			free(k->why);
@@ -220,17 +317,7 @@ static void judge_chains(const struct trust *t, struct known *k, const struct ce
 		k->level = VERDICT_GOOD;
 }
 
-static void note_above(struct known *k, const struct cert_list *bag)
-{
-	k->above = xcalloc(bag->n + 1, sizeof(*k->above));
-	for (size_t i = 0; i < bag->n; i++) {
-		memcpy(k->above[i].cert, bag->v[i]->sha256, 32);
-		memcpy(k->above[i].spki, bag->v[i]->spki_sha256, 32);
-	}
-	k->above_n = bag->n;
-}
-
-static void judge_known(const struct trust *t, struct known *k, const struct cms *c)
+static void judge_known(struct trust *t, struct known *k, const struct cms *c)
 {
 	_cleanup_(cert_list_free) struct cert_list bag = { NULL, 0 };
 	const struct cert *above[CMS_MAX_CERTS];
@@ -238,13 +325,15 @@ static void judge_known(const struct trust *t, struct known *k, const struct cms
 
 	k->judged = true;
 	k->level = VERDICT_BAD;
+	revoked_key_look(&t->revoked, k->leaf, &k->revoked);
 	if (judge_leaf(t, k))
 		return;
 	if (parse_bag(c, &bag, &err) || chain_order(k->leaf, &bag, above, &err)) {
 		forbid(k, xstrdup(err.text));
 		return;
 	}
-	note_above(k, &bag);
+	for (size_t i = 0; i < bag.n; i++)
+		revoked_key_look(&t->revoked, bag.v[i], &k->revoked);
 	judge_chains(t, k, above, bag.n);
 }
 
@@ -265,13 +354,13 @@ static void say(struct verdict *v, enum verdict_level level, const char *why)
 	v->why[n] = '\0';
 }
 
-static void say_time(struct verdict *v, const char *what, int64_t t)
+static void say_time(struct verdict *v, enum verdict_level level, const char *what, int64_t t)
 {
 	_cleanup_(buf_free) struct buf b = BUF_INIT;
 
 	buf_addf(&b, "the %s ", what);
 	text_time(&b, t);
-	say(v, VERDICT_EXPIRED, buf_str(&b));
+	say(v, level, buf_str(&b));
 }
 
 static void say_out_of_time(struct verdict *v)
@@ -279,13 +368,16 @@ static void say_out_of_time(struct verdict *v)
 	const struct cert *c = v->cert;
 
 	if (v->when > c->not_after)
-		say_time(v, "signer's certificate expired on", c->not_after);
+		say_time(v, VERDICT_EXPIRED, "signer's certificate expired on", c->not_after);
 	else if (v->when < c->not_before)
-		say_time(v, "signer's certificate is not valid before", c->not_before);
+		say_time(v, VERDICT_EXPIRED, "signer's certificate is not valid before",
+			 c->not_before);
 	else if (v->when > v->valid_until)
-		say_time(v, "chain has a CA certificate that expired on", v->valid_until);
+		say_time(v, VERDICT_EXPIRED, "chain has a CA certificate that expired on",
+			 v->valid_until);
 	else
-		say_time(v, "chain has a CA certificate that is not valid before", v->valid_from);
+		say_time(v, VERDICT_EXPIRED, "chain has a CA certificate that is not valid before",
+			 v->valid_from);
 }
 
 static void take_span(const struct trust *t, struct verdict *v, const struct known_span *s)
@@ -298,20 +390,72 @@ static void take_span(const struct trust *t, struct verdict *v, const struct kno
 	v->trust_set |= (uint64_t)1 << s->name;
 }
 
+/* Do the CRLs that are asked for under this name speak about the time? */
+static bool is_covered(const struct trust *t, const struct known_span *s, int64_t when)
+{
+	const struct anchors *a = &t->anchors[s->name];
+	const struct crl_cover *c = &s->crls;
+	int64_t present = when > t->now ? when : t->now;
+
+	if (!a->asks_crls || a->asked == TRUST_CRLS_IF_PRESENT)
+		return !c->wrong;
+	return !c->missing && (!c->from_of || present >= c->from) &&
+	       (!c->until_of || when <= c->until);
+}
+
+static void say_uncovered(struct verdict *v, const struct crl_cover *c)
+{
+	_cleanup_free_ char *what = NULL;
+
+	if (c->missing) {
+		say(v, VERDICT_UNCHECKED, c->missing);
+		return;
+	}
+	if (v->when > c->until)
+		what = xasprintf("CRL of %s is out of date since", c->until_of);
+	else
+		what = xasprintf("CRL of %s is not valid before", c->from_of);
+	say_time(v, VERDICT_UNCHECKED, what, v->when > c->until ? c->until : c->from);
+}
+
 static void judge_time(const struct trust *t, const struct known *k, struct verdict *v)
 {
-	size_t i;
+	const struct known_span *s, *end = k->spans + k->spans_n, *covered = NULL;
 
-	for (i = 0; i < k->spans_n; i++)
-		if (v->when >= k->spans[i].from && v->when <= k->spans[i].until)
-			take_span(t, v, &k->spans[i]);
+	for (s = k->spans; s < end; s++) {
+		if (!is_covered(t, s, v->when))
+			continue;
+		covered = s;
+		if (v->when >= s->from && v->when <= s->until)
+			take_span(t, v, s);
+	}
 	if (v->trust_set) {
 		say(v, VERDICT_GOOD, "");
 		return;
 	}
-	for (i = 0; i < k->spans_n; i++)
-		take_span(t, v, &k->spans[i]);
+	if (!covered) {
+		say_uncovered(v, &k->spans[0].crls);
+		return;
+	}
+	for (s = k->spans; s < end; s++)
+		if (is_covered(t, s, v->when))
+			take_span(t, v, s);
 	say_out_of_time(v);
+}
+
+static void judge_good(const struct trust *t, const struct cms *c, const struct known *k,
+		       struct verdict *v)
+{
+	if (v->when >= k->revoked.at) {
+		v->revoked_at = k->revoked.at;
+		say(v, VERDICT_REVOKED, k->revoked.why);
+	} else if (!t->limits.hashes[c->hash]) {
+		say(v, VERDICT_FORBIDDEN, "the signature's digest algorithm is not allowed");
+	} else if (k->level != VERDICT_GOOD) {
+		say(v, k->level, k->why ? k->why : "not judged");
+	} else {
+		judge_time(t, k, v);
+	}
 }
 
 static void judge_cms(struct trust *t, const struct bytes *payload, size_t payload_n,
@@ -335,14 +479,7 @@ static void judge_cms(struct trust *t, const struct bytes *payload, size_t paylo
 	v->signing_time = c->signing_time;
 	if (!k->judged)
 		judge_known(t, k, c);
-	v->above = k->above;
-	v->above_n = k->above_n;
-	if (!t->limits.hashes[c->hash])
-		say(v, VERDICT_FORBIDDEN, "the signature's digest algorithm is not allowed");
-	else if (k->level != VERDICT_GOOD)
-		say(v, k->level, k->why ? k->why : "not judged");
-	else
-		judge_time(t, k, v);
+	judge_good(t, c, k, v);
 }
 
 static bool is_foreign(struct bytes armor)
@@ -368,8 +505,8 @@ static void judge_x509(struct trust *t, const struct bytes *payload, size_t payl
 	cms_free(&c);
 }
 
-void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n,
-		 struct bytes armor, int64_t when, struct verdict *ret)
+void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n, struct bytes armor,
+		 int64_t when, struct verdict *ret)
 {
 	*ret = (struct verdict){ .level = VERDICT_BAD, .when = when, .why = "not judged" };
 	if (armor.n == 0)

@@ -20,43 +20,39 @@ enum verdict_level {
 	VERDICT_UNSIGNED,  /* nothing there */
 	VERDICT_FOREIGN,   /* a format that is not judged here (OpenPGP, SSH) */
 	VERDICT_FORBIDDEN, /* signature good; algorithm, key usage or certificate not allowed */
+	VERDICT_REVOKED,   /* signature good; a certificate of the chain, or a key, is revoked */
 	VERDICT_UNKNOWN,   /* signature good; chain does not end at a trust anchor */
+	VERDICT_UNCHECKED, /* signature and chain good; no current CRL tells about them */
 	VERDICT_EXPIRED,   /* signature and chain good but for the time */
 	VERDICT_GOOD       /* signature and chain good at the time asked for */
 };
 const char *verdict_level_name(enum verdict_level l); /* "bad", "unsigned", ... */
 
-/* SHA-256 of a certificate, and of its public key. */
-struct verdict_ids {
-	uint8_t cert[32], spki[32];
-};
-
 struct verdict {
 	enum verdict_level level;
-	char why[512];            /* one sentence, escaped; empty when good */
+	char why[512]; /* one sentence, escaped; empty when good */
 	/* Set only once the signature itself has been verified with this certificate,
 	 * NULL before. Borrowed from the trust object until the next trust_judge() or
 	 * trust_add_roots() on it: copy what is needed longer. */
 	const struct cert *cert;
-	/* Of the certificates above it that came with the signature; borrowed likewise. */
-	const struct verdict_ids *above;
-	size_t above_n;
-	/* The [trust "name"]s whose anchors the chain ends at, in time when the level is
-	 * good: the first one as configured, and all of them (verdict_has_trust()).
-	 * NULL and 0 below VERDICT_EXPIRED. The name lives as long as the trust object. */
+	/* The [trust "name"]s whose anchors the chain ends at and whose CRLs, where they are
+	 * asked for, are current; in time when the level is good: the first one as
+	 * configured, and all of them (verdict_has_trust()). NULL and 0 below
+	 * VERDICT_EXPIRED. The name lives as long as the trust object. */
 	const char *trust_name;
-	uint64_t trust_set;       /* bit i: trust_name_at(i) */
+	uint64_t trust_set;              /* bit i: trust_name_at(i) */
 	int64_t valid_from, valid_until; /* of the whole chain under trust_name, inclusive */
 	enum alg_hash hash;
 	bool has_signing_time;
-	int64_t signing_time;     /* as claimed by the signer: shown, never decides */
-	int64_t when;             /* the time it was judged for */
+	int64_t signing_time; /* as claimed by the signer: shown, never decides */
+	int64_t when;         /* the time it was judged for */
+	int64_t revoked_at;   /* when the level is revoked: since then; INT64_MIN: always */
 };
 
 struct trust_limits {
-	int rsa_bits;          /* at least; default 3072 */
-	bool kinds[8];         /* by enum alg_kind: which keys may sign */
-	bool hashes[8];        /* by enum alg_hash */
+	int rsa_bits;   /* at least; default 3072 */
+	bool kinds[8];  /* by enum alg_kind: which keys may sign */
+	bool hashes[8]; /* by enum alg_hash */
 };
 void trust_limits_default(struct trust_limits *l); /* RSA >= 3072, P-256, P-384, P-521,
                                                       Ed25519; SHA-256, 384, 512 */
@@ -77,6 +73,34 @@ void trust_free(struct trust *t);
  */
 int trust_add_roots(struct trust *t, const char *name, struct bytes pem, struct err *err);
 
+enum trust_crls {
+	TRUST_CRLS_IF_PRESENT, /* a CRL that is missing or out of date refuses nothing */
+	TRUST_CRLS_REQUIRE     /* each certificate of a chain but its anchor needs a current one */
+};
+#define TRUST_MAX_CRL_FILES 64 /* under one name */
+/*
+ * The CRLs of a trust name (once), after its anchors. Each file holds one list in DER, or
+ * any number in PEM form, and beside these certificates whose keys are refused when a
+ * list revokes them. ERR_CONFIG with the reason, and the index of the file in *bad.
+ */
+int trust_set_crls(struct trust *t, const char *name, enum trust_crls asked,
+		   const struct bytes *files, size_t n, size_t *bad, struct err *err);
+/* A key (digest of its SubjectPublicKeyInfo), or one certificate, that is refused from
+ * `since` on (INT64_MIN: always), as the signer's and anywhere above it, the anchor and
+ * what came with the signature included; `why` for people, escaped. */
+void trust_revoke_key(struct trust *t, const uint8_t spki[32], int64_t since, const char *why);
+void trust_revoke_certificate(struct trust *t, const uint8_t sha256[32], int64_t since,
+			      const char *why);
+/*
+ * The present, where signatures are judged for times gone by: a CRL may then be younger
+ * than `when`. Without it CRLs must have been issued when `when` came.
+ */
+void trust_set_now(struct trust *t, int64_t now);
+
+/* The same anchors, limits, CRLs and keys for another thread. `of` must live longer, and
+ * not be added to while the clone is in use. */
+struct trust *trust_clone(const struct trust *of);
+
 /* Names in the order they were added; NULL behind the last. */
 const char *trust_name_at(const struct trust *t, size_t i);
 /* Does the chain of a good or expired verdict end at an anchor of this name? */
@@ -94,8 +118,12 @@ bool verdict_has_trust(const struct trust *t, const struct verdict *v, const cha
  * Keys of CAs are RSA of at least 2048 bits, or of the kinds in enum alg_kind; SHA-1
  * and MD5 under a certificate are refused. The bag of the signature holds the
  * signer's one chain and nothing else; the root may be in it.
+ *
+ * Revocation (RFC 5280 6.3) is judged for the whole chain but its anchor, under each name
+ * by the name's CRLs. What one of them revokes is revoked whatever the other names say:
+ * from revocationDate or invalidityDate on, whichever is earlier.
  */
-void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n,
-		 struct bytes armor, int64_t when, struct verdict *ret);
+void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n, struct bytes armor,
+		 int64_t when, struct verdict *ret);
 
 #endif

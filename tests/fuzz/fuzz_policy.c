@@ -27,8 +27,10 @@ static void must(bool ok)
 		abort();
 }
 
-static int read_root(void *ctx, const char *path, struct buf *out, struct err *err)
+static int read_root(void *ctx, const char *path, size_t max, struct buf *out,
+		     struct err *err)
 {
+	(void)max;
 	(void)ctx;
 	if (strstr(path, "missing"))
 		return err_set(err, ERR_CONFIG, "cannot open it");

@@ -1,9 +1,9 @@
 #!/bin/sh
-# seeds.sh DIRECTORY: real certificates and signatures, made now, into DIRECTORY/cert/
-# and DIRECTORY/cms/: by openssl, and by cms-tool where that is built (CMS_TOOL names
+# seeds.sh DIRECTORY: real certificates, CRLs and signatures, made now, into DIRECTORY/cert/,
+# DIRECTORY/crl/ and DIRECTORY/cms/: by openssl, and by cms-tool where that is built (CMS_TOOL names
 # another one).
 set -eu
-mkdir -p "$1/cms" "$1/cert"
+mkdir -p "$1/cms" "$1/cert" "$1/crl"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 tool=${CMS_TOOL:-}
@@ -71,6 +71,40 @@ sign attached p256 -nodetach
 sign stream p256 -stream -indef
 sign keyid p256 -keyid
 sign noattr p256 -noattr
+
+cat >crl.conf <<'END'
+[ca]
+default_ca = x
+[x]
+database = index
+crlnumber = number
+default_md = sha256
+[plain]
+authorityKeyIdentifier = keyid
+issuingDistributionPoint = critical,@part
+[part]
+fullname = URI:http://example.com/a
+indirectCRL = TRUE
+[more]
+authorityKeyIdentifier = keyid
+2.5.29.27 = critical,DER:020101
+1.2.3.4 = ASN1:UTF8String:unknown
+END
+echo 01 >number
+{
+	printf 'R\t351125000000Z\t260101000000Z,keyTime,20251231000000Z\t05\tunknown\t/CN=a\n'
+	printf 'R\t351125000000Z\t260101000000Z,holdInstruction,holdInstructionReject\t06\tunknown\t/CN=b\n'
+	printf 'R\t351125000000Z\t260101000000Z\t0700000000000001\tunknown\t/CN=c\n'
+} >index
+for key in rsa p256 p521; do
+	for ext in '' '-crlexts plain' '-crlexts more'; do
+		# shellcheck disable=SC2086 # words
+		openssl ca -config crl.conf -cert "$key.ca.crt" -keyfile "$key.key" -gencrl -crldays 9 \
+			$ext -out crl.pem 2>/dev/null
+		openssl crl -in crl.pem -outform DER -out "$out/crl/$key-$(echo "$ext" | tr -d ' -')"
+	done
+done
+cat crl.pem crl.pem >"$out/crl/pem"
 
 if [ -n "$tool" ]; then
 	"$tool" fuzz-seed "$out/cms"

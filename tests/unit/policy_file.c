@@ -9,19 +9,24 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "policy/file_internal.h"
+#include "tests/unit/crl_make.h"
 #include "tests/unit/pki.h"
 
-static struct buf root_pem = BUF_INIT;
+static struct buf root_pem = BUF_INIT, root_crl = BUF_INIT;
 static char last_path[256];
 
-static int read_root(void *ctx, const char *path, struct buf *out, struct err *err)
+static int read_root(void *ctx, const char *path, size_t max, struct buf *out,
+		     struct err *err)
 {
+	(void)max;
 	(void)ctx;
 	snprintf(last_path, sizeof(last_path), "%s", path);
 	if (strstr(path, "missing"))
 		return err_set(err, ERR_CONFIG, "cannot open %s", path);
 	if (strstr(path, "broken"))
 		buf_add_str(out, "no certificate\n");
+	else if (strstr(path, ".crl"))
+		buf_add_bytes(out, buf_bytes(&root_crl));
 	else
 		buf_add_bytes(out, buf_bytes(&root_pem));
 	return 0;
@@ -132,9 +137,14 @@ static const struct {
 	  POLICY TRUST },
 	{ POLICY "[trust \"corp\"]\nroots = broken.pem\n", "4: trust anchors of \"corp\"",
 	  POLICY TRUST },
-	{ POLICY TRUST "crl = c\n", "5: `crl' is not supported by this version of gitsign-hsm",
-	  POLICY TRUST },
-	{ POLICY TRUST "crlpolicy = off\n", "5: `crlPolicy' is not supported", POLICY TRUST },
+	{ POLICY TRUST "crl = missing.crl\n", "5: cannot open dir/missing.crl",
+	  POLICY TRUST "crl = a.crl\ncrl = b.crl\n" },
+	{ POLICY TRUST "crl = a.crl\ncrl = broken.crl\n", "6: CRLs of \"corp\": no CRL found",
+	  POLICY TRUST "crl = broken.crl\ncrlPolicy = off\n" },
+	{ POLICY TRUST "crlPolicy = require\n", "5: crlPolicy without a crl",
+	  POLICY TRUST "crl = a.crl\ncrlPolicy = require\n" },
+	{ POLICY TRUST "crl = a.crl\ncrlPolicy = on\n", "6: crlPolicy is \"on\" (write require, "
+	  "ifPresent or off)", POLICY TRUST "crl = a.crl\ncrlPolicy = ifPresent\n" },
 	{ POLICY TRUST "emailDomain = x\n", "5: `emailDomain' is not supported", POLICY TRUST },
 	{ POLICY TRUST "timestampRoots = x\n", "5: `timestampRoots' is not supported", POLICY TRUST },
 	{ POLICY TRUST "openpgpKeyring = x\n", "5: `openpgpKeyring' is not supported",
@@ -651,6 +661,11 @@ START_TEST(digest)
 		  bytes_of(n[1], 8), buf_bytes(&root_pem) }, 4, out));
 	ck_assert_mem_eq(b, out, 32);
 	root_pem.n--;
+	digest_of(POLICY TRUST "crl = a.crl\n" ALICE BOB, a);
+	buf_add_str(&root_crl, "\n");
+	digest_of(POLICY TRUST "crl = a.crl\n" ALICE BOB, b);
+	ck_assert_mem_ne(a, b, 32);
+	root_crl.n--;
 }
 END_TEST
 
@@ -768,10 +783,14 @@ int main(void)
 	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
 	Suite *s = suite_create("policy_file");
 	TCase *t = tcase_create("file");
+	struct buf der = BUF_INIT;
 	SRunner *sr;
 	int failed;
 
 	pki_pem(&root_pem, &root);
+	crl_make(&(struct crl_spec){ .reason = -1 }, &root, NULL, &der);
+	pem_write(&root_crl, PEM_CRL, buf_bytes(&der));
+	buf_free(&der);
 	pki_free(&root);
 	tcase_add_loop_test(t, wrong, 0, COUNT(cases));
 	tcase_add_loop_test(t, right, 0, COUNT(cases));
@@ -792,5 +811,6 @@ int main(void)
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
 	buf_free(&root_pem);
+	buf_free(&root_crl);
 	return failed != 0;
 }
