@@ -22,6 +22,7 @@ struct token {
 	size_t slots_n;
 	CK_SESSION_HANDLE session; /* one at a time, on the slot below */
 	bool has_session, logged_in;
+	bool writable; /* sessions are opened for writing */
 	size_t session_slot;
 };
 

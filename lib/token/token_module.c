@@ -279,7 +279,8 @@ int token_session(struct token *t, size_t slot_index, struct err *err)
 		return 0;
 	token_session_close(t);
 	/* No callback: some modules refuse any. */
-	rv = TOKEN_CALL(t, C_OpenSession, t->slots[slot_index].slot, CKF_SERIAL_SESSION, NULL, NULL,
+	rv = TOKEN_CALL(t, C_OpenSession, t->slots[slot_index].slot,
+			CKF_SERIAL_SESSION | (t->writable ? CKF_RW_SESSION : 0), NULL, NULL,
 			&t->session);
 	if (rv != CKR_OK)
 		return ckr_error(err, t, "C_OpenSession", rv);

@@ -10,10 +10,6 @@
 #include "base/text.h"
 #include "token/token_internal.h"
 
-#ifndef CKK_EC_EDWARDS
-#define CKK_EC_EDWARDS 0x40UL
-#endif
-
 #define ID_MAX 4096
 #define LABEL_MAX 1024
 #define RSA_MAX 2048 /* bytes of a modulus */
@@ -36,7 +32,9 @@ static const struct curve {
 	{ KEY_P384, 97, 7, { 0x06, 5, 0x2b, 0x81, 0x04, 0x00, 0x22 } },
 	{ KEY_P521, 133, 7, { 0x06, 5, 0x2b, 0x81, 0x04, 0x00, 0x23 } },
 	{ KEY_ED25519, 32, 5, { 0x06, 3, 0x2b, 0x65, 0x70 } },
-	{ KEY_ED25519, 32, 14,
+	{ KEY_ED25519,
+	  32,
+	  14,
 	  { 0x13, 12, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9' } },
 };
 
@@ -226,8 +224,7 @@ static int slot_keys(struct token *t, size_t slot, const struct uri *u, struct t
 	return r;
 }
 
-int token_public_keys(struct token *t, const struct uri *u, struct token_keys *ret,
-		      struct err *err)
+int token_public_keys(struct token *t, const struct uri *u, struct token_keys *ret, struct err *err)
 {
 	struct token_keys k = { NULL, 0 };
 	int r = 0;

@@ -47,7 +47,9 @@ static bool type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind)
 	if (token_attribute(t, o, CKA_KEY_TYPE, sizeof(type), &v) && v.n == sizeof(type))
 		memcpy(&type, v.p, sizeof(type));
 	buf_free(&v);
-	return type == (kind == KEY_RSA ? CKK_RSA : CKK_EC);
+	return type == (kind == KEY_RSA	      ? CKK_RSA
+			: kind == KEY_ED25519 ? CKK_EC_EDWARDS
+					      : CKK_EC);
 }
 
 static bool modulus_differs(struct token *t, CK_OBJECT_HANDLE o, EVP_PKEY *key)
@@ -191,6 +193,21 @@ static int from_ecdsa(const struct token *t, EVP_PKEY *key, const uint8_t *raw, 
 	return 0;
 }
 
+/* RFC 8032 5.1.6: 64 bytes in PKCS#11 and in X.509 alike. */
+static int from_eddsa(const struct token *t, const uint8_t *raw, CK_ULONG n, struct buf *sig,
+		      struct err *err)
+{
+	if (n != 64)
+		return bad_length(err, t, n);
+	buf_add(sig, raw, n);
+	return 0;
+}
+
+static CK_MECHANISM_TYPE mechanism_for(enum alg_kind kind)
+{
+	return kind == KEY_RSA ? CKM_RSA_PKCS : kind == KEY_ED25519 ? CKM_EDDSA : CKM_ECDSA;
+}
+
 int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key, enum alg_hash h,
 	       struct bytes tbs, struct buf *sig, struct err *err)
 {
@@ -202,24 +219,27 @@ int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *ke
 	bool rsa = alg.kind == KEY_RSA;
 	int r;
 
-	if (!rsa && alg.kind != KEY_P256 && alg.kind != KEY_P384)
-		return err_set(err, ERR_KEY, "%s keys cannot sign in this version",
-			       alg_key_name(alg));
+	if (alg.kind == KEY_OTHER)
+		return err_set(err, ERR_KEY, "%s keys cannot sign", alg_key_name(alg));
 	r = find_key(t, slot_index, id, key, alg.kind, &handle, err);
 	if (r != 0)
 		return r;
 	if (!alg_digest(h, &tbs, 1, digest))
 		return err_set(err, ERR_INTERNAL, "no digest can be made");
-	if (rsa)
+	if (alg.kind == KEY_ED25519) /* RFC 8419 3.1: PureEdDSA, over the bytes themselves */
+		buf_add_bytes(&data, tbs);
+	else if (rsa)
 		digest_info(&data, h, bytes_of(digest, alg_hash_size(h)));
 	else
 		buf_add(&data, digest, alg_hash_size(h));
-	r = call_sign(t, handle, rsa ? CKM_RSA_PKCS : CKM_ECDSA, &data, raw, &raw_n, err);
+	r = call_sign(t, handle, mechanism_for(alg.kind), &data, raw, &raw_n, err);
 	buf_free(&data);
 	if (r != 0)
 		return r;
 	if (raw_n > sizeof(raw))
 		return bad_length(err, t, raw_n);
+	if (alg.kind == KEY_ED25519)
+		return from_eddsa(t, raw, raw_n, sig, err);
 	return rsa ? from_rsa(t, key, raw, raw_n, sig, err)
 		   : from_ecdsa(t, key, raw, raw_n, sig, err);
 }
