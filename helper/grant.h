@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/gitconf.h"
 #include "base/mem.h"
+#include "cred/tokens.h"
 
 struct cred_profile;
 
@@ -27,18 +28,6 @@ struct grant_ask {
 	bool *refresh_refused; /* may be NULL; set when the issuer says that `refresh` is no good
 	                          (invalid_grant): drop it, whatever grant_run returns */
 };
-
-/* Times in seconds since 1970 by our own clock; 0: not known. */
-struct cred_tokens {
-	struct secret access;  /* printable ASCII without blanks */
-	struct secret refresh; /* .p NULL: none. The old one when the issuer keeps it valid */
-	int64_t expires, refresh_expires;
-	bool bearer;    /* token_type; what a certificate binds is Bearer too */
-	char *username; /* what goes beside the token with Basic; never NULL */
-	char *scope;    /* as granted; NULL: as asked for */
-};
-#define CRED_TOKENS_NONE { .access = SECRET_NONE, .refresh = SECRET_NONE }
-void cred_tokens_free(struct cred_tokens *t); /* wipes; empty and usable afterwards */
 
 /*
  * Asks for an access token: by the refresh token at hand, else (or when that is
