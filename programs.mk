@@ -16,7 +16,7 @@ $(B)/bin/gitsign-hsm: $(SIGN_OBJS)
 $(B)/libexec/gitsign-hsm/verbs: $(VERB_OBJS)
 
 HOOKS := $(patsubst hooks/%.c,$(B)/hooks/%,$(wildcard hooks/*.c))
-$(HOOKS): $(B)/hooks/%: $(B)/obj/hooks/%.o
+$(HOOKS): $(B)/hooks/%: $(B)/obj/hooks/%.o $(call objs,hooks/common/*.c)
 
 $(PROGRAMS) $(HOOKS): $(ALL_ARS)
 	@mkdir -p $(@D)

@@ -449,6 +449,8 @@ static struct policy *policy_new(const char *path)
 	p->path = xstrdup(path);
 	trust_limits_default(&p->limits);
 	p->object_size = (uint64_t)1 << 20;
+	p->time = POLICY_TIME;
+	p->refs = POLICY_REFS;
 	return p;
 }
 

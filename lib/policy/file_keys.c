@@ -240,8 +240,31 @@ static void set_object_size(struct policy_draft *d, const char *value)
 	policy_fault(d, d->line, "objectSize is \"%s\" (write a size from 4k to 64m)", shown);
 }
 
+static void set_limit_time(struct policy_draft *d, const char *value)
+{
+	_cleanup_free_ char *shown = NULL;
+	int64_t x;
+
+	if (text_parse_duration(bytes_str(value), &x) && x >= 1 && x <= 86400) {
+		d->p->time = x;
+		return;
+	}
+	shown = policy_shown(value);
+	policy_fault(d, d->line, "time is \"%s\" (write a time from 1s to 24h)", shown);
+}
+
+static void set_limit_refs(struct policy_draft *d, const char *value)
+{
+	uint64_t x;
+
+	if (policy_number_in(d, "refs", value, 1, 500000, &x))
+		d->p->refs = (size_t)x;
+}
+
 static const struct policy_key limit_keys[] = {
 	{ "objectSize", KEY_ONCE, false, set_object_size },
+	{ "time", KEY_ONCE, false, set_limit_time },
+	{ "refs", KEY_ONCE, false, set_limit_refs },
 	POLICY_KEYS_END
 };
 

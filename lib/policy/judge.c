@@ -259,6 +259,9 @@ int judge_push(const struct judge_context *c, const struct judge_update *u, size
 	struct judge j = { .c = c, .out = &out, .u = u, .n = n };
 	int rc;
 
+	if (n > c->policy->refs)
+		return err_set(err, ERR_BAD, "%zu refs in one push, and the policy allows %zu "
+			       "([limits] refs). Push in smaller parts", n, c->policy->refs);
 	sort_updates(&j);
 	rc = judge_all(&j, err);
 	for (size_t i = 0; i < j.jobs_n; i++)

@@ -12,6 +12,8 @@
 #include "trust/trust.h"
 
 #define POLICY_VERSION 1
+#define POLICY_TIME 600
+#define POLICY_REFS 10000
 
 enum policy_commits { COMMITS_SIGNED, COMMITS_TIP, COMMITS_ANY };
 
@@ -79,6 +81,8 @@ struct policy {
 	struct policy_rule *rules; size_t rules_n;
 	struct trust_limits limits;
 	uint64_t object_size;           /* [limits] objectSize; default 1 MiB */
+	int64_t time;                   /* [limits] time, seconds; default POLICY_TIME */
+	size_t refs;                    /* [limits] refs of one push; default POLICY_REFS */
 	struct trust *trust;            /* anchors, CRLs and [revoked] loaded */
 };
 

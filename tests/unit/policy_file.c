@@ -350,7 +350,16 @@ static const struct {
 	  BASE "[limits]\nobjectSize = 4096\n" },
 	{ BASE "[limits]\nobjectSize = 65m\n", "12: objectSize is \"65m\"",
 	  BASE "[limits]\nobjectSize = 64M\n" },
-	{ BASE "[limits]\nobjects = 1\n", "12: unknown key `objects' in [limits] (its keys: objectSize)",
+	{ BASE "[limits]\ntime = 0\n", "12: time is \"0\" (write a time from 1s to 24h)",
+	  BASE "[limits]\ntime = 1s\n" },
+	{ BASE "[limits]\ntime = 25h\n", "12: time is \"25h\"", BASE "[limits]\ntime = 1d\n" },
+	{ BASE "[limits]\ntime = soon\n", "12: time is \"soon\"", BASE "[limits]\ntime = 90\n" },
+	{ BASE "[limits]\nrefs = 0\n", "12: refs is \"0\" (write a whole number from 1 to 500000)",
+	  BASE "[limits]\nrefs = 1\n" },
+	{ BASE "[limits]\nrefs = 500001\n", "12: refs is \"500001\"",
+	  BASE "[limits]\nrefs = 500000\n" },
+	{ BASE "[limits]\nobjects = 1\n",
+	  "12: unknown key `objects' in [limits] (its keys: objectSize, time, refs)",
 	  BASE },
 };
 
@@ -397,7 +406,7 @@ static const char full[] =
 	"email = bob@example.com\n"
 	"[trust \"corp\"]\nroots = /etc/ca.pem\n"
 	"[algorithms]\nrsaBits = 4096\nkey = rsa\nkey = ed25519\nhash = sha512\n"
-	"[limits]\nobjectSize = 2m\n";
+	"[limits]\nobjectSize = 2m\ntime = 5m\nrefs = 7\n";
 
 static void check_full_signers(const struct policy *p)
 {
@@ -463,6 +472,8 @@ START_TEST(values)
 	ck_assert(!p->limits.kinds[KEY_P256] && !p->limits.kinds[KEY_OTHER]);
 	ck_assert(p->limits.hashes[HASH_SHA512] && !p->limits.hashes[HASH_SHA256]);
 	ck_assert_uint_eq(p->object_size, 2 << 20);
+	ck_assert_int_eq(p->time, 300);
+	ck_assert_uint_eq(p->refs, 7);
 	check_full_signers(p);
 	check_full_rules(p);
 	policy_free(p);
@@ -479,6 +490,8 @@ START_TEST(defaults)
 	ck_assert_int_eq(p->serial, 0);
 	ck_assert(!p->report);
 	ck_assert_uint_eq(p->object_size, 1 << 20);
+	ck_assert_int_eq(p->time, 600);
+	ck_assert_uint_eq(p->refs, 10000);
 	ck_assert_int_eq(p->limits.rsa_bits, l.rsa_bits);
 	ck_assert_mem_eq(p->limits.kinds, l.kinds, sizeof(l.kinds));
 	ck_assert_mem_eq(p->limits.hashes, l.hashes, sizeof(l.hashes));

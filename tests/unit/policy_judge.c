@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "policy/judge.h"
 #include "policy/judge_internal.h"
+#include "policy/progress.h"
 
 #define A "1111111111111111111111111111111111111111"
 #define B "2222222222222222222222222222222222222222"
@@ -215,6 +216,60 @@ START_TEST(accepted_line)
 }
 END_TEST
 
+/* --- limits and progress ------------------------------------------------------ */
+
+START_TEST(too_many_refs)
+{
+	struct policy p = { .refs = 1 };
+	struct judge_context c = { .policy = &p };
+	struct judge_result r;
+	struct judge_update u[2] = { { .ref = NULL } };
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(judge_push(&c, u, 2, &r, &err), ERR_BAD);
+	ck_assert_ptr_nonnull(strstr(err.text, "2 refs in one push, and the policy allows 1"));
+}
+END_TEST
+
+START_TEST(progress)
+{
+	struct judge_progress p;
+	char line[JUDGE_PROGRESS_MAX];
+
+	judge_progress_start(&p, 5000);
+	ck_assert(!judge_progress(&p, 5000, 1, 1000, line));
+	ck_assert(!judge_progress(&p, 5999, 440, 1000, line));
+	ck_assert(!judge_progress_end(&p));
+	ck_assert(judge_progress(&p, 6000, 450, 1000, line));
+	ck_assert_str_eq(line, "Verifying signatures: 45% (450/1000)\r");
+	ck_assert(!judge_progress(&p, 6249, 500, 1000, line));
+	ck_assert(judge_progress(&p, 6250, 999, 1000, line));
+	ck_assert_str_eq(line, "Verifying signatures: 99% (999/1000)\r");
+	ck_assert(judge_progress(&p, 6251, 1000, 1000, line)); /* the last comes at once */
+	ck_assert_str_eq(line, "Verifying signatures: 100% (1000/1000)\n");
+	ck_assert(!judge_progress(&p, 9000, 1000, 1000, line)); /* and once */
+	ck_assert(!judge_progress_end(&p));
+}
+END_TEST
+
+START_TEST(progress_short)
+{
+	struct judge_progress p;
+	char line[JUDGE_PROGRESS_MAX];
+
+	judge_progress_start(&p, 0);
+	ck_assert(!judge_progress(&p, 999, 1, 2, line));
+	ck_assert(!judge_progress(&p, 5000, 2, 2, line)); /* it is over: no word */
+	judge_progress_start(&p, 0);
+	ck_assert(judge_progress(&p, 1000, 1, 2, line)); /* broken off in the middle */
+	ck_assert(judge_progress_end(&p));
+	ck_assert(!judge_progress_end(&p));
+	judge_progress_start(&p, 0);
+	ck_assert(judge_progress(&p, 1000, SIZE_MAX - 1, SIZE_MAX, line));
+	ck_assert_uint_lt(strlen(line), JUDGE_COLUMNS + 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("policy_judge");
@@ -227,6 +282,9 @@ int main(void)
 	tcase_add_test(t, groups);
 	tcase_add_test(t, groups_apart);
 	tcase_add_test(t, accepted_line);
+	tcase_add_test(t, too_many_refs);
+	tcase_add_test(t, progress);
+	tcase_add_test(t, progress_short);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -1,0 +1,65 @@
+/*
+ * What every hook does around its judgement: a clean environment, words for people,
+ * the repository and what belongs to it opened, a limit on time.
+ */
+#ifndef GH_HOOKS_COMMON_HOOK_H
+#define GH_HOOKS_COMMON_HOOK_H
+
+#include "policy/judge.h"
+#include "policy/progress.h"
+#include "policy/server.h"
+
+struct hook {
+	const char *name; /* "pre-receive": what git calls it */
+	struct repo *repo;
+	struct server server;
+	struct policy *policy;
+	struct record *record;
+	struct judge_update *updates;
+	size_t updates_n;
+	struct judge_progress progress;
+};
+
+/* --- start.c ---------------------------------------------------------------- */
+
+/*
+ * First thing in main(): the environment without what the pusher's transport may have
+ * put into it, descriptors and signals in order, OpenSSL without its configuration file.
+ */
+void hook_start(void);
+/* From here on at most the policy's [limits] time; then the push is refused, and the
+ * end of the process gives the record's lock back. */
+int hook_limit_time(const struct hook *h, struct err *err);
+
+/* --- say.c: all goes to standard error ---------------------------------------- */
+
+/* As it is. */
+void hook_say(const char *text);
+/* "gitsign-hsm: TEXT", wrapped; a callback of server_inspect() too. */
+void hook_say_line(const char *text, void *ctx);
+/*
+ * As it is, or for GitLab's pages each line behind "GL-HOOK-ERR: ": they show nothing else
+ * (GL_PROTOCOL is "web" then; who pushes with ssh or http sees every line).
+ */
+void hook_say_refusal(const char *text);
+/* The last word of every refusal that is not a judgement: returns the exit status. */
+int hook_refuse(struct hook *h, const struct err *err);
+/* For judge_context: `ctx` is the hook. */
+void hook_show_progress(void *ctx, size_t done, size_t total);
+/* For record_open(). */
+void hook_show_waiting(void *ctx);
+
+/* --- open.c: in this order; hook_close() whatever happened ---------------------- */
+
+/* Repository and configuration. `path` NULL: what git's environment says. */
+int hook_open(struct hook *h, const char *path, struct err *err);
+/* "old new ref" lines (githooks(5)) from standard input. */
+int hook_read_updates(struct hook *h, struct err *err);
+/* Refuses where the hook would enforce nothing. */
+int hook_inspect(const struct hook *h, struct err *err);
+int hook_load_policy(struct hook *h, struct err *err);
+/* Waits for its lock, and settles what earlier pushes left pending. */
+int hook_open_record(struct hook *h, struct err *err);
+void hook_close(struct hook *h);
+
+#endif

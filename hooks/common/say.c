@@ -1,0 +1,92 @@
+/* A hook's words, for a terminal behind "remote: " or a page of GitLab. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/text.h"
+#include "hooks/common/hook.h"
+
+void hook_say(const char *text)
+{
+	struct err ignored;
+
+	(void)os_write_all(STDERR_FILENO, bytes_str(text), "standard error", &ignored);
+}
+
+static char *wrapped(const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		_cleanup_free_ char *line = xstrndup(text, n);
+
+		text_wrap(&b, line, JUDGE_COLUMNS, 2);
+		text += n + (text[n] == '\n');
+	}
+	return buf_detach(&b);
+}
+
+void hook_say_line(const char *text, void *ctx)
+{
+	_cleanup_free_ char *line = xasprintf("gitsign-hsm: %s", text);
+	_cleanup_free_ char *lines = wrapped(line);
+
+	(void)ctx;
+	hook_say(lines);
+}
+
+static bool on_gitlab_page(void)
+{
+	const char *protocol = getenv("GL_PROTOCOL");
+
+	if (!protocol)
+		return getenv("GL_REPOSITORY") != NULL;
+	return strcmp(protocol, "ssh") != 0 && strcmp(protocol, "http") != 0;
+}
+
+void hook_say_refusal(const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	if (!on_gitlab_page()) {
+		hook_say(text);
+		return;
+	}
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		buf_addf(&b, "GL-HOOK-ERR: %.*s\n", (int)n, text);
+		text += n + (text[n] == '\n');
+	}
+	hook_say(buf_str(&b));
+	buf_free(&b);
+}
+
+int hook_refuse(struct hook *h, const struct err *err)
+{
+	_cleanup_free_ char *line = xasprintf("gitsign-hsm: push refused: %s", err->text);
+	_cleanup_free_ char *lines = wrapped(line);
+
+	if (judge_progress_end(&h->progress))
+		hook_say("\n");
+	hook_say_refusal(lines);
+	return err->code ? (int)err->code : ERR_INTERNAL;
+}
+
+void hook_show_progress(void *ctx, size_t done, size_t total)
+{
+	struct hook *h = ctx;
+	char line[JUDGE_PROGRESS_MAX];
+
+	if (judge_progress(&h->progress, os_monotonic_ms(), done, total, line))
+		hook_say(line);
+}
+
+void hook_show_waiting(void *ctx)
+{
+	(void)ctx;
+	hook_say("gitsign-hsm: waiting for another push to this repository ...\n");
+}

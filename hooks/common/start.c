@@ -1,0 +1,76 @@
+/* A hook's first steps: what it inherits, and how long it may take. */
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/deadline.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "hooks/common/hook.h"
+
+extern char **environ;
+
+static bool unwanted(const char *name)
+{
+	static const char *const prefixes[] = { "GITSIGN_HSM_", "GIT_CONFIG", "LC_",
+						"OPENSSL_",     "SSL_CERT_",  NULL };
+	static const char *const names[] = {
+		"LANG=",     "LANGUAGE=",      "GIT_GRAFT_FILE=",    "GIT_REPLACE_REF_BASE=",
+		"GIT_TRACE", "GIT_NAMESPACE=", "GIT_NO_LAZY_FETCH=", NULL
+	};
+
+	for (const char *const *p = prefixes; *p; p++)
+		if (strncmp(name, *p, strlen(*p)) == 0)
+			return true;
+	for (const char *const *p = names; *p; p++)
+		if (strncmp(name, *p, strlen(*p)) == 0)
+			return true;
+	return false;
+}
+
+static void scrub_environment(void)
+{
+	for (char **e = environ; e && *e;) {
+		char name[256];
+		size_t n = strcspn(*e, "=");
+
+		if (!unwanted(*e) || n >= sizeof(name)) {
+			e++;
+			continue;
+		}
+		memcpy(name, *e, n);
+		name[n] = '\0';
+		if (unsetenv(name) == 0)
+			e = environ; /* it has moved */
+		else
+			e++;
+	}
+	setenv("GIT_NO_REPLACE_OBJECTS", "1", 1);
+	setenv("GIT_NO_LAZY_FETCH", "1", 1);
+	setenv("LC_ALL", "C", 1);
+}
+
+void hook_start(void)
+{
+	scrub_environment();
+	os_start();
+	/* A limit on the size of files makes the write fail, which is then said. */
+	signal(SIGXFSZ, SIG_IGN);
+	/* Its configuration file can load code: nobody here has asked for it. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
+int hook_limit_time(const struct hook *h, struct err *err)
+{
+	long long s = (long long)h->policy->time;
+	/* Progress may be shown on the line. */
+	_cleanup_free_ char *text = xasprintf(
+		"\ngitsign-hsm: push refused: judging it took longer than %lld s, which\n"
+		"  is what the policy allows ([limits] time). Push in smaller parts. When\n"
+		"  it was small, an object of the server's may be corrupt: its\n"
+		"  administrator runs git fsck\n",
+		s);
+
+	return deadline_set((long)s, text, ERR_BAD, err);
+}
