@@ -38,6 +38,8 @@ static int judge_and_record(struct hook *h, struct err *err)
 	struct buf text = BUF_INIT;
 	int rc = judge(h, &res, err);
 
+	if (rc == ERR_REPO)
+		hook_say_line("`git fsck` in the repository shows what is wrong with it", NULL);
 	if (rc)
 		return rc;
 	rc = record_result(h, &res, err);
