@@ -80,7 +80,7 @@ static void tips_add(struct tips *t, const char *hex)
 }
 
 /* A branch's commit, or the commit that a tag leads to. */
-static int add_tip(const char *name, const struct oid *id, void *ctx)
+static int add_tip(const char *name, const struct oid *id, bool symbolic, void *ctx)
 {
 	struct tips *t = ctx;
 	char hex[OID_HEX_MAX];
@@ -88,6 +88,7 @@ static int add_tip(const char *name, const struct oid *id, void *ctx)
 	_cleanup_free_ char *rev = xasprintf("%s^{commit}", oid_hex(id, hex));
 
 	(void)name;
+	(void)symbolic;
 	if (repo_resolve(t->p->repo, rev, &commit, NULL) == 0)
 		tips_add(t, oid_hex(&commit, hex));
 	return 0;
@@ -370,8 +371,9 @@ static size_t status_record(const struct hook_place *p)
 	struct oid *tips = NULL;
 	size_t entries = 0, n;
 
-	if (access(p->server.state_dir, F_OK) != 0) {
-		printf("record         none yet\n");
+	if (access(p->server.state_dir, F_OK) != 0 || p->server.no_record) {
+		printf("record         %s\n", p->server.no_record ?
+		       "none is kept (hsm.record = off): refs say what was accepted" : "none yet");
 		return 0;
 	}
 	if (record_open(p->server.state_dir, 5000, NULL, NULL, &r, &err)) {

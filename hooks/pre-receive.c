@@ -10,10 +10,10 @@ static int judge(struct hook *h, struct judge_result *res, struct err *err)
 	struct judge_context c = {
 		.repo = h->repo,
 		.policy = h->policy,
-		.record = h->record,
+		.past = h->past,
 		.introductions = h->server.introductions,
 		.introductions_n = h->server.introductions_n,
-		.now = record_time(h->record, os_now()),
+		.now = past_time(h->past, os_now()),
 		.progress = hook_show_progress,
 		.progress_ctx = h,
 	};
@@ -24,7 +24,7 @@ static int judge(struct hook *h, struct judge_result *res, struct err *err)
 
 static int record_result(struct hook *h, const struct judge_result *res, struct err *err)
 {
-	if (res->refused)
+	if (res->refused || !h->record)
 		return 0;
 	for (size_t i = 0; i < res->entries_n; i++)
 		record_append(h->record, &res->entries[i]);
@@ -65,7 +65,7 @@ static int run(struct hook *h, struct err *err)
 	if (rc == 0)
 		rc = hook_load_policy(h, err);
 	if (rc == 0)
-		rc = hook_open_record(h, err);
+		rc = hook_open_past(h, err);
 	if (rc == 0)
 		rc = hook_limit_time(h, err);
 	return rc ? rc : judge_and_record(h, err);

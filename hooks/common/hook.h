@@ -14,7 +14,8 @@ struct hook {
 	struct repo *repo;
 	struct server server;
 	struct policy *policy;
-	struct record *record;
+	struct record *record; /* NULL: none is kept */
+	struct past *past;
 	struct judge_update *updates;
 	size_t updates_n;
 	struct judge_progress progress;
@@ -58,8 +59,11 @@ int hook_read_updates(struct hook *h, struct err *err);
 /* Refuses where the hook would enforce nothing. */
 int hook_inspect(const struct hook *h, struct err *err);
 int hook_load_policy(struct hook *h, struct err *err);
-/* Waits for its lock, and settles what earlier pushes left pending. */
-int hook_open_record(struct hook *h, struct err *err);
+/*
+ * The record: waits for its lock, and settles what earlier pushes left pending. With
+ * hsm.record = off the refs. After the policy.
+ */
+int hook_open_past(struct hook *h, struct err *err);
 void hook_close(struct hook *h);
 
 #endif

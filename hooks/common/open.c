@@ -77,19 +77,31 @@ static int ref_value(const char *ref, struct oid *ret, void *ctx, struct err *er
 	return rc;
 }
 
-int hook_open_record(struct hook *h, struct err *err)
+static int open_record(struct hook *h, struct err *err)
 {
 	int rc = record_open(h->server.state_dir, LOCK_WAIT_MS, hook_show_waiting, NULL, &h->record,
 			     err);
 
 	if (rc == 0 && record_note(h->record))
 		hook_say_line(record_note(h->record), NULL);
-	return rc ? rc : record_settle(h->record, ref_value, h, err);
+	if (rc == 0)
+		rc = record_settle(h->record, ref_value, h, err);
+	if (rc == 0)
+		h->past = past_of_record(h->record, h->repo);
+	return rc;
+}
+
+int hook_open_past(struct hook *h, struct err *err)
+{
+	if (h->server.no_record)
+		return past_of_repo(h->repo, h->policy, &h->past, err);
+	return open_record(h, err);
 }
 
 void hook_close(struct hook *h)
 {
 	judge_updates_free(h->updates, h->updates_n);
+	past_free(h->past);
 	record_close(h->record);
 	policy_free(h->policy);
 	server_free(&h->server);

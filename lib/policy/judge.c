@@ -41,7 +41,7 @@ static void add_job(struct judge *j, const struct judge_update *u, const struct 
 		return;
 	}
 	/* A ref that the record knows is never new. */
-	record_ref(j->c->record, u->ref, &known, &deleted, &last);
+	past_last(j->c->past, u->ref, &known, &deleted, &last);
 	if (known && last.n && !oid_is_null(&last)) {
 		job->base = last;
 		job->creates_known = true;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/past.h"
 #include "policy/policy.h"
 #include "record/record.h"
 #include "repo/repo.h"
@@ -37,7 +38,7 @@ struct judge_result {
 struct judge_context {
 	struct repo *repo;
 	const struct policy *policy;
-	const struct record *record;
+	const struct past *past;      /* what was before this push */
 	const struct oid *introductions; size_t introductions_n;
 	int64_t now;                  /* receive time */
 	void (*progress)(void *ctx, size_t done, size_t total); /* may be NULL */

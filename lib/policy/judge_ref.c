@@ -68,7 +68,7 @@ static int ref_taken(struct judge *j, const char *ref, bool *ret, struct err *er
 	struct oid id;
 
 	*ret = pushed(j, ref);
-	return *ret ? 0 : repo_ref(j->c->repo, ref, &id, ret, NULL, err);
+	return *ret ? 0 : past_value(j->c->past, ref, &id, ret, NULL, err);
 }
 
 static int signed_tag_rule(struct judge *j, const char *tag, bool *ret, struct err *err)
@@ -159,7 +159,7 @@ static int check_old(struct judge *j, const struct judge_update *u, struct oid *
 		     bool *old_lied, bool *go_on, struct err *err)
 {
 	bool found = false, symbolic = false;
-	int rc = repo_ref(j->c->repo, u->ref, was, &found, &symbolic, err);
+	int rc = past_value(j->c->past, u->ref, was, &found, &symbolic, err);
 
 	if (rc)
 		return rc;

@@ -5,29 +5,12 @@
 #include "base/mem.h"
 #include "policy/judge_internal.h"
 
-struct wanted {
-	const struct policy *policy;
-	const struct policy_rule *rule;
-};
-
-/* The rule itself, and those that it accepts; not what these accept in turn. */
-static bool counts_here(const char *name, void *ctx)
-{
-	const struct wanted *w = ctx;
-	bool found = strcmp(name, w->rule->name) == 0;
-
-	for (size_t i = 0; i < w->rule->accepts_n && !found; i++)
-		found = strcmp(name, w->policy->rules[w->rule->accepts[i]].name) == 0;
-	return found;
-}
-
-/* The introductions, and what the record has of the rules that count. */
+/* The introductions, and what is known to be accepted under the rules that count. */
 static void fill_accepted(const struct judge *j, struct judge_set *s)
 {
-	struct wanted w = { j->c->policy, s->rule };
 	size_t n = j->c->introductions_n;
 
-	s->accepted_n = record_tips(j->c->record, counts_here, &w, &s->accepted);
+	s->accepted_n = past_accepted(j->c->past, j->c->policy, s->rule, &s->accepted);
 	if (n == 0)
 		return;
 	s->accepted = xreallocarray(s->accepted, s->accepted_n + n, sizeof(*s->accepted));

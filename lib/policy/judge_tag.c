@@ -37,7 +37,7 @@ static void check_moved(struct judge *j, struct judge_job *job)
 	bool known, deleted;
 	struct oid last = { .n = 0 };
 
-	record_ref(j->c->record, job->u->ref, &known, &deleted, &last);
+	past_last(j->c->past, job->u->ref, &known, &deleted, &last);
 	if (job->rule->tags_signed && known && last.n && !oid_is_null(&last) &&
 	    !oid_eq(&last, &job->u->new_)) {
 		find_tag(j, job, NULL, BYTES_NONE,

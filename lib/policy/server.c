@@ -112,15 +112,27 @@ static int load_introductions(const struct reader *r, struct server *s, struct e
 	return 0;
 }
 
+/* Two words only: what a server enforces must not hang on a reader of booleans. */
+static int load_record(const struct reader *r, struct server *s, struct err *err)
+{
+	const char *v = server_value(r, "record");
+	_cleanup_free_ char *shown = NULL;
+
+	s->no_record = v && strcmp(v, "off") == 0;
+	if (!v || s->no_record || strcmp(v, "on") == 0)
+		return 0;
+	shown = text_escaped(bytes_str(v));
+	return err_set(err, ERR_CONFIG, "hsm.record = %s: it is on or off", shown);
+}
+
 static int load_values(const struct reader *r, struct server *s, struct err *err)
 {
 	const char *state = server_value(r, "statedir");
 	const char *repository = server_value(r, "repository");
 	int rc = load_policy(r, s, err);
 
-	if (rc == 0 && server_value(r, "record"))
-		rc = err_set(err, ERR_CONFIG, "hsm.record is not supported by this version: unset "
-			     "it, or install a newer gitsign-hsm");
+	if (rc == 0)
+		rc = load_record(r, s, err);
 	if (rc == 0 && state)
 		rc = absolute("hsm.stateDir", state, &s->state_dir, err);
 	else if (rc == 0)

@@ -1,11 +1,12 @@
 /*
  * What a server's repository is told by git's configuration (hsm.policy,
- * hsm.introduction, hsm.stateDir, hsm.repository), and whether it is in a state in
+ * hsm.introduction, hsm.stateDir, hsm.record, hsm.repository), and whether it is in a state in
  * which a hook can enforce anything.
  */
 #ifndef GH_POLICY_SERVER_H
 #define GH_POLICY_SERVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -19,6 +20,7 @@ struct server {
 	char *policy;      /* absolute; NULL: nobody named one */
 	char *policy_from; /* "hsm.policy of the repository", ...; for people */
 	char *state_dir;   /* absolute */
+	bool no_record;    /* hsm.record = off */
 	char *repository;  /* hsm.repository, or NULL */
 	struct oid *introductions;
 	size_t introductions_n;

@@ -355,7 +355,8 @@ static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *fou
 static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx, struct err *err)
 {
 	static const char *const argv[] = { "git", "for-each-ref",
-					    "--format=%(objectname) %(refname)", NULL };
+					    "--format=%(objectname) %(if)%(symref)%(then)s"
+					    "%(else)d%(end)%(refname)", NULL };
 	struct buf said = BUF_INIT;
 	struct bytes rest, line;
 	int status;
@@ -364,13 +365,18 @@ static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *c
 	rest = buf_bytes(&said);
 	while (rc == 0 && next_line(&rest, &line)) {
 		struct oid id;
+		bool symbolic;
 
-		if (!take_id(of(r), &line, &id)) {
+		if (!take_id(of(r), &line, &id) || line.n == 0) {
 			rc = err_set(err, ERR_REPO, "git for-each-ref shows no object id");
-		} else if (bytes_starts(line, bytes_str(prefix))) {
+			break;
+		}
+		symbolic = line.p[0] == 's';
+		line = bytes_skip(line, 1);
+		if (bytes_starts(line, bytes_str(prefix))) {
 			_cleanup_free_ char *name = xstrndup((const char *)line.p, line.n);
 
-			rc = fn(name, &id, ctx);
+			rc = fn(name, &id, symbolic, ctx);
 		}
 	}
 	buf_free(&said);

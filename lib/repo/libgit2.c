@@ -195,7 +195,7 @@ static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *c
 			continue;
 		rc = read_ref(r, name, &id, &found, &symbolic, err);
 		if (rc == 0 && found)
-			rc = fn(name, &id, ctx);
+			rc = fn(name, &id, symbolic, ctx);
 	}
 	git_strarray_dispose(&names);
 	return rc;

@@ -52,7 +52,7 @@ int repo_ref(struct repo *r, const char *name, struct oid *ret, bool *found, boo
 /* Every ref whose name begins with `prefix`, in byte order, HEAD left out; symbolic ones
  * with the value that they lead to, dangling ones passed over. fn's non-zero result ends
  * it and is returned. */
-typedef int (*repo_ref_fn)(const char *name, const struct oid *id, void *ctx);
+typedef int (*repo_ref_fn)(const char *name, const struct oid *id, bool symbolic, void *ctx);
 int repo_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx, struct err *err);
 /* A revision as people write it (main, v1.0^, abc123) to the id of an object that is
  * there, tags not peeled. Whatever else it is, ranges too: ERR_REPO. */

@@ -36,18 +36,20 @@ static void ref_is(struct repo *r, const char *name, const struct oid *want, boo
 	ck_assert_msg(!want || oid_eq(&id, want), "%s", name);
 }
 
-static int list(const char *name, const struct oid *id, void *ctx)
+static int list(const char *name, const struct oid *id, bool symbolic, void *ctx)
 {
 	char hex[OID_HEX_MAX];
 
+	ck_assert_int_eq(symbolic, !strcmp(name, "refs/heads/alias"));
 	buf_addf(ctx, "%s %s\n", oid_hex(id, hex), name);
 	return 0;
 }
 
-static int stop(const char *name, const struct oid *id, void *ctx)
+static int stop(const char *name, const struct oid *id, bool symbolic, void *ctx)
 {
 	(void)name;
 	(void)id;
+	(void)symbolic;
 	return ++*(int *)ctx == 2 ? 42 : 0;
 }
 
