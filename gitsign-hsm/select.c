@@ -89,9 +89,8 @@ static void judge(struct candidate *c, int64_t now)
 	else if (x->alg.kind == KEY_RSA && (x->alg.bits < 2048 || x->alg.bits > 4096))
 		snprintf(c->why, sizeof(c->why), "RSA with %d bits: 2048 to 4096 can sign",
 			 x->alg.bits);
-	else if (x->alg.kind != KEY_RSA && x->alg.kind != KEY_P256 && x->alg.kind != KEY_P384)
-		snprintf(c->why, sizeof(c->why), "%s keys are not supported by this version",
-			 alg_key_name(x->alg));
+	else if (x->alg.kind == KEY_OTHER)
+		snprintf(c->why, sizeof(c->why), "%s keys cannot sign here", alg_key_name(x->alg));
 	else if (now > x->not_after) {
 		text_time(&when, x->not_after);
 		snprintf(c->why, sizeof(c->why), "expired at %s", buf_str(&when));

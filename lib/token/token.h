@@ -73,7 +73,8 @@ void token_objects_free(struct token_objects *o);
  * Logs in, once. `get_pin` is asked only when the token wants a PIN and has no
  * PIN pad; the deadline stands still meanwhile. A PIN is sent once and never
  * again; a locked PIN, and with `stored` a PIN at its final try, are refused
- * before it is sent (ERR_PIN).
+ * before it is sent (ERR_PIN). `get_pin` and `ctx` have to stay until the session ends:
+ * a key that wants a PIN for every signature asks them again, from the second one on.
  */
 int token_login(struct token *t, size_t slot_index,
 		int (*get_pin)(void *ctx, const struct token_slot *s, struct secret *pin,
@@ -84,7 +85,8 @@ int token_login(struct token *t, size_t slot_index,
  * Signs with the one private key on the slot whose CKA_ID is `id` (and, when
  * several have it, whose public part is `key`). The result has the form that
  * X.509 uses: ECDSA as DER, RSA padded to the modulus. `tbs` is hashed here;
- * mechanisms are CKM_RSA_PKCS with DigestInfo and CKM_ECDSA.
+ * mechanisms are CKM_RSA_PKCS with DigestInfo, CKM_ECDSA and CKM_EDDSA (over `tbs`
+ * itself). A key with CKA_ALWAYS_AUTHENTICATE gets its login (see token_login()).
  * No key: ERR_KEY. More than one: ERR_KEY. Module faults: ERR_TOKEN, with the
  * name of the CKR_ code and what to do about the common ones.
  */

@@ -23,6 +23,12 @@ struct token {
 	CK_SESSION_HANDLE session; /* one at a time, on the slot below */
 	bool has_session, logged_in;
 	bool writable; /* sessions are opened for writing */
+	/* How the session was logged in: keys that want the PIN again ask for it so. The
+	 * PIN itself is kept for the first signature only. */
+	int (*get_pin)(void *ctx, const struct token_slot *s, struct secret *pin, struct err *err);
+	void *pin_ctx;
+	bool pin_stored;
+	struct secret pin;
 	size_t session_slot;
 };
 
@@ -54,6 +60,10 @@ int ckr_error(struct err *err, const struct token *t, const char *call, CK_RV rv
 /* A read-only session on the slot; the one on another slot is closed. */
 int token_session(struct token *t, size_t slot_index, struct err *err);
 void token_session_close(struct token *t);
+
+/* The login that a key with CKA_ALWAYS_AUTHENTICATE wants after C_SignInit (PKCS#11 2.40
+ * 5.6: CKU_CONTEXT_SPECIFIC). ERR_PIN: the signature is over. *rv is the module's answer. */
+int token_login_again(struct token *t, CK_RV *rv, struct err *err);
 
 /* Up to `max` handles; more than that: ERR_TOKEN. */
 int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_HANDLE *ret,

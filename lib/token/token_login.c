@@ -35,16 +35,16 @@ static int allowed(const struct token_slot *s, bool stored, struct err *err)
 	return 0;
 }
 
-static int send(struct token *t, const struct token_slot *s, const struct secret *pin,
-		struct err *err)
+static CK_RV send(struct token *t, CK_USER_TYPE user, const struct secret *pin)
 {
-	CK_RV rv;
-
 	/* No PIN pad is asked with "": PKCS#11 wants NULL there. */
 	if (pin == NULL)
-		rv = TOKEN_CALL(t, C_Login, t->session, CKU_USER, NULL, 0);
-	else
-		rv = TOKEN_CALL(t, C_Login, t->session, CKU_USER, (unsigned char *)pin->p, pin->n);
+		return TOKEN_CALL(t, C_Login, t->session, user, NULL, 0);
+	return TOKEN_CALL(t, C_Login, t->session, user, (unsigned char *)pin->p, pin->n);
+}
+
+static int outcome(struct token *t, const struct token_slot *s, CK_RV rv, struct err *err)
+{
 	if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
 		return 0;
 	ckr_error(err, t, "C_Login", rv);
@@ -52,12 +52,42 @@ static int send(struct token *t, const struct token_slot *s, const struct secret
 	return err != NULL ? (int)err->code : ERR_PIN;
 }
 
+/* Up to the moment where a PIN may be sent. */
+static int may_send(struct token *t, struct token_slot *s, bool stored, struct err *err)
+{
+	int r = refresh(t, s, err);
+
+	return r != 0 ? r : allowed(s, stored, err);
+}
+
+int token_login_again(struct token *t, CK_RV *rv, struct err *err)
+{
+	struct token_slot *s = &t->slots[t->session_slot];
+	int r = may_send(t, s, t->pin_stored, err);
+
+	*rv = CKR_GENERAL_ERROR;
+	if (r != 0)
+		return r;
+	if (s->protected_path) {
+		*rv = send(t, CKU_CONTEXT_SPECIFIC, NULL);
+		return outcome(t, s, *rv, err);
+	}
+	if (t->pin.n == 0 && t->get_pin != NULL)
+		r = t->get_pin(t->pin_ctx, s, &t->pin, err);
+	if (r == 0) {
+		*rv = send(t, CKU_CONTEXT_SPECIFIC, &t->pin);
+		r = outcome(t, s, *rv, err);
+	}
+	secret_free(&t->pin);
+	return r;
+}
+
 int token_login(struct token *t, size_t slot_index,
 		int (*get_pin)(void *ctx, const struct token_slot *s, struct secret *pin,
 			       struct err *err),
 		void *ctx, bool stored, struct err *err)
 {
-	struct secret pin = { NULL, 0, 0 };
+	struct secret pin = SECRET_NONE;
 	struct token_slot *s;
 	int r = token_session(t, slot_index, err);
 
@@ -66,19 +96,19 @@ int token_login(struct token *t, size_t slot_index,
 	s = &t->slots[slot_index];
 	if (t->logged_in || !s->login_required)
 		return 0;
-	r = refresh(t, s, err);
-	if (r == 0)
-		r = allowed(s, stored, err);
-	if (r != 0)
-		return r;
-	if (s->protected_path) {
-		r = send(t, s, NULL, err);
-	} else {
+	r = may_send(t, s, stored, err);
+	if (r == 0 && !s->protected_path)
 		r = get_pin(ctx, s, &pin, err);
-		if (r == 0)
-			r = send(t, s, &pin, err);
-		secret_free(&pin);
-	}
+	if (r == 0)
+		r = outcome(t, s, send(t, CKU_USER, s->protected_path ? NULL : &pin), err);
 	t->logged_in = r == 0;
-	return r;
+	if (r != 0) {
+		secret_free(&pin);
+		return r;
+	}
+	t->get_pin = get_pin;
+	t->pin_ctx = ctx;
+	t->pin_stored = stored;
+	t->pin = pin;
+	return 0;
 }

@@ -261,6 +261,7 @@ bool token_slot_matches(const struct token_slot *s, const struct uri *u)
 
 void token_session_close(struct token *t)
 {
+	secret_free(&t->pin);
 	if (!t->has_session)
 		return;
 	if (t->logged_in)

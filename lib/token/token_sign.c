@@ -47,9 +47,7 @@ static bool type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind)
 	if (token_attribute(t, o, CKA_KEY_TYPE, sizeof(type), &v) && v.n == sizeof(type))
 		memcpy(&type, v.p, sizeof(type));
 	buf_free(&v);
-	return type == (kind == KEY_RSA	      ? CKK_RSA
-			: kind == KEY_ED25519 ? CKK_EC_EDWARDS
-					      : CKK_EC);
+	return type == (kind == KEY_RSA ? CKK_RSA : kind == KEY_ED25519 ? CKK_EC_EDWARDS : CKK_EC);
 }
 
 static bool modulus_differs(struct token *t, CK_OBJECT_HANDLE o, EVP_PKEY *key)
@@ -124,18 +122,66 @@ static void digest_info(struct buf *out, enum alg_hash h, struct bytes digest)
 	der_close(out, whole);
 }
 
+static bool wants_pin(struct token *t, CK_OBJECT_HANDLE key)
+{
+	struct buf v = BUF_INIT;
+	bool wants =
+		token_attribute(t, key, CKA_ALWAYS_AUTHENTICATE, 8, &v) && v.n == 1 && v.p[0] != 0;
+
+	buf_free(&v);
+	return wants;
+}
+
+/* Tokens that declare the attribute and refuse the login (Luna) sign without it: only
+ * what a PIN was told ends the signature. */
+static int authenticate(struct token *t, struct err *err)
+{
+	struct err why = ERR_INIT;
+	CK_RV rv = CKR_OK;
+	int r = token_login_again(t, &rv, &why);
+
+	if (r == 0 || rv == CKR_USER_TYPE_INVALID || rv == CKR_FUNCTION_NOT_SUPPORTED ||
+	    rv == CKR_OPERATION_NOT_INITIALIZED)
+		return 0;
+	return err_set(err, why.code, "%s", why.text);
+}
+
+static int init_sign(struct token *t, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, bool again,
+		     struct err *err)
+{
+	CK_RV rv = TOKEN_CALL(t, C_SignInit, t->session, mechanism, key);
+
+	if (rv == CKR_OK || (again && rv == CKR_OPERATION_ACTIVE))
+		return 0;
+	return ckr_error(err, t, "C_SignInit", rv);
+}
+
 static int call_sign(struct token *t, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type,
 		     struct buf *data, uint8_t *raw, CK_ULONG *raw_n, struct err *err)
 {
 	CK_MECHANISM mechanism = { type, NULL, 0 };
-	CK_RV rv = TOKEN_CALL(t, C_SignInit, t->session, &mechanism, key);
+	CK_ULONG room = *raw_n;
+	bool asked = wants_pin(t, key);
+	CK_RV rv;
+	int r = init_sign(t, &mechanism, key, false, err);
 
-	if (rv != CKR_OK)
-		return ckr_error(err, t, "C_SignInit", rv);
+	if (r == 0 && asked)
+		r = authenticate(t, err);
+	if (r != 0)
+		return r;
 	rv = TOKEN_CALL(t, C_Sign, t->session, data->p, data->n, raw, raw_n);
-	if (rv != CKR_OK)
-		return ckr_error(err, t, "C_Sign", rv);
-	return 0;
+	/* Some keys want it and do not say so. */
+	if (rv == CKR_USER_NOT_LOGGED_IN && !asked) {
+		*raw_n = room;
+		r = init_sign(t, &mechanism, key, true, err);
+		if (r == 0)
+			r = authenticate(t, err);
+		if (r != 0)
+			return r;
+		rv = TOKEN_CALL(t, C_Sign, t->session, data->p, data->n, raw, raw_n);
+	}
+	secret_free(&t->pin); /* not kept for longer than the first signature */
+	return rv == CKR_OK ? 0 : ckr_error(err, t, "C_Sign", rv);
 }
 
 static int bad_length(struct err *err, const struct token *t, CK_ULONG n)

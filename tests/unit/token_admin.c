@@ -173,6 +173,48 @@ START_TEST(facts)
 }
 END_TEST
 
+static int pins;
+
+static int count_pin(void *ctx, const struct token_slot *s, struct secret *pin, struct err *err)
+{
+	pins++;
+	return get_pin(ctx, s, pin, err);
+}
+
+/* A PIN for every signature: the login's own serves the first, then it is asked for. */
+START_TEST(each_time)
+{
+	struct token_key_spec spec = {
+		.kind = KEY_P256, .label = "k", .id = id_of("one"), .each_time = true
+	};
+	static char right[] = "1234", wrong[] = "4321";
+	EVP_PKEY *pub = NULL;
+	struct buf sig = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(token_generate(token, 0, &spec, &pub, &err), 0);
+	token_close(token);
+	open_token();
+	pins = 0;
+	ck_assert_int_eq(token_login(token, 0, count_pin, right, false, &err), 0);
+	for (int i = 1; i <= 3; i++) {
+		buf_clear(&sig);
+		ck_assert_msg(token_sign(token, 0, spec.id, pub, HASH_SHA256, bytes_str("x"), &sig,
+					 &err) == 0,
+			      "%s", err.text);
+		ck_assert(verifies(pub, HASH_SHA256, bytes_str("x"), &sig));
+		ck_assert_int_eq(pins, i);
+	}
+	strcpy(right, wrong); /* what is asked for from here on */
+	ck_assert_int_eq(token_sign(token, 0, spec.id, pub, HASH_SHA256, bytes_str("x"), &sig,
+				    &err),
+			 ERR_PIN);
+	ck_assert_int_eq(pins, 4);
+	EVP_PKEY_free(pub);
+	buf_free(&sig);
+}
+END_TEST
+
 START_TEST(id_in_use)
 {
 	struct token_key_spec spec = { .kind = KEY_P256, .label = "k", .id = id_of("one") };
@@ -277,6 +319,7 @@ int main(void)
 	tcase_set_timeout(t, 120); /* making RSA keys on a loaded machine */
 	tcase_add_loop_test(t, make_and_sign, 0, sizeof(kinds) / sizeof(kinds[0]));
 	tcase_add_loop_test(t, facts, 0, 2);
+	tcase_add_test(t, each_time);
 	tcase_add_test(t, id_in_use);
 	tcase_add_test(t, not_writable);
 	tcase_add_test(t, certificates);
