@@ -23,6 +23,8 @@ CRYPTO_LIBS := $(call pkg,--libs,libcrypto)
 P11_CFLAGS := $(call pkg,--cflags,p11-kit-1)
 GIT2_CFLAGS := $(call pkg,--cflags,libgit2)
 GIT2_LIBS := $(call pkg,--libs,libgit2)
+CURL_CFLAGS := $(call pkg,--cflags,libcurl jansson)
+CURL_LIBS := $(call pkg,--libs,libcurl jansson)
 CHECK_CFLAGS := $(call pkg,--cflags,check)
 CHECK_LIBS := $(call pkg,--libs,check)
 
@@ -57,7 +59,7 @@ endif
 CFLAGS ?=
 ALL_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN_CFLAGS) $(HARDEN_CPPFLAGS) -Ilib -I. \
 	-DGH_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
-	$(CRYPTO_CFLAGS) $(P11_CFLAGS) $(GIT2_CFLAGS) $(CFLAGS)
+	$(CRYPTO_CFLAGS) $(P11_CFLAGS) $(GIT2_CFLAGS) $(CURL_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(HARDEN_LDFLAGS) $(LDFLAGS)
 
 # VERBOSE=1 shows whole command lines.
@@ -65,9 +67,10 @@ Q := $(if $(VERBOSE),,@)
 say = $(if $(VERBOSE),,@printf '  %-5s %s\n' $(1) $(2))
 
 # Layers, lowest first: a layer is linked with itself and lower ones only.
-LAYERS := base token sig object repo trust record policy cred
+LAYERS := base token sig object repo trust record policy cred oauth
 LIBS_base := $(CRYPTO_LIBS)
 LIBS_repo := $(GIT2_LIBS)
+LIBS_oauth := $(CURL_LIBS)
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
 $(foreach l,$(LAYERS),$(eval OBJS_$(l) := $(call objs,lib/$(l)/*.c)))
@@ -85,7 +88,7 @@ all: have-libraries programs
 # The compiler's own words for a missing library help nobody.
 .PHONY: have-libraries
 have-libraries:
-ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS)),)
+ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(CURL_LIBS)),)
 	@echo "make: a library that the build needs is missing: type \`make deps'" >&2; exit 1
 endif
 
