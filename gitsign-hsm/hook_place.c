@@ -19,35 +19,46 @@
 
 /* --- finding --------------------------------------------------------------- */
 
+static const char *const names[HOOK_KINDS] = { "pre-receive", "post-receive" };
+
 /* Beside libexec/gitsign-hsm/verbs when installed, in build/hooks when not. */
-static int find_program(char **ret, struct err *err)
+static int find_program(struct hook_file *f, struct err *err)
 {
-	static const char *const places[] = { "/../../hooks/pre-receive", "/hooks/pre-receive" };
+	static const char *const places[] = { "../../hooks", "hooks" };
 	struct buf dir = BUF_INIT;
 	int rc = os_self_dir(&dir, err);
 
-	for (size_t i = 0; i < 2 && rc == 0 && !*ret; i++) {
-		_cleanup_free_ char *path = xasprintf("%s%s", buf_str(&dir), places[i]);
+	for (size_t i = 0; i < 2 && rc == 0 && !f->program; i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s/%s", buf_str(&dir), places[i],
+						      f->name);
 		char real[PATH_MAX];
 
 		if (access(path, X_OK) == 0 && realpath(path, real))
-			*ret = xstrdup(real);
+			f->program = xstrdup(real);
 	}
 	buf_free(&dir);
-	if (rc == 0 && !*ret)
-		rc = err_set(err, ERR_CONFIG, "the hook program is not installed beside this one: "
-			     "make install");
+	if (rc == 0 && !f->program)
+		rc = err_set(err, ERR_CONFIG, "the hook program %s is not installed beside this "
+			     "one: make install", f->name);
 	return rc;
 }
 
-static void look_at_hook(struct hook_place *p)
+static int look_at(struct hook_place *p, enum hook_kind kind, struct err *err)
 {
+	struct hook_file *f = &p->files[kind];
 	char real[PATH_MAX];
 	struct stat st;
+	int rc;
 
-	p->there = lstat(p->hook, &st) == 0;
-	p->ours = p->there && realpath(p->hook, real) && strcmp(real, p->program) == 0;
-	p->runs = p->there && access(p->hook, X_OK) == 0;
+	f->name = names[kind];
+	rc = find_program(f, err);
+	if (rc)
+		return rc;
+	f->path = xasprintf("%s/hooks/%s", p->server.git_dir, f->name);
+	f->there = lstat(f->path, &st) == 0;
+	f->ours = f->there && realpath(f->path, real) && strcmp(real, f->program) == 0;
+	f->runs = f->there && access(f->path, X_OK) == 0;
+	return 0;
 }
 
 int hook_place_open(const char *path, struct hook_place *ret, struct err *err)
@@ -56,16 +67,14 @@ int hook_place_open(const char *path, struct hook_place *ret, struct err *err)
 	int rc = repo_open(path ? path : ".", REPO_AUTO, &p.repo, err);
 
 	if (rc == 0)
-		rc = find_program(&p.program, err);
-	if (rc == 0)
 		rc = server_load(repo_git_dir(p.repo), repo_hash_bytes(p.repo), &p.server, err);
+	for (int i = 0; i < HOOK_KINDS && rc == 0; i++)
+		rc = look_at(&p, (enum hook_kind)i, err);
 	if (rc) {
 		hook_place_close(&p);
 		return rc;
 	}
-	p.hook = xasprintf("%s/hooks/pre-receive", p.server.git_dir);
 	p.scope = xasprintf("--file=%s/config", p.server.git_dir);
-	look_at_hook(&p);
 	*ret = p;
 	return 0;
 }
@@ -74,8 +83,10 @@ void hook_place_close(struct hook_place *p)
 {
 	repo_close(p->repo);
 	server_free(&p->server);
-	free(p->hook);
-	free(p->program);
+	for (int i = 0; i < HOOK_KINDS; i++) {
+		free(p->files[i].path);
+		free(p->files[i].program);
+	}
 	free(p->scope);
 	memset(p, 0, sizeof(*p));
 }

@@ -1,6 +1,6 @@
 /*
- * Where the pre-receive hook of a repository stands, what git's configuration does
- * with it, and what installing it changed.
+ * Where the hooks of a repository stand, what git's configuration does with them, and
+ * what installing them changed.
  */
 #ifndef GH_HOOK_PLACE_H
 #define GH_HOOK_PLACE_H
@@ -11,15 +11,22 @@
 #include "policy/server.h"
 #include "repo/repo.h"
 
+enum hook_kind { HOOK_PRE_RECEIVE, HOOK_POST_RECEIVE, HOOK_KINDS };
+
+struct hook_file {
+	const char *name;
+	char *path;    /* <git dir>/hooks/<name> */
+	char *program; /* ours, absolute */
+	bool there;    /* something stands at `path` */
+	bool ours;     /* and it leads to our program */
+	bool runs;     /* and git would run it */
+};
+
 struct hook_place {
 	struct repo *repo;
 	struct server server;
-	char *hook;    /* <git dir>/hooks/pre-receive */
-	char *program; /* ours, absolute */
+	struct hook_file files[HOOK_KINDS];
 	char *scope;   /* --file=<git dir>/config, for gitcmd.h */
-	bool there;    /* something stands at `hook` */
-	bool ours;     /* and it leads to our program */
-	bool runs;     /* and git would run it */
 };
 
 /* `path` may be NULL: the repository at or above the current directory. */

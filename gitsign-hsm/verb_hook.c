@@ -1,4 +1,4 @@
-/* hook install, hook remove, hook status: the pre-receive hook of a repository. */
+/* hook install, hook remove, hook status: the hooks of a repository. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -34,27 +34,65 @@ static void print_problem(const char *text, void *ctx)
 
 /* --- the hook file ------------------------------------------------------------ */
 
-static int refuse_other(const struct hook_place *p, struct err *err)
+static int refuse_other(const struct hook_file *f, struct err *err)
 {
 	return err_set(err, ERR_CONFIG,
 		       "%s is there already, and is not ours. Move it away, or keep both: let a "
 		       "script of yours in its place save its standard input, and feed it to the "
-		       "other hook and to %s; a push is let in when both end with 0", p->hook,
-		       p->program);
+		       "other hook and to %s; a push is let in when both end with 0", f->path,
+		       f->program);
 }
 
-static int make_link(const struct hook_place *p, struct err *err)
+static int make_link(const struct hook_place *p, const struct hook_file *f, struct err *err)
 {
 	_cleanup_free_ char *dir = xasprintf("%s/hooks", p->server.git_dir);
 
-	if (p->ours)
+	if (f->ours)
 		return 0;
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return err_errno(err, ERR_IO, "cannot make %s", dir);
-	if (symlink(p->program, p->hook) < 0)
-		return err_errno(err, ERR_IO, "cannot install %s", p->hook);
-	printf("%s -> %s\n", p->hook, p->program);
+	if (symlink(f->program, f->path) < 0)
+		return err_errno(err, ERR_IO, "cannot install %s", f->path);
+	printf("%s -> %s\n", f->path, f->program);
 	return 0;
+}
+
+/* pre-receive last: from then on the repository is guarded. */
+static int make_links(const struct hook_place *p, struct err *err)
+{
+	const struct hook_file *post = &p->files[HOOK_POST_RECEIVE];
+	int rc = 0;
+
+	if (post->there && !post->ours)
+		printf("note: %s is another program, and stays: what has landed is confirmed on "
+		       "record by the next push. Let it run %s as well\n", post->path, post->program);
+	else
+		rc = make_link(p, post, err);
+	return rc ? rc : make_link(p, &p->files[HOOK_PRE_RECEIVE], err);
+}
+
+static int remove_link(const struct hook_file *f, struct err *err)
+{
+	if (f->there && !f->ours)
+		return err_set(err, ERR_CONFIG, "%s is not ours: left as it is", f->path);
+	if (f->there && unlink(f->path) < 0)
+		return err_errno(err, ERR_IO, "cannot remove %s", f->path);
+	if (f->there)
+		printf("%s removed\n", f->path);
+	return 0;
+}
+
+static int remove_links(const struct hook_place *p, struct err *err)
+{
+	const struct hook_file *pre = &p->files[HOOK_PRE_RECEIVE];
+	int rc = remove_link(pre, err);
+
+	if (!pre->there)
+		printf("no hook was installed\n");
+	for (int i = 0; i < HOOK_KINDS && rc == 0; i++)
+		if (p->files[i].ours && &p->files[i] != pre)
+			rc = remove_link(&p->files[i], err);
+	return rc;
 }
 
 /* --- introductions -------------------------------------------------------------- */
@@ -235,12 +273,13 @@ static int configure(struct hook_place *p, const struct install *in, const char 
 
 static int check_install(struct hook_place *p, struct err *err)
 {
+	const struct hook_file *pre = &p->files[HOOK_PRE_RECEIVE];
 	size_t n;
 
-	if (p->there && !p->ours)
-		return refuse_other(p, err);
+	if (pre->there && !pre->ours)
+		return refuse_other(pre, err);
 	n = hook_place_traps(p, say_problem, NULL, err);
-	n += server_inspect(&p->server, p->program, say_problem, NULL);
+	n += server_inspect(&p->server, pre->program, say_problem, NULL);
 	if (n > 0)
 		return err_set(err, ERR_CONFIG, "not installed: here the hook would enforce "
 			       "nothing. Mend what is said above, then try again");
@@ -259,7 +298,7 @@ static int install(struct hook_place *p, const struct install *in, struct err *e
 	if (rc == 0 && in->introduce)
 		rc = introduce(p, err);
 	if (rc == 0)
-		rc = make_link(p, err);
+		rc = make_links(p, err);
 	if (rc == 0 && !repo_is_bare(p->repo))
 		printf("note: the repository is not bare\n");
 	return rc;
@@ -277,7 +316,7 @@ int verb_hook_install(int argc, char **argv)
 	};
 	const struct opt_command cmd = {
 		"gitsign-hsm hook install [--policy FILE] [--introduce] [REPOSITORY]",
-		"Installs the pre-receive hook into a repository that is pushed to.", opts,
+		"Installs the hooks into a repository that is pushed to.", opts,
 		"It says what it changes; hook remove puts it back.", 0, 1,
 	};
 	struct hook_place p;
@@ -306,7 +345,7 @@ int verb_hook_remove(int argc, char **argv)
 	const struct opt opts[] = { { 0 } };
 	const struct opt_command cmd = {
 		"gitsign-hsm hook remove [REPOSITORY]",
-		"Takes the pre-receive hook out, and puts the configuration back. The record and "
+		"Takes the hooks out, and puts the configuration back. The record and "
 		"the introductions stay: a later installation goes on from there.", opts, NULL, 0, 1,
 	};
 	struct hook_place p;
@@ -318,14 +357,7 @@ int verb_hook_remove(int argc, char **argv)
 	rc = hook_place_open(argc > 0 ? argv[0] : NULL, &p, &err);
 	if (rc)
 		return say_err(&err);
-	if (p.there && !p.ours)
-		rc = err_set(&err, ERR_CONFIG, "%s is not ours: left as it is", p.hook);
-	else if (p.there && unlink(p.hook) < 0)
-		rc = err_errno(&err, ERR_IO, "cannot remove %s", p.hook);
-	else if (p.there)
-		printf("%s removed\n", p.hook);
-	else
-		printf("no hook was installed\n");
+	rc = remove_links(&p, &err);
 	if (rc == 0)
 		rc = hook_place_restore(&p, tell_restored, &err);
 	hook_place_close(&p);
@@ -396,16 +428,19 @@ static size_t status_record(const struct hook_place *p)
 
 static size_t status_hook(const struct hook_place *p)
 {
-	if (!p->there)
+	const struct hook_file *f = &p->files[HOOK_PRE_RECEIVE];
+
+	if (!f->there)
 		print_problem("not installed: gitsign-hsm hook install", NULL);
-	else if (!p->runs)
+	else if (!f->runs)
 		print_problem("the hook is not executable: git passes it over and lets every push "
 			      "in. Install it again", NULL);
-	else if (!p->ours)
-		printf("hook           %s (another program; does it call %s?)\n", p->hook, p->program);
-	else
-		printf("hook           %s -> %s\n", p->hook, p->program);
-	return !p->there || !p->runs || !p->ours;
+	else if (!f->ours)
+		printf("hook           %s (another program; does it call %s?)\n", f->path, f->program);
+	for (int i = 0; i < HOOK_KINDS; i++)
+		if (p->files[i].ours && p->files[i].runs)
+			printf("hook           %s -> %s\n", p->files[i].path, p->files[i].program);
+	return !f->there || !f->runs || !f->ours;
 }
 
 int verb_hook_status(int argc, char **argv)
@@ -436,7 +471,7 @@ int verb_hook_status(int argc, char **argv)
 	}
 	problems += status_record(&p);
 	problems += hook_place_traps(&p, print_problem, NULL, &err);
-	problems += server_inspect(&p.server, p.program, print_problem, NULL);
+	problems += server_inspect(&p.server, p.files[HOOK_PRE_RECEIVE].program, print_problem, NULL);
 	hook_place_close(&p);
 	return problems ? ERR_CONFIG : 0;
 }

@@ -226,6 +226,7 @@ size_t server_inspect(const struct server *s, const char *hook,
 {
 	static const char *const parts[] = { "config", "config.worktree", "HEAD", "packed-refs",
 					     "refs", "objects", "hooks", "hooks/pre-receive",
+					     "hooks/post-receive", "hooks/reference-transaction",
 					     "info", "worktrees" };
 	struct inspection in = { problem, ctx, 0 };
 
