@@ -2,18 +2,25 @@
 # archive gives only what is asked for, so a program needs no more libraries
 # than its code does (tests/lint/needed.txt holds it to that).
 
-# Signing must not wait for libgit2: the verbs that read repositories are a
-# program of their own, which gitsign-hsm turns into.
-SHARED_OBJS := $(call objs,gitsign-hsm/settings.c gitsign-hsm/select.c gitsign-hsm/signer.c \
-	gitsign-hsm/judge_one.c gitsign-hsm/status.c gitsign-hsm/verb_table.c)
-SIGN_OBJS := $(SHARED_OBJS) $(call objs,gitsign-hsm/main.c gitsign-hsm/args.c \
-	gitsign-hsm/sign.c gitsign-hsm/verify.c)
-VERB_OBJS := $(filter-out $(SIGN_OBJS),$(call objs,gitsign-hsm/*.c)) $(SHARED_OBJS)
+# Signing must not wait for a library: bin/gitsign-hsm needs libc only and asks the
+# agent; what needs libcrypto (direct, agent) or libgit2 (verbs) are programs of
+# their own, which gitsign-hsm turns into.
+SIGNER_OBJS := $(call objs,$(addprefix gitsign-hsm/,settings.c select.c signer.c make.c status.c))
+FRONT_OBJS := $(call objs,$(addprefix gitsign-hsm/,main.c args.c front.c deliver.c settings.c \
+	verb_table.c))
+DIRECT_OBJS := $(SIGNER_OBJS) $(call objs,$(addprefix gitsign-hsm/,direct.c args.c sign.c verify.c \
+	deliver.c judge_one.c))
+AGENT_OBJS := $(SIGNER_OBJS) $(call objs,gitsign-hsm/agent/*.c)
+SHARED_OBJS := $(SIGNER_OBJS) $(call objs,gitsign-hsm/judge_one.c gitsign-hsm/verb_table.c)
+VERB_OBJS := $(filter-out $(FRONT_OBJS) $(DIRECT_OBJS),$(call objs,gitsign-hsm/*.c)) $(SHARED_OBJS)
 ALL_ARS := $(call ars,$(call reverse,$(LAYERS)))
 
-PROGRAMS := $(B)/bin/gitsign-hsm $(B)/libexec/gitsign-hsm/verbs
-$(B)/bin/gitsign-hsm: $(SIGN_OBJS)
-$(B)/libexec/gitsign-hsm/verbs: $(VERB_OBJS)
+SIBLINGS := $(B)/libexec/gitsign-hsm
+PROGRAMS := $(B)/bin/gitsign-hsm $(addprefix $(SIBLINGS)/,direct agent verbs)
+$(B)/bin/gitsign-hsm: $(FRONT_OBJS)
+$(SIBLINGS)/direct: $(DIRECT_OBJS)
+$(SIBLINGS)/agent: $(AGENT_OBJS)
+$(SIBLINGS)/verbs: $(VERB_OBJS)
 
 HOOKS := $(patsubst hooks/%.c,$(B)/hooks/%,$(wildcard hooks/*.c))
 $(HOOKS): $(B)/hooks/%: $(B)/obj/hooks/%.o $(call objs,hooks/common/*.c)

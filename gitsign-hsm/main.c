@@ -1,8 +1,8 @@
 /*
  * gitsign-hsm: what git runs as gpg.x509.program, and the door to the verbs.
  *
- * Start-up is the cost of a signature, so this program needs libcrypto and
- * nothing else of weight; the verbs live in a sibling that it executes.
+ * Start-up is the cost of a signature, so this program needs libc only: it asks the
+ * agent, and turns into a sibling for all that needs more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/text.h"
-#include "gpgsm.h"
+#include "args.h"
+#include "front.h"
 #include "verb_table.h"
 
 static void help(FILE *f)
@@ -35,14 +36,14 @@ static void help(FILE *f)
 		fprintf(f, "  %2d  %s\n", i, err_code_text((enum err_code)i));
 }
 
-static int run_verbs(char **argv)
+/* Turns into a sibling; returns only when that fails. */
+static int run_sibling(const char *name, char **argv)
 {
 	struct buf path = BUF_INIT;
 	struct err err = ERR_INIT;
-	int r = os_self_dir(&path, &err);
+	int r = front_sibling(name, &path, &err);
 
 	if (r == 0) {
-		buf_add_str(&path, "/../libexec/gitsign-hsm/verbs");
 		argv[0] = (char *)(uintptr_t)buf_str(&path);
 		execv(argv[0], argv);
 		r = err_errno(&err, ERR_CONFIG,
@@ -59,8 +60,10 @@ static int verb_main(int argc, char **argv)
 	const char *second = argc > 2 ? argv[2] : NULL;
 	bool known;
 
+	if (strcmp(argv[1], "agent") == 0)
+		return run_sibling("agent", argv + 1);
 	if (verb_find(argv[1], second, &known) != NULL)
-		return run_verbs(argv);
+		return run_sibling("verbs", argv);
 	if (known) {
 		bool asked = second != NULL && strcmp(second, "--help") == 0;
 
@@ -94,9 +97,11 @@ int main(int argc, char **argv)
 	}
 	switch (a.action) {
 	case ARGS_SIGN:
-		os_exit(gpgsm_sign(&a)); /* a module has been loaded */
+		if (front_sign(&a, &r))
+			return r;
+		return run_sibling("direct", argv);
 	case ARGS_VERIFY:
-		return gpgsm_verify(&a);
+		return run_sibling("direct", argv);
 	case ARGS_VERSION:
 		printf("gitsign-hsm %s\n", GH_VERSION);
 		break;

@@ -33,13 +33,27 @@ static int timeout(const struct settings *s, int *ret, struct err *err)
 	return 0;
 }
 
-int settings_load(struct settings *ret, struct err *err)
+static int agent(const struct settings *s, enum settings_agent *ret, struct err *err)
 {
-	struct settings s = { .conf = GITCONF_INIT };
-	int r = gitconf_load(&s.conf, err);
+	const char *v = gitconf_get(&s->conf, "hsm.agent");
 
-	if (r != 0)
-		return r;
+	if (v == NULL || v[0] == '\0' || strcmp(v, "off") == 0)
+		*ret = SETTINGS_AGENT_OFF;
+	else if (strcmp(v, "auto") == 0)
+		*ret = SETTINGS_AGENT_AUTO;
+	else if (strcmp(v, "required") == 0)
+		*ret = SETTINGS_AGENT_REQUIRED;
+	else
+		return err_set(err, ERR_CONFIG, "hsm.agent must be off, auto or required");
+	return 0;
+}
+
+/* Takes the configuration over, whatever it returns. */
+static int from_conf(struct gitconf *conf, struct settings *ret, struct err *err)
+{
+	struct settings s = { .conf = *conf };
+	int r;
+
 	s.module_args = gitconf_get(&s.conf, "hsm.moduleArgs");
 	s.key = gitconf_get(&s.conf, "hsm.key");
 	s.pin_source_text = gitconf_get(&s.conf, "hsm.pinSource");
@@ -48,13 +62,49 @@ int settings_load(struct settings *ret, struct err *err)
 	if ((r = absolute(&s, "hsm.module", &s.module, err)) != 0 ||
 	    (r = absolute(&s, "hsm.policy", &s.policy, err)) != 0 ||
 	    (r = absolute(&s, "hsm.roots", &s.roots, err)) != 0 ||
-	    (r = timeout(&s, &s.timeout_ms, err)) != 0 ||
+	    (r = timeout(&s, &s.timeout_ms, err)) != 0 || (r = agent(&s, &s.agent, err)) != 0 ||
 	    (r = pin_source_parse(s.pin_source_text, &s.pin_source, err)) != 0) {
 		settings_free(&s);
 		return r;
 	}
 	*ret = s;
 	return 0;
+}
+
+int settings_load(struct settings *ret, struct err *err)
+{
+	struct gitconf conf = GITCONF_INIT;
+	int r = gitconf_load(&conf, err);
+
+	return r != 0 ? r : from_conf(&conf, ret, err);
+}
+
+int settings_parse(struct bytes text, struct settings *ret, struct err *err)
+{
+	struct gitconf conf = GITCONF_INIT;
+	int r = gitconf_parse(&conf, text, "the client's configuration", err);
+
+	return r != 0 ? r : from_conf(&conf, ret, err);
+}
+
+void settings_text(const struct settings *s, struct buf *out)
+{
+	buf_add_str(out, "[hsm]\n");
+	for (size_t i = 0; i < s->conf.n; i++) {
+		const struct gitconf_entry *e = &s->conf.v[i];
+
+		if (strcmp(e->section, "hsm") != 0 || e->subsection != NULL || e->name == NULL)
+			continue;
+		buf_add_str(out, e->name);
+		if (e->value != NULL)
+			buf_add_str(out, " = \"");
+		for (const char *p = e->value; p != NULL && *p != '\0'; p++) {
+			if (*p == '"' || *p == '\\' || *p == '\n')
+				buf_add_byte(out, '\\');
+			buf_add_byte(out, *p == '\n' ? 'n' : (uint8_t)*p);
+		}
+		buf_add_str(out, e->value != NULL ? "\"\n" : "\n");
+	}
 }
 
 void settings_free(struct settings *s)

@@ -2,9 +2,12 @@
 #ifndef GH_SETTINGS_H
 #define GH_SETTINGS_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/gitconf.h"
 #include "token/pin.h"
+
+enum settings_agent { SETTINGS_AGENT_OFF, SETTINGS_AGENT_AUTO, SETTINGS_AGENT_REQUIRED };
 
 struct settings {
 	struct gitconf conf; /* all views below point into it */
@@ -13,13 +16,18 @@ struct settings {
 	const char *pin_source_text;
 	struct pin_source pin_source;
 	int timeout_ms;
+	enum settings_agent agent;
 	const char *policy, *roots;
-	const char *format;  /* gpg.format; NULL: openpgp */
+	const char *format;   /* gpg.format; NULL: openpgp */
 	const char *user_key; /* user.signingKey */
 };
 
 /* Reads what is in force here. ERR_CONFIG for a value that cannot be used. */
 int settings_load(struct settings *ret, struct err *err);
+/* The same from one text: what settings_text() made in another process. */
+int settings_parse(struct bytes text, struct settings *ret, struct err *err);
+/* The hsm section of the configuration, without subsections, in git's syntax. */
+void settings_text(const struct settings *s, struct buf *out);
 void settings_free(struct settings *s);
 
 /*

@@ -20,6 +20,9 @@ struct signer; /* an open token and the one key chosen */
  */
 int signer_open(const struct settings *s, const char *key, const struct os_stdio *io,
 		struct signer **ret, struct err *err);
+/* The same on a module that is open already and outlives the signer. */
+int signer_choose(const struct settings *s, struct token *token, const char *key,
+		  struct signer **ret, struct err *err);
 void signer_close(struct signer *s);
 
 const struct cert *signer_cert(const struct signer *s);
@@ -32,6 +35,21 @@ const struct candidate *signer_candidate(const struct signer *s);
  */
 int signer_sign(struct signer *s, struct bytes payload, int64_t now, struct buf *pem,
 		enum alg_hash *hash, struct err *err);
+
+/*
+ * One raw signature over `tbs`, logged in with what `pin` gives (token_login()); for
+ * who puts the message together elsewhere.
+ */
+typedef int signer_pin_fn(void *ctx, const struct token_slot *slot, struct secret *pin,
+			  struct err *err);
+int signer_raw(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, enum alg_hash h,
+	       struct bytes tbs, struct buf *sig, struct err *err);
+
+/* What the owner of a token is asked. */
+void signer_pin_prompt(struct buf *out, const struct token_slot *slot);
+
+/* DER of the intermediates on the same token, at most `max`; borrowed. Returns how many. */
+size_t signer_chain(const struct signer *s, struct bytes *out, size_t max);
 
 /* The token configuration that settings ask for. */
 struct token_config signer_token_config(const struct settings *s, const struct os_stdio *io);

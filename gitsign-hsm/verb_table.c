@@ -13,6 +13,7 @@ const struct verb verb_table[] = {
 	{ "hook", "install", "install the pre-receive hook into a bare repository" },
 	{ "hook", "remove", "take the hook out again" },
 	{ "hook", "status", "show what the hook enforces, and what endangers it" },
+	{ "agent", NULL, "keep the session with a token open (status, stop)" },
 	{ NULL, NULL, NULL },
 };
 

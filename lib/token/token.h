@@ -115,6 +115,12 @@ int token_public_keys(struct token *t, const struct uri *u, struct token_keys *r
 		      struct err *err);
 void token_keys_free(struct token_keys *k);
 
+/*
+ * Uses the session for a moment, so that a token that closes idle ones keeps it.
+ * ERR_TOKEN when it is gone; 0 when there is none.
+ */
+int token_ping(struct token *t, struct err *err);
+
 /* How many private keys with this CKA_ID the logged-in session sees. */
 int token_count_keys(struct token *t, size_t slot_index, struct bytes id, size_t *ret,
 		     struct err *err);

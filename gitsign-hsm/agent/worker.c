@@ -1,0 +1,196 @@
+/*
+ * The child that has the module loaded. It chooses keys and signs bytes; it can be
+ * killed at any time, and is, when a call into the module does not come back.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/os.h"
+#include "base/wire.h"
+#include "gitsign-hsm/signer.h"
+
+#define KEYS_MAX 32
+#define FOREVER_MS INT32_MAX
+#define SEND_MS 30000
+
+struct chosen {
+	char *config, *key;
+	struct settings settings;
+	struct signer *signer;
+};
+
+static struct token *token;
+static struct chosen *keys[KEYS_MAX];
+static size_t keys_n;
+
+static void forget(struct chosen *c)
+{
+	signer_close(c->signer);
+	settings_free(&c->settings);
+	free(c->config);
+	free(c->key);
+	free(c);
+}
+
+static int open_token(const struct settings *s, struct err *err)
+{
+	struct os_stdio io = { -1, WORKER_WORDS_FD };
+	struct token_config cfg = signer_token_config(s, &io);
+
+	cfg.deadline_prefix = "";
+	return token != NULL ? 0 : token_open(&cfg, &token, err);
+}
+
+static int choose(const char *config, const char *key, struct signer **ret, struct err *err)
+{
+	struct chosen *c;
+	int r;
+
+	for (size_t i = 0; i < keys_n; i++)
+		if (strcmp(keys[i]->config, config) == 0 && strcmp(keys[i]->key, key) == 0) {
+			*ret = keys[i]->signer;
+			return 0;
+		}
+	c = xcalloc(1, sizeof(*c));
+	c->config = xstrdup(config);
+	c->key = xstrdup(key);
+	r = settings_parse(bytes_str(config), &c->settings, err);
+	if (r == 0)
+		r = open_token(&c->settings, err);
+	if (r == 0)
+		r = signer_choose(&c->settings, token, key, &c->signer, err);
+	if (r != 0) {
+		forget(c);
+		return r;
+	}
+	if (keys_n == KEYS_MAX)
+		forget(keys[--keys_n]);
+	keys[keys_n++] = c;
+	*ret = c->signer;
+	return 0;
+}
+
+/* Asks the parent; the module's deadline stands still meanwhile. */
+static int ask_pin(void *ctx, const struct token_slot *slot, struct secret *pin, struct err *err)
+{
+	struct buf b = BUF_INIT, prompt = BUF_INIT;
+	struct secret s;
+	struct bytes in, text;
+	uint8_t message;
+	uint32_t code;
+	int r;
+
+	(void)ctx;
+	signer_pin_prompt(&prompt, slot);
+	buf_add_byte(&b, WORKER_PIN);
+	wire_put_string(&b, buf_bytes(&prompt));
+	r = agent_send(WORKER_FD, buf_bytes(&b), SEND_MS, err);
+	buf_free(&prompt);
+	buf_free(&b);
+	if (r == 0)
+		r = agent_recv_secret(WORKER_FD, FOREVER_MS, &s, err);
+	if (r != 0)
+		return r;
+	in = bytes_of(s.p, s.n);
+	if (!wire_byte(&in, &message) || message != WORKER_PIN || !wire_u32(&in, &code) ||
+	    !wire_string(&in, &text) || in.n != 0)
+		r = err_set(err, ERR_INTERNAL, "a strange answer instead of a PIN");
+	else if (code != 0)
+		r = err_set(err, code <= ERR_INTERNAL ? (enum err_code)code : ERR_PIN, "%.*s",
+			    (int)text.n, (const char *)text.p);
+	if (r != 0) {
+		secret_free(&s);
+		return r;
+	}
+	memmove(s.p, text.p, text.n);
+	mem_wipe(s.p + text.n, s.n - text.n);
+	s.n = text.n;
+	*pin = s;
+	return 0;
+}
+
+static void put_key(struct buf *out, const struct signer *s)
+{
+	const struct cert *leaf = signer_cert(s);
+	struct bytes chain[8];
+	size_t n = signer_chain(s, chain, 8);
+
+	buf_add_byte(out, WORKER_KEY);
+	wire_put_u32(out, (uint32_t)n + 1);
+	wire_put_string(out, bytes_of(leaf->der, leaf->der_n));
+	for (size_t i = 0; i < n; i++)
+		wire_put_string(out, chain[i]);
+}
+
+static int put_signature(struct buf *out, struct signer *s, struct bytes in, struct err *err)
+{
+	struct buf sig = BUF_INIT;
+	struct bytes tbs;
+	uint8_t stored;
+	uint32_t hash;
+	int r;
+
+	if (!wire_byte(&in, &stored) || !wire_u32(&in, &hash) || !wire_string(&in, &tbs) ||
+	    in.n != 0 || hash > HASH_SHA512)
+		return err_set(err, ERR_INTERNAL, "a strange request");
+	r = signer_raw(s, ask_pin, NULL, stored != 0, (enum alg_hash)hash, tbs, &sig, err);
+	if (r == 0) {
+		buf_add_byte(out, WORKER_SIG);
+		wire_put_string(out, buf_bytes(&sig));
+	}
+	buf_free(&sig);
+	return r;
+}
+
+static int handle(struct bytes in, struct buf *out, struct err *err)
+{
+	char *config = NULL, *key = NULL;
+	struct signer *s = NULL;
+	uint8_t message = 0;
+	int r;
+
+	(void)wire_byte(&in, &message);
+	if (message == WORKER_PING) {
+		buf_add_byte(out, WORKER_PING);
+		return token != NULL ? token_ping(token, err) : 0;
+	}
+	if (!wire_text(&in, &config) || !wire_text(&in, &key))
+		r = err_set(err, ERR_INTERNAL, "a strange request");
+	else
+		r = choose(config, key, &s, err);
+	if (r == 0 && message == WORKER_OPEN)
+		put_key(out, s);
+	else if (r == 0)
+		r = put_signature(out, s, in, err);
+	free(config);
+	free(key);
+	return r;
+}
+
+int worker_main(void)
+{
+	struct buf in = BUF_INIT, out = BUF_INIT;
+	bool closed = false;
+
+	while (agent_recv(WORKER_FD, AGENT_SSH_FRAME_MAX, FOREVER_MS, &in, &closed, NULL) == 0) {
+		struct err err = ERR_INIT;
+		int r;
+
+		buf_clear(&out);
+		r = handle(buf_bytes(&in), &out, &err);
+		if (r != 0) {
+			buf_clear(&out);
+			buf_add_byte(&out, WORKER_ERROR);
+			wire_put_u32(&out, (uint32_t)r);
+			wire_put_text(&out, err.text);
+		}
+		if (agent_send(WORKER_FD, buf_bytes(&out), SEND_MS, NULL) != 0)
+			break;
+	}
+	while (keys_n > 0)
+		forget(keys[--keys_n]);
+	token_close(token);
+	_exit(0); /* without the exit handlers of a module, which may hang */
+}

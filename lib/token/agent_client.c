@@ -1,0 +1,251 @@
+/* The signing program's side of the agent: asks, and answers what it is asked. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "base/wire.h"
+#include "token/agent.h"
+
+#define SEND_MS 30000
+#define REPLY_MS (15 * 60 * 1000) /* another client may be at its PIN prompt */
+#define PROMPT_MS (5 * 60 * 1000)
+#define ANSWERS_MAX 16
+
+static void say_tty(const char *text)
+{
+	int tty = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (tty < 0)
+		return;
+	(void)!write(tty, text, strlen(text));
+	(void)!write(tty, "\n", 1);
+	close(tty);
+}
+
+/* A line of the terminal; what was typed before the question does not count. */
+static int read_yes(int tty, const char *question, struct err *err)
+{
+	int64_t until = os_monotonic_ms() + PROMPT_MS;
+	char line[16] = "";
+	ssize_t n = 0;
+
+	(void)tcflush(tty, TCIFLUSH);
+	if (os_write_all(tty, bytes_str(question), "the terminal", NULL) != 0)
+		return err_set(err, ERR_IO, "the terminal does not take the question");
+	while (n <= 0) {
+		struct pollfd p = { .fd = tty, .events = POLLIN };
+		int64_t left = until - os_monotonic_ms();
+
+		if (left <= 0)
+			return err_set(err, ERR_PIN, "nobody answered on the terminal");
+		if (poll(&p, 1, (int)left) > 0)
+			n = read(tty, line, sizeof(line) - 1);
+		if (n == 0)
+			break;
+	}
+	if (n > 0 && (line[0] == 'y' || line[0] == 'Y'))
+		return 0;
+	return err_set(err, ERR_BAD, "not signed: the answer on the terminal was not yes");
+}
+
+static int ask_consent(const char *question, struct err *err)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	int r;
+
+	if (tty < 0)
+		return err_set(
+			err, ERR_PIN,
+			"the agent wants a yes before it signs this, and there is no terminal "
+			"to ask on: run git in a terminal, or see hsm.confirm in "
+			"gitsign-hsm(1)");
+	r = read_yes(tty, question, err);
+	close(tty);
+	return r;
+}
+
+static int answer(int fd, enum agent_kind kind, const char *text, const struct pin_source *pin,
+		  struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct secret s = { NULL, 0, 0 };
+	struct buf b = BUF_INIT;
+	int r = 0;
+
+	if (kind == AGENT_KIND_PIN)
+		r = pin_get(pin, text, PROMPT_MS, &s, &why);
+	else if (kind == AGENT_KIND_CONSENT)
+		r = ask_consent(text, &why);
+	else
+		say_tty(text);
+	buf_add_byte(&b, AGENT_EXTENSION);
+	wire_put_text(&b, AGENT_EXT_ANSWER);
+	buf_add_byte(&b, (uint8_t)kind);
+	wire_put_u32(&b, (uint32_t)r);
+	if (r == 0 && kind == AGENT_KIND_PIN) {
+		r = agent_send_secret(fd, buf_bytes(&b), &s, SEND_MS, err);
+	} else {
+		why.text[AGENT_ANSWER_MAX / 2] = '\0';
+		wire_put_text(&b, why.text);
+		r = agent_send(fd, buf_bytes(&b), SEND_MS, err);
+	}
+	secret_free(&s);
+	buf_free(&b);
+	return r;
+}
+
+struct reply {
+	enum agent_kind kind;
+	struct bytes first, second;
+	uint32_t code;
+};
+
+static bool parse_reply(struct bytes in, const char *extension, struct reply *ret)
+{
+	uint8_t message, kind;
+	struct bytes name;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!wire_byte(&in, &message) || message != AGENT_EXTENSION_RESPONSE ||
+	    !wire_string(&in, &name) || !bytes_eq_str(name, extension) || !wire_byte(&in, &kind))
+		return false;
+	ret->kind = (enum agent_kind)kind;
+	if (kind == AGENT_KIND_REFUSED && !wire_u32(&in, &ret->code))
+		return false;
+	if (!wire_string(&in, &ret->first))
+		return false;
+	if (kind == AGENT_KIND_SIGNED && !wire_string(&in, &ret->second))
+		return false;
+	return in.n == 0;
+}
+
+static int refused(const struct reply *r, struct err *err)
+{
+	enum err_code code =
+		r->code > 0 && r->code <= ERR_INTERNAL ? (enum err_code)r->code : ERR_INTERNAL;
+
+	return err_set(err, code, "%.*s", (int)(r->first.n < 2000 ? r->first.n : 2000),
+		       r->first.n > 0 ? (const char *)r->first.p : "");
+}
+
+static enum agent_outcome take_reply(int fd, const struct reply *r, const struct pin_source *pin,
+				     struct buf *armor, struct buf *status, bool *more,
+				     struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int rc;
+
+	*more = false;
+	switch (r->kind) {
+	case AGENT_KIND_SIGNED:
+		buf_add_bytes(armor, r->first);
+		buf_add_bytes(status, r->second);
+		return AGENT_DONE;
+	case AGENT_KIND_PIN:
+	case AGENT_KIND_CONSENT:
+	case AGENT_KIND_TOUCH:
+		buf_add_bytes(&text, r->first);
+		rc = answer(fd, r->kind, buf_str(&text), pin, err);
+		buf_free(&text);
+		*more = rc == 0;
+		return AGENT_NO;
+	case AGENT_KIND_ELSEWHERE:
+		refused(r, err);
+		err->code = ERR_CONFIG;
+		return AGENT_NOT_THERE;
+	default:
+		refused(r, err);
+		return AGENT_NO;
+	}
+}
+
+/* *closed: it went away before it said anything, as one does that is about to end. */
+static enum agent_outcome converse(int fd, struct bytes request, const struct pin_source *pin,
+				   struct buf *armor, struct buf *status, bool *closed,
+				   struct err *err)
+{
+	enum agent_outcome o = AGENT_NO;
+	struct buf body = BUF_INIT;
+	struct reply reply;
+	bool more = true;
+
+	if (agent_send(fd, request, SEND_MS, err) != 0) {
+		*closed = true;
+		return AGENT_NOT_THERE;
+	}
+	for (int i = 0; i < ANSWERS_MAX && more; i++) {
+		if (agent_recv(fd, AGENT_FRAME_MAX, REPLY_MS, &body, closed, err) != 0) {
+			err_prefix(err, "the agent");
+			*closed = *closed && i == 0;
+			o = *closed ? AGENT_NOT_THERE : AGENT_NO;
+			break;
+		}
+		if (!parse_reply(buf_bytes(&body), AGENT_EXT_SIGN, &reply)) {
+			err_set(err, ERR_IO,
+				"the agent does not know this request: is it of another "
+				"version? (gitsign-hsm agent stop)");
+			o = AGENT_NOT_THERE;
+			break;
+		}
+		o = take_reply(fd, &reply, pin, armor, status, &more, err);
+	}
+	buf_free(&body);
+	return o;
+}
+
+enum agent_outcome agent_sign(const struct agent_ask *ask, const struct pin_source *pin,
+			      const char *start, struct buf *armor, struct buf *status,
+			      struct err *err)
+{
+	enum agent_outcome o = AGENT_NOT_THERE;
+	struct buf request = BUF_INIT;
+
+	agent_ask_put(&request, ask);
+	for (int tries = 0; tries < 3; tries++) {
+		bool closed = false;
+		int fd;
+
+		if (agent_connect(AGENT_SOCKET, &fd, err) != 0) {
+			if (start == NULL || tries > 1 || agent_start(start, err) != 0)
+				break;
+			continue;
+		}
+		o = converse(fd, buf_bytes(&request), pin, armor, status, &closed, err);
+		close(fd);
+		if (!closed)
+			break;
+	}
+	buf_free(&request);
+	return o;
+}
+
+int agent_control(const char *verb, const char *argument, struct buf *out, struct err *err)
+{
+	struct buf b = BUF_INIT;
+	struct reply reply;
+	bool closed;
+	int fd, r = agent_connect(AGENT_SOCKET, &fd, err);
+
+	if (r != 0)
+		return r;
+	buf_add_byte(&b, AGENT_EXTENSION);
+	wire_put_text(&b, AGENT_EXT_CONTROL);
+	wire_put_text(&b, verb);
+	wire_put_text(&b, argument);
+	r = agent_send(fd, buf_bytes(&b), SEND_MS, err);
+	if (r == 0)
+		r = agent_recv(fd, AGENT_FRAME_MAX, SEND_MS, &b, &closed, err);
+	if (r == 0 && !parse_reply(buf_bytes(&b), AGENT_EXT_CONTROL, &reply))
+		r = err_set(err, ERR_IO, "the agent does not know this request");
+	else if (r == 0 && reply.kind != AGENT_KIND_TEXT)
+		r = refused(&reply, err);
+	else if (r == 0)
+		buf_add_bytes(out, reply.first);
+	close(fd);
+	buf_free(&b);
+	return r;
+}
