@@ -133,7 +133,7 @@ unit: $(UNIT_BIN)
 all-bins: all test-tools $(UNIT_BIN)
 
 # Does each header compile by itself?
-HDR_CHECK := $(patsubst %.h,$(B)/hdr/%.ok,$(wildcard lib/*/*.h gitsign-hsm/*.h hooks/common/*.h))
+HDR_CHECK := $(patsubst %.h,$(B)/hdr/%.ok,$(wildcard lib/*/*.h gitsign-hsm/*.h gitsign-hsm/*/*.h hooks/common/*.h))
 $(B)/hdr/%.ok: %.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -include $< -fsyntax-only -x c /dev/null

@@ -147,14 +147,20 @@ size_t signer_chain(const struct signer *s, struct bytes *out, size_t max)
 	return n;
 }
 
-int signer_raw(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, enum alg_hash h,
-	       struct bytes tbs, struct buf *sig, struct err *err)
+int signer_login(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, bool *before,
+		 struct err *err)
+{
+	size_t slot = s->key->object->slot_index;
+
+	*before = token_logged_in(s->token, slot);
+	return token_login(s->token, slot, pin, ctx, stored, err);
+}
+
+int signer_raw(struct signer *s, enum alg_hash h, struct bytes tbs, struct buf *sig,
+	       struct err *err)
 {
 	const struct token_object *o = s->key->object;
-	int r = token_login(s->token, o->slot_index, pin, ctx, stored, err);
 
-	if (r != 0)
-		return r;
 	return token_sign(s->token, o->slot_index, bytes_of(o->id, o->id_n), s->key->cert->key, h,
 			  tbs, sig, err);
 }
@@ -163,9 +169,10 @@ static int token_signer(void *ctx, enum alg_hash h, struct bytes tbs, struct buf
 			struct err *err)
 {
 	struct signer *s = ctx;
-	bool stored = s->settings->pin_source.kind != PIN_PROMPT;
+	bool before, stored = s->settings->pin_source.kind != PIN_PROMPT;
+	int r = signer_login(s, get_pin, s, stored, &before, err);
 
-	return signer_raw(s, get_pin, s, stored, h, tbs, sig, err);
+	return r != 0 ? r : signer_raw(s, h, tbs, sig, err);
 }
 
 int signer_sign(struct signer *s, struct bytes payload, int64_t now, struct buf *pem,

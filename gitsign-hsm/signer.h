@@ -37,13 +37,15 @@ int signer_sign(struct signer *s, struct bytes payload, int64_t now, struct buf 
 		enum alg_hash *hash, struct err *err);
 
 /*
- * One raw signature over `tbs`, logged in with what `pin` gives (token_login()); for
- * who puts the message together elsewhere.
+ * For who puts the message together elsewhere: logging in with what `pin` gives
+ * (token_login(); *before: it was logged in already), and one raw signature over `tbs`.
  */
 typedef int signer_pin_fn(void *ctx, const struct token_slot *slot, struct secret *pin,
 			  struct err *err);
-int signer_raw(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, enum alg_hash h,
-	       struct bytes tbs, struct buf *sig, struct err *err);
+int signer_login(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, bool *before,
+		 struct err *err);
+int signer_raw(struct signer *s, enum alg_hash h, struct bytes tbs, struct buf *sig,
+	       struct err *err);
 
 /* What the owner of a token is asked. */
 void signer_pin_prompt(struct buf *out, const struct token_slot *slot);

@@ -5,6 +5,7 @@
 #ifndef GH_AGENT_AGENT_H
 #define GH_AGENT_AGENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/alg.h"
@@ -22,24 +23,23 @@ void agent_status(struct buf *out); /* lines for people */
 /* --- session.c: one connection to the private socket ------------------------- */
 
 void session_run(int fd);
-/* The workers are asked by one thread at a time. */
-void session_lock(void);
-void session_unlock(void);
 
-/* --- keeper.c: the parent's side of the workers; one caller at a time --------- */
+/* --- keeper.c: which process has which module and key; may be called by any thread --- */
 
 /* A PIN from the client, or an error that is handed on. */
 typedef int keeper_pin_fn(void *ctx, const char *prompt, struct secret *pin, struct err *err);
 
 struct keeper_key {
+	atomic_uint refs;
 	struct cert *leaf;
 	struct bytes chain[8];
 	size_t chain_n;
 	struct buf raw; /* what the views point into */
 };
+void keeper_key_put(struct keeper_key *k); /* accepts NULL */
 
 struct keeper_request {
-	const char *module, *module_args; /* which worker */
+	const char *module, *module_args; /* which worker; may be NULL */
 	const char *config, *key;         /* which key, for the worker to choose */
 	int timeout_ms;
 	bool stored; /* the PIN comes from a store, not from a person */
@@ -49,12 +49,12 @@ struct keeper_request {
 };
 
 /*
- * The key that a request names; borrowed, until the next call. Starts a worker when
- * there is none.
+ * The key that a request names; the caller gives it back (keeper_key_put). Starts a
+ * process when there is none.
  */
-int keeper_choose(const struct keeper_request *q, const struct keeper_key **ret, struct err *err);
+int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, struct err *err);
 /*
- * A raw signature by that key. When a worker that has signed before fails for another
+ * A raw signature by that key. When a process that has signed before fails for another
  * reason than the PIN or the key, it is replaced and asked once more; one that hangs is
  * replaced when the next request comes.
  */
@@ -62,8 +62,34 @@ int keeper_sign(const struct keeper_request *q, enum alg_hash h, struct bytes tb
 		struct err *err);
 /* Lets every session answer that a token would close when it is not used; drops dead ones. */
 void keeper_ping(void);
-void keeper_end(void); /* ends all workers: what they know is gone */
-size_t keeper_count(unsigned *signatures);
+void keeper_end(void); /* ends all processes: what they know is gone */
+/* How many there are, and how many signatures were made; does not wait. */
+size_t keeper_count(size_t *signatures);
+
+/* --- child.c: one process that has a module; one caller at a time --------------- */
+
+struct child;
+int child_start(const char *module, const char *args, struct child **ret, struct err *err);
+void child_end(struct child *c); /* kills it; accepts NULL */
+bool child_is(const struct child *c, const char *module, const char *args);
+/*
+ * One request, `wanted` being the answer's first byte; the whole answer in `reply`.
+ * *broken: it hung (and its deadline said so) or gave no sense. One that was found
+ * dead has done nothing, and may be replaced and asked again.
+ */
+int child_call(const struct keeper_request *q, struct child *c, struct bytes request,
+	       uint8_t wanted, struct buf *reply, bool *broken, struct err *err);
+
+/* --- refused.c: PINs that are not sent again; under keeper.c's lock --------------- */
+
+struct refused_pin {
+	bool there;
+	uint8_t digest[32];
+};
+/* ERR_PIN when this token has refused the PIN; else *ret is what refused_add() takes. */
+int refused_check(const char *module, struct bytes token, const struct secret *pin,
+		  struct refused_pin *ret, struct err *err);
+void refused_add(const struct refused_pin *p);
 
 /* --- worker.c: the child ------------------------------------------------------- */
 
@@ -75,10 +101,12 @@ enum worker_message {
 	WORKER_OPEN = 'O', /* text configuration, text key */
 	WORKER_KEY = 'K',  /* u32 n, n strings: leaf and chain, DER */
 	WORKER_SIGN = 'S', /* text configuration, text key, byte stored, u32 hash, string tbs */
-	WORKER_PIN = 'P',  /* text prompt; answered by WORKER_PIN, u32 code, string */
-	WORKER_SIG = 'R',  /* string */
-	WORKER_PING = 'G', /* answered by WORKER_PING */
-	WORKER_ERROR = 'E' /* u32 code, text */
+	/* string token, text prompt; answered by WORKER_PIN, u32 code, string */
+	WORKER_PIN = 'P',
+	WORKER_SIG = 'R',    /* string */
+	WORKER_PING = 'G',   /* answered by WORKER_PING */
+	WORKER_ERROR = 'E',  /* u32 code, text */
+	WORKER_REFUSED = 'F' /* the same: the token did not take the PIN */
 };
 
 #endif

@@ -23,8 +23,10 @@
 
 #define IDLE_MS (15 * 60 * 1000)
 #define LIFETIME_MS ((int64_t)8 * 60 * 60 * 1000)
-#define PING_MS 10000
+#define TICK_MS 10000
+#define PING_S 10
 #define SESSIONS_MAX 64
+#define STACK ((size_t)512 << 10)
 #define END_MS 3000
 #define READY_FD 3
 
@@ -45,15 +47,11 @@ void agent_stop(void)
 
 void agent_status(struct buf *out)
 {
-	unsigned signatures;
-	size_t n;
+	size_t signatures, n = keeper_count(&signatures);
 
-	session_lock();
-	n = keeper_count(&signatures);
-	session_unlock();
 	buf_addf(out, "running as process %ld, version %s\nsocket: %s%s\n", (long)getpid(),
 		 GH_VERSION, dir, AGENT_SOCKET);
-	buf_addf(out, "modules open: %zu, signatures by them: %u\n", n, signatures);
+	buf_addf(out, "modules open: %zu, signatures by them: %zu\n", n, signatures);
 	buf_addf(out, "ends after 15 minutes without use, or in %lld minutes\n",
 		 (long long)((started + LIFETIME_MS - os_monotonic_ms()) / 60000));
 }
@@ -111,49 +109,69 @@ static void wait_for_other(void)
 
 /* --- sessions ------------------------------------------------------------------ */
 
+static void count_out(void)
+{
+	pthread_mutex_lock(&lock);
+	sessions_n--;
+	last_used = os_monotonic_ms();
+	pthread_mutex_unlock(&lock);
+}
+
 static void *session(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
 
 	session_run(fd);
 	close(fd);
-	pthread_mutex_lock(&lock);
-	sessions_n--;
-	last_used = os_monotonic_ms();
-	pthread_mutex_unlock(&lock);
+	count_out();
 	(void)!write(wake[1], "", 1);
 	return NULL;
 }
 
-static void take_client(int listener)
+static bool start_thread(void *(*run)(void *), void *arg)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	pthread_attr_t attr;
 	pthread_t thread;
-	uid_t uid;
-	pid_t pid;
 	bool ok;
 
-	if (fd < 0)
-		return;
-	ok = agent_peer(fd, &uid, &pid) && uid == geteuid();
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK);
+	ok = pthread_create(&thread, &attr, run, arg) == 0;
+	pthread_attr_destroy(&attr);
+	return ok;
+}
+
+static bool count_in(void)
+{
+	bool ok;
+
 	pthread_mutex_lock(&lock);
-	ok = ok && sessions_n < SESSIONS_MAX;
+	ok = sessions_n < SESSIONS_MAX;
 	if (ok)
 		sessions_n++;
 	last_used = os_monotonic_ms();
 	pthread_mutex_unlock(&lock);
-	if (ok) {
-		pthread_attr_init(&attr);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		ok = pthread_create(&thread, &attr, session, (void *)(intptr_t)fd) == 0;
-		pthread_attr_destroy(&attr);
-		if (ok)
-			return;
-		pthread_mutex_lock(&lock);
-		sessions_n--;
-		pthread_mutex_unlock(&lock);
+	return ok;
+}
+
+static void take_client(int listener)
+{
+	struct sockaddr_un from;
+	socklen_t n = sizeof(from);
+	int fd = accept4(listener, (struct sockaddr *)&from, &n, SOCK_CLOEXEC);
+	uid_t uid;
+	pid_t pid;
+
+	if (fd < 0)
+		return;
+	if (!agent_peer(fd, &uid, &pid) || uid != geteuid() || !count_in()) {
+		close(fd);
+		return;
 	}
+	if (start_thread(session, (void *)(intptr_t)fd))
+		return;
+	count_out();
 	close(fd);
 }
 
@@ -177,17 +195,24 @@ static void drain(int fd)
 		;
 }
 
+/* By itself: it may have to wait for somebody at a PIN prompt, or for a token. */
+static void *ping(void *arg)
+{
+	struct timespec t = { PING_S, 0 };
+
+	for (;;) {
+		nanosleep(&t, NULL);
+		keeper_ping();
+	}
+	return arg;
+}
+
 static void loop(int listener)
 {
 	while (!over()) {
 		struct pollfd p[2] = { { listener, POLLIN, 0 }, { wake[0], POLLIN, 0 } };
-		int n = poll(p, 2, PING_MS);
+		int n = poll(p, 2, TICK_MS);
 
-		if (n == 0) {
-			session_lock();
-			keeper_ping();
-			session_unlock();
-		}
 		if (n > 0 && p[1].revents != 0)
 			drain(wake[0]);
 		if (n > 0 && p[0].revents != 0)
@@ -224,15 +249,15 @@ static int serve(bool tell, struct err *err)
 	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
 		return err_errno(err, ERR_IO, "no pipe can be had");
 	started = last_used = os_monotonic_ms();
+	if (!start_thread(ping, NULL))
+		return err_set(err, ERR_INTERNAL, "no thread can be started");
 	if (tell)
 		close(READY_FD);
 	loop(listener);
 	(void)unlink(path);
 	close(listener);
 	wait_sessions();
-	session_lock();
-	keeper_end();
-	_exit(0); /* the threads that are left go with us */
+	_exit(0); /* the threads that are left go with us; the children see us go */
 }
 
 /* git's own variables were for the program that started us. */

@@ -3,7 +3,6 @@
  * object that this process has parsed, and a word of control. The bytes that the token
  * signs are made here, never taken from a client.
  */
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,18 +17,6 @@
 #define REQUEST_MS (60 * 60 * 1000)
 #define SEND_MS 30000
 #define ANSWER_MS (6 * 60 * 1000)
-
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-
-void session_lock(void)
-{
-	pthread_mutex_lock(&one_at_a_time);
-}
-
-void session_unlock(void)
-{
-	pthread_mutex_unlock(&one_at_a_time);
-}
 
 static void begin(struct buf *b, const char *extension, enum agent_kind kind)
 {
@@ -150,7 +137,7 @@ static int sign(struct job *j, const struct agent_ask *a, const struct settings 
 		struct buf *armor, struct buf *status, struct err *err)
 {
 	struct cms_signer signer = { raw, j };
-	const struct keeper_key *k;
+	struct keeper_key *k = NULL;
 	int64_t now = os_now();
 	enum alg_hash h;
 	int r;
@@ -168,6 +155,7 @@ static int sign(struct job *j, const struct agent_ask *a, const struct settings 
 				   &h, err);
 	if (r == 0)
 		status_signed(status, k->leaf, h, now);
+	keeper_key_put(k);
 	return r;
 }
 
@@ -189,10 +177,8 @@ static void reply_sign(int fd, struct bytes body, struct buf *out)
 	begin(out, AGENT_EXT_SIGN, r != 0 ? AGENT_KIND_ELSEWHERE : AGENT_KIND_SIGNED);
 	if (r == 0) {
 		r = settings_parse(bytes_str(a.config), &s, &err);
-		session_lock();
 		if (r == 0)
 			r = sign(&j, &a, &s, &armor, &status, &err);
-		session_unlock();
 		if (j.touch_asked && take_answer(fd, AGENT_KIND_TOUCH, &ignored, NULL) == 0)
 			secret_free(&ignored);
 		if (r == 0) {

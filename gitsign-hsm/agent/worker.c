@@ -24,6 +24,7 @@ struct chosen {
 static struct token *token;
 static struct chosen *keys[KEYS_MAX];
 static size_t keys_n;
+static bool pin_given; /* since it was last cleared */
 
 static void forget(struct chosen *c)
 {
@@ -72,10 +73,23 @@ static int choose(const char *config, const char *key, struct signer **ret, stru
 	return 0;
 }
 
+static void put_question(struct buf *out, const struct token_slot *slot)
+{
+	struct buf text = BUF_INIT;
+
+	buf_add_byte(out, WORKER_PIN);
+	buf_addf(&text, "%s\n%s\n%s", slot->manufacturer, slot->serial, slot->label);
+	wire_put_string(out, buf_bytes(&text));
+	buf_clear(&text);
+	signer_pin_prompt(&text, slot);
+	wire_put_string(out, buf_bytes(&text));
+	buf_free(&text);
+}
+
 /* Asks the parent; the module's deadline stands still meanwhile. */
 static int ask_pin(void *ctx, const struct token_slot *slot, struct secret *pin, struct err *err)
 {
-	struct buf b = BUF_INIT, prompt = BUF_INIT;
+	struct buf b = BUF_INIT;
 	struct secret s;
 	struct bytes in, text;
 	uint8_t message;
@@ -83,11 +97,8 @@ static int ask_pin(void *ctx, const struct token_slot *slot, struct secret *pin,
 	int r;
 
 	(void)ctx;
-	signer_pin_prompt(&prompt, slot);
-	buf_add_byte(&b, WORKER_PIN);
-	wire_put_string(&b, buf_bytes(&prompt));
+	put_question(&b, slot);
 	r = agent_send(WORKER_FD, buf_bytes(&b), SEND_MS, err);
-	buf_free(&prompt);
 	buf_free(&b);
 	if (r == 0)
 		r = agent_recv_secret(WORKER_FD, FOREVER_MS, &s, err);
@@ -108,6 +119,7 @@ static int ask_pin(void *ctx, const struct token_slot *slot, struct secret *pin,
 	mem_wipe(s.p + text.n, s.n - text.n);
 	s.n = text.n;
 	*pin = s;
+	pin_given = true;
 	return 0;
 }
 
@@ -124,7 +136,31 @@ static void put_key(struct buf *out, const struct signer *s)
 		wire_put_string(out, chain[i]);
 }
 
-static int put_signature(struct buf *out, struct signer *s, struct bytes in, struct err *err)
+/*
+ * *refused: a PIN was sent and not taken. A session that was logged in and is not any
+ * more is a lost one: ERR_TOKEN, so that a new process asks for the PIN.
+ */
+static int raw(struct signer *s, bool stored, enum alg_hash hash, struct bytes tbs, struct buf *sig,
+	       bool *refused, struct err *err)
+{
+	bool before = false;
+	int r;
+
+	pin_given = false;
+	r = signer_login(s, ask_pin, NULL, stored, &before, err);
+	*refused = r == ERR_PIN && pin_given;
+	if (r != 0)
+		return r;
+	pin_given = false; /* a key may ask for it again */
+	r = signer_raw(s, hash, tbs, sig, err);
+	*refused = r == ERR_PIN && pin_given;
+	if (r == ERR_PIN && before && !pin_given)
+		r = (int)(err->code = ERR_TOKEN);
+	return r;
+}
+
+static int put_signature(struct buf *out, struct signer *s, struct bytes in, bool *refused,
+			 struct err *err)
 {
 	struct buf sig = BUF_INIT;
 	struct bytes tbs;
@@ -135,7 +171,7 @@ static int put_signature(struct buf *out, struct signer *s, struct bytes in, str
 	if (!wire_byte(&in, &stored) || !wire_u32(&in, &hash) || !wire_string(&in, &tbs) ||
 	    in.n != 0 || hash > HASH_SHA512)
 		return err_set(err, ERR_INTERNAL, "a strange request");
-	r = signer_raw(s, ask_pin, NULL, stored != 0, (enum alg_hash)hash, tbs, &sig, err);
+	r = raw(s, stored != 0, (enum alg_hash)hash, tbs, &sig, refused, err);
 	if (r == 0) {
 		buf_add_byte(out, WORKER_SIG);
 		wire_put_string(out, buf_bytes(&sig));
@@ -144,7 +180,7 @@ static int put_signature(struct buf *out, struct signer *s, struct bytes in, str
 	return r;
 }
 
-static int handle(struct bytes in, struct buf *out, struct err *err)
+static int handle(struct bytes in, struct buf *out, bool *refused, struct err *err)
 {
 	char *config = NULL, *key = NULL;
 	struct signer *s = NULL;
@@ -163,7 +199,7 @@ static int handle(struct bytes in, struct buf *out, struct err *err)
 	if (r == 0 && message == WORKER_OPEN)
 		put_key(out, s);
 	else if (r == 0)
-		r = put_signature(out, s, in, err);
+		r = put_signature(out, s, in, refused, err);
 	free(config);
 	free(key);
 	return r;
@@ -176,13 +212,14 @@ int worker_main(void)
 
 	while (agent_recv(WORKER_FD, AGENT_SSH_FRAME_MAX, FOREVER_MS, &in, &closed, NULL) == 0) {
 		struct err err = ERR_INIT;
+		bool refused = false;
 		int r;
 
 		buf_clear(&out);
-		r = handle(buf_bytes(&in), &out, &err);
+		r = handle(buf_bytes(&in), &out, &refused, &err);
 		if (r != 0) {
 			buf_clear(&out);
-			buf_add_byte(&out, WORKER_ERROR);
+			buf_add_byte(&out, refused ? WORKER_REFUSED : WORKER_ERROR);
 			wire_put_u32(&out, (uint32_t)r);
 			wire_put_text(&out, err.text);
 		}

@@ -81,6 +81,9 @@ int token_login(struct token *t, size_t slot_index,
 			       struct err *err),
 		void *ctx, bool stored, struct err *err);
 
+/* Has token_login() succeeded on this slot, and the session not been closed since? */
+bool token_logged_in(const struct token *t, size_t slot_index);
+
 /*
  * Signs with the one private key on the slot whose CKA_ID is `id` (and, when
  * several have it, whose public part is `key`). The result has the form that

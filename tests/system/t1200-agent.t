@@ -2,39 +2,9 @@
 # The agent: started by itself, one session for many signatures, killed, pulled, hung.
 . "${GH_SRC:-tests}/system/lib.sh"
 
-gh_world
-XDG_RUNTIME_DIR=$GH_WORLD/run
-export XDG_RUNTIME_DIR
-mkdir -m 700 "$XDG_RUNTIME_DIR"
-gh_at_exit '"$GH_BIN/gitsign-hsm" agent stop >/dev/null 2>&1'
-gh_key alice EC:prime256v1 alice@example.com
-gh_use alice
-gh_repo work
-cd work || bail 'cd work'
+. "${GH_SRC:-tests}/system/agent-lib.sh"
 
-agent() { "$GH_BIN/gitsign-hsm" agent "$@"; }
-agent_pid() { agent status 2>/dev/null | sed -n 's/^running as process \([0-9]*\),.*/\1/p'; }
-commit() { git commit -q -S --allow-empty -m "$1"; }
-# until_true COMMAND...: waits for it, up to 20 s
-until_true() {
-	local i
-	i=0
-	until "$@" >/dev/null 2>&1; do
-		i=$((i + 1))
-		[ "$i" -lt 200 ] || return 1
-		sleep 0.1
-	done
-}
-gone() { ! agent status; }
-# git before 2.40 keeps to itself why a signer failed: these ask without it.
-cat >"$GH_WORLD/payload" <<-EOF
-	tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
-	author A <a@example.com> 1 +0000
-	committer A <a@example.com> 1 +0000
-
-	x
-EOF
-raw() { "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau '' <"${1-$GH_WORLD/payload}"; }
+agent_world
 required() {
 	GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.agent GIT_CONFIG_VALUE_0=required raw "$@"
 }
@@ -73,8 +43,7 @@ ok 'with auto the program signs that by itself' raw "$GH_WORLD/torn"
 
 # --- one PIN for a rebase -------------------------------------------------------------
 # The PIN comes through a descriptor that exists once, as a person would give it once.
-agent stop >/dev/null
-until_true gone
+agent_end
 git config --global hsm.pinSource fd:9
 i=0
 while [ $i -lt 100 ]; do
@@ -93,8 +62,7 @@ is 'the agent cannot be looked into' "$(cat /proc/"$pid"/environ 2>/dev/null)" '
 like 'and leaves no core' "$(cat /proc/"$pid"/limits)" '^Max core file size +0 +0'
 
 # --- what breaks ------------------------------------------------------------------------
-worker=$(pgrep -P "$pid" 2>/dev/null || ps -o pid= --ppid "$pid" | tr -d ' ')
-kill -9 "$worker"
+kill -9 "$(agent_worker)"
 not_ok 'a killed module process is replaced; the PIN is not known any more' raw
 like 'it says what is missing' "$(cat "$GH_ERR")" 'PIN'
 git config --global hsm.pinSource "file:$GH_PIN_FILE"
@@ -107,22 +75,20 @@ rmdir "$GH_WORLD/tokens"
 mv "$GH_WORLD/tokens.away" "$GH_WORLD/tokens"
 ok 'put back, the next signature works' commit back
 kill -9 "$(agent_pid)"
-until_true gone
+until_true agent_gone
 ok 'a killed agent is started anew' commit anew
 isnt 'it is another one' "$(agent_pid)" "$pid"
 
 printf '%s' "000$GH_PIN" >"$GH_WORLD/wrong"
 chmod 600 "$GH_WORLD/wrong"
-agent stop >/dev/null
-until_true gone
+agent_end
 git config --global hsm.pinSource "file:$GH_WORLD/wrong"
 exits 5 'a wrong PIN signs nothing' raw
 like 'it says so' "$(cat "$GH_ERR")" 'PIN is wrong'
 git config --global hsm.pinSource "file:$GH_PIN_FILE"
 
 # --- many at once --------------------------------------------------------------------------
-agent stop >/dev/null
-until_true gone
+agent_end
 many() {
 	local pids p
 	pids=
@@ -144,8 +110,7 @@ ok 'their signatures verify' "$GH_BIN/gitsign-hsm" --status-fd=1 --verify "$GH_W
 like 'all by one agent' "$(agent status)" 'signatures by them: 80'
 
 # --- whose directory -----------------------------------------------------------------------
-agent stop >/dev/null
-until_true gone
+agent_end
 chmod 755 "$XDG_RUNTIME_DIR/gitsign-hsm"
 exits 3 'a directory that is open to others is not used' required
 like 'it says which' "$(cat "$GH_ERR")" 'mode 0700'

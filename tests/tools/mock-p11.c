@@ -5,6 +5,7 @@
  *   MOCK_P11_KEY   private key, PEM: RSA or EC
  *   MOCK_P11_CERT  its certificate, PEM; without one the token holds none
  *   MOCK_P11_LOG   a file that gets a line for each call: the function's name
+ *   MOCK_P11_FILE  a file whose first line is taken instead of MOCK_P11, at each call
  *   MOCK_P11       what goes wrong, words with commas between:
  *     C_Name=DO           when this function is called (C_Name: that of any below):
  *        0xRV             it returns this code
@@ -16,6 +17,7 @@
  *     no-slots, slots-grow (more of them at the second call), slots-lie (a count far
  *     beyond what was asked for), slots-many, version-9, no-list
  *     pin-low, pin-final, pin-locked, pin-pad, pin-none (no login needed)
+ *     pin=VALUE (no other is right), login-uses=N (after N signatures the login is gone)
  *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage
  *     key-hidden, key-twice, keys-many
  *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room)
@@ -28,6 +30,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <p11-kit/pkcs11.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,12 +48,27 @@ static unsigned char *cert;
 static int cert_n;
 static CK_OBJECT_HANDLE found[MANY];
 static CK_ULONG found_n, found_at;
-static int slot_calls, value_calls;
+static int slot_calls, value_calls, uses; /* of the login */
+
+static const char *words(void)
+{
+	static char line[256];
+	const char *path = getenv("MOCK_P11_FILE");
+	FILE *f = path != NULL ? fopen(path, "re") : NULL;
+
+	if (f == NULL)
+		return getenv("MOCK_P11");
+	if (fgets(line, sizeof(line), f) == NULL)
+		line[0] = '\0';
+	fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
 
 /* The value of a word of MOCK_P11, "" when it has none; NULL when it is not there. */
 static const char *fault(const char *name)
 {
-	const char *p = getenv("MOCK_P11");
+	const char *p = words();
 	size_t n = strlen(name);
 
 	while (p != NULL && *p != '\0') {
@@ -237,6 +255,13 @@ CK_RV C_CloseSession(CK_SESSION_HANDLE session)
 	return session == SESSION ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
 }
 
+static bool pin_is(const unsigned char *pin, CK_ULONG n)
+{
+	const char *right = fault("pin");
+
+	return right == NULL || (strcspn(right, ",") == n && memcmp(right, pin, n) == 0);
+}
+
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n)
 {
 	ENTER();
@@ -244,7 +269,8 @@ CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, 
 		return CKR_ARGUMENTS_BAD;
 	if (fault("pin-pad"))
 		return pin == NULL && n == 0 ? CKR_OK : CKR_ARGUMENTS_BAD;
-	return pin != NULL && n > 0 ? CKR_OK : CKR_PIN_INCORRECT;
+	uses = 0;
+	return pin != NULL && n > 0 && pin_is(pin, n) ? CKR_OK : CKR_PIN_INCORRECT;
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE session)
@@ -398,6 +424,8 @@ CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HANDLE o)
 	int rsa = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA;
 
 	ENTER();
+	if (fault("login-uses") && ++uses > atoi(fault("login-uses")))
+		return CKR_USER_NOT_LOGGED_IN;
 	if (session != SESSION || o < KEY)
 		return CKR_KEY_HANDLE_INVALID;
 	return m->mechanism == (rsa ? CKM_RSA_PKCS : CKM_ECDSA) ? CKR_OK : CKR_MECHANISM_INVALID;

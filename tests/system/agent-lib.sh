@@ -1,0 +1,51 @@
+# shellcheck shell=sh
+# What the tests of the agent share. Source it behind lib.sh and call agent_world.
+#
+# shellcheck disable=SC3043 # local: dash, bash and busybox have it
+
+# agent_world: gh_world with the key alice, a repository (the current directory), a
+# directory for the sockets, and a payload to sign.
+agent_world() {
+	gh_world
+	XDG_RUNTIME_DIR=$GH_WORLD/run
+	export XDG_RUNTIME_DIR
+	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	gh_at_exit '"$GH_BIN/gitsign-hsm" agent stop >/dev/null 2>&1'
+	gh_key alice EC:prime256v1 alice@example.com
+	gh_use alice
+	gh_repo work
+	cd work || bail 'cd work'
+	cat >"$GH_WORLD/payload" <<-EOP
+		tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
+		author A <a@example.com> 1 +0000
+		committer A <a@example.com> 1 +0000
+
+		x
+	EOP
+}
+
+agent() { "$GH_BIN/gitsign-hsm" agent "$@"; }
+agent_pid() { agent status 2>/dev/null | sed -n 's/^running as process \([0-9]*\),.*/\1/p'; }
+agent_worker() { ps -o pid= --ppid "$(agent_pid)" | tr -d ' '; }
+agent_gone() { ! agent status; }
+# agent_end: stops the agent and waits for its end.
+agent_end() {
+	agent stop >/dev/null 2>&1
+	until_true agent_gone || bail 'the agent does not end'
+}
+
+# until_true COMMAND...: waits for it, up to 20 s
+until_true() {
+	local i
+	i=0
+	until "$@" >/dev/null 2>&1; do
+		i=$((i + 1))
+		[ "$i" -lt 200 ] || return 1
+		sleep 0.1
+	done
+}
+
+commit() { git commit -q -S --allow-empty -m "$1"; }
+# raw [FILE]: a signature as git asks for one. git before 2.40 keeps to itself why a
+# signer failed: this asks without it.
+raw() { "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau '' <"${1-$GH_WORLD/payload}"; }
