@@ -2,8 +2,19 @@
  * The pre-receive hook: judges a push by the policy (githooks(5), pre-receive).
  * Whatever goes wrong, the push is refused with the reason and the way out.
  */
+#include "base/mem.h"
 #include "base/os.h"
 #include "hooks/common/hook.h"
+
+static int receive_time(struct hook *h, int64_t *ret, struct err *err)
+{
+	_cleanup_free_ char *note = NULL;
+	int rc = past_time(h->past, os_now(), h->server.clock_reset, ret, &note, err);
+
+	if (note)
+		hook_say_line(note, NULL);
+	return rc;
+}
 
 static int judge(struct hook *h, struct judge_result *res, struct err *err)
 {
@@ -13,13 +24,13 @@ static int judge(struct hook *h, struct judge_result *res, struct err *err)
 		.past = h->past,
 		.introductions = h->server.introductions,
 		.introductions_n = h->server.introductions_n,
-		.now = past_time(h->past, os_now()),
 		.progress = hook_show_progress,
 		.progress_ctx = h,
 	};
+	int rc = receive_time(h, &c.now, err);
 
 	judge_progress_start(&h->progress, os_monotonic_ms());
-	return judge_push(&c, h->updates, h->updates_n, res, err);
+	return rc ? rc : judge_push(&c, h->updates, h->updates_n, res, err);
 }
 
 static int record_result(struct hook *h, const struct judge_result *res, struct err *err)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "hooks/common/hook.h"
+#include "record/serial.h"
 
 #define INPUT_MAX ((size_t)64 << 20)
 #define LOCK_WAIT_MS 60000
@@ -84,6 +85,9 @@ static int open_record(struct hook *h, struct err *err)
 
 	if (rc == 0 && record_note(h->record))
 		hook_say_line(record_note(h->record), NULL);
+	if (rc == 0) /* under the record's lock */
+		rc = record_serial_keep(h->server.state_dir, h->policy->serial,
+					h->policy->rules_digest, err);
 	if (rc == 0)
 		rc = record_settle(h->record, ref_value, h, err);
 	if (rc == 0)

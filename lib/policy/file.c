@@ -372,6 +372,7 @@ static size_t count_texts(const struct policy_draft *d)
 	return n;
 }
 
+/* CRLs come last: what they change is not what the policy says. */
 static void list_texts(const struct policy_draft *d, struct bytes text, struct bytes *v)
 {
 	*v++ = text;
@@ -400,6 +401,9 @@ static bool digest(struct policy_draft *d, struct bytes text)
 	ok = alg_digest(HASH_SHA256, v, 2 * n, out);
 	if (ok)
 		memcpy(d->p->digest, out, sizeof(d->p->digest));
+	ok = ok && alg_digest(HASH_SHA256, v, 2 * (1 + d->anchors_n), out);
+	if (ok)
+		memcpy(d->p->rules_digest, out, sizeof(d->p->rules_digest));
 	free(texts);
 	free(v);
 	free(lengths);

@@ -45,6 +45,15 @@ struct judge_context {
 	void *progress_ctx;
 };
 
+/*
+ * The receive time: the clock's, but never before the newest one recorded. Entries of the
+ * record up to number `clock_reset` (hsm.clockReset) were made by a wrong clock and do not
+ * count; ERR_CONFIG when there are not as many. *note: what to tell people when the
+ * clock is far behind, owned; or NULL.
+ */
+int judge_receive_time(const struct record *r, int64_t now, uint64_t clock_reset, int64_t *ret,
+		       char **note, struct err *err);
+
 /* Judges all updates of a push. Returns an error only when it could not judge: the
  * caller refuses the push then as well. */
 int judge_push(const struct judge_context *c, const struct judge_update *u, size_t n,

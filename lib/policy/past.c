@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "policy/judge.h"
 
 struct ref {
 	char *name;
@@ -186,7 +187,12 @@ void past_last(const struct past *p, const char *ref, bool *known, bool *deleted
 	*last = at ? at->value : (struct oid){ .n = 0 };
 }
 
-int64_t past_time(const struct past *p, int64_t now)
+int past_time(const struct past *p, int64_t now, uint64_t clock_reset, int64_t *ret, char **note,
+	      struct err *err)
 {
-	return p->record ? record_time(p->record, now) : now;
+	if (p->record)
+		return judge_receive_time(p->record, now, clock_reset, ret, note, err);
+	*ret = now;
+	*note = NULL;
+	return 0;
 }

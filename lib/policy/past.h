@@ -55,7 +55,8 @@ int past_value(const struct past *p, const char *ref, struct oid *ret, bool *fou
  */
 void past_last(const struct past *p, const char *ref, bool *known, bool *deleted, struct oid *last);
 
-/* The time to judge at: `now`, but never before the newest receive time recorded. */
-int64_t past_time(const struct past *p, int64_t now);
+/* The time to judge at: judge_receive_time(), or `now` where no record is kept. */
+int past_time(const struct past *p, int64_t now, uint64_t clock_reset, int64_t *ret, char **note,
+	      struct err *err);
 
 #endif

@@ -73,6 +73,7 @@ struct policy_rule {
 struct policy {
 	char *path;
 	uint8_t digest[32];             /* of the file and of every file it names */
+	uint8_t rules_digest[32];       /* the same without CRLs: what a serial stands for */
 	int64_t serial;
 	bool report;                    /* [policy] mode = report */
 	struct policy_signer *signers; size_t signers_n;

@@ -125,6 +125,16 @@ static int load_record(const struct reader *r, struct server *s, struct err *err
 	return err_set(err, ERR_CONFIG, "hsm.record = %s: it is on or off", shown);
 }
 
+static int load_clock(const struct reader *r, struct server *s, struct err *err)
+{
+	const char *v = value_in(r, "clockreset", SCOPE_REPOSITORY);
+
+	if (!v || text_parse_u64(bytes_str(v), &s->clock_reset))
+		return 0;
+	return err_set(err, ERR_CONFIG, "hsm.clockReset is not the number of an entry of the record: "
+		       "git config --unset hsm.clockReset");
+}
+
 static int load_values(const struct reader *r, struct server *s, struct err *err)
 {
 	const char *state = server_value(r, "statedir");
@@ -139,6 +149,8 @@ static int load_values(const struct reader *r, struct server *s, struct err *err
 		s->state_dir = xasprintf("%s/gitsign-hsm", s->git_dir);
 	if (rc == 0 && repository)
 		s->repository = xstrdup(repository);
+	if (rc == 0)
+		rc = load_clock(r, s, err);
 	return rc ? rc : load_introductions(r, s, err);
 }
 

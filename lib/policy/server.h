@@ -1,7 +1,7 @@
 /*
  * What a server's repository is told by git's configuration (hsm.policy,
- * hsm.introduction, hsm.stateDir, hsm.record, hsm.repository), and whether it is in a state in
- * which a hook can enforce anything.
+ * hsm.introduction, hsm.stateDir, hsm.record, hsm.clockReset, hsm.repository), and whether
+ * it is in a state in which a hook can enforce anything.
  */
 #ifndef GH_POLICY_SERVER_H
 #define GH_POLICY_SERVER_H
@@ -22,14 +22,15 @@ struct server {
 	char *state_dir;   /* absolute */
 	bool no_record;    /* hsm.record = off */
 	char *repository;  /* hsm.repository, or NULL */
+	uint64_t clock_reset; /* hsm.clockReset, or 0 */
 	struct oid *introductions;
 	size_t introductions_n;
 };
 
 /*
  * Reads the configuration. The policy is that of the repository's configuration, else
- * of the system's, else SERVER_POLICY when it is there; introductions count from the
- * repository's own configuration only. ERR_CONFIG for relative paths, ids that are not
+ * of the system's, else SERVER_POLICY when it is there; introductions and clockReset count
+ * from the repository's own configuration only. ERR_CONFIG for relative paths, ids that are not
  * full, values of a later version.
  */
 int server_load(const char *git_dir, uint8_t hash_bytes, struct server *ret, struct err *err);

@@ -60,8 +60,12 @@ int record_settle(struct record *r,
 void record_append(struct record *r, const struct record_entry *e);
 int record_commit(struct record *r, struct err *err);
 
-/* The time to judge at: now, but never before the newest receive time recorded. */
-int64_t record_time(const struct record *r, int64_t now);
+/*
+ * The time to judge at: now, but never before the newest receive time recorded; the times
+ * of entries up to number `skip` were wrong, and do not count. *from is the number of
+ * the entry whose time it is, 0 when it is now.
+ */
+int64_t record_time(const struct record *r, int64_t now, uint64_t skip, uint64_t *from);
 
 /* Landed tips of the rules for which `want` is true: the ids that history is walked
  * back to. Owned array in *ret (free()). */

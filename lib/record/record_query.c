@@ -74,11 +74,14 @@ int record_settle(struct record *r,
 	return n ? write_verdicts(r, v, n, err) : 0;
 }
 
-int64_t record_time(const struct record *r, int64_t now)
+int64_t record_time(const struct record *r, int64_t now, uint64_t skip, uint64_t *from)
 {
+	*from = 0;
 	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].received > now)
+		if (r->v[i].seq > skip && r->v[i].received > now) {
 			now = r->v[i].received;
+			*from = r->v[i].seq;
+		}
 	return now;
 }
 

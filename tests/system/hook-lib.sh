@@ -76,7 +76,6 @@ hk_head() {
 	cat <<-EOF
 		[policy]
 			version = 1
-			serial = 12
 		[trust "corp"]
 			roots = $GH_WORLD/ca/root.pem
 		[signer "alice"]

@@ -21,7 +21,7 @@ refused 'an unsigned commit is refused' 'not signed' origin main
 like 'with its id' "$(said)" "^  $bad no signature"
 like 'and the command that mends it' "$(said)" "^    git commit --amend --no-edit -S\$"
 like 'and a summary in the last line' "$(said | tail -n 1)" \
-	'^gitsign-hsm: refused: 1 of 1 commit, rule "main" \(policy serial 12\)$'
+	'^gitsign-hsm: refused: 1 of 1 commit, rule "main" \(policy serial 0\)$'
 hk_commit 'signed on top'
 refused 'an unsigned one below a signed one is refused' "$bad" origin main
 short=$(git rev-parse "$base" | cut -c1-12)

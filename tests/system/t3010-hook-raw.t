@@ -122,7 +122,7 @@ ok 'a ref with report rules only is let in' git push origin HEAD:refs/ci/x
 like 'with its words' "$(said)" 'Would refuse: .*not signed'
 not_ok 'a ref without any rule is not' git push origin HEAD:refs/cj/x
 refused 'the enforcing rule still refuses' 'not signed' origin main
-sed 's/serial = 12/serial = 13\n\tmode = report/' ../policy.enforce >../policy
+sed 's/version = 1/&\n\tmode = report/' ../policy.enforce >../policy
 ok 'a whole file in report mode refuses nothing' git push origin main HEAD:refs/cj/x
 like 'and says what it would do' "$(said)" 'would refuse: '
 cp ../policy.enforce ../policy

@@ -60,6 +60,33 @@ static void value_is(const struct past *p, const char *ref, const struct oid *wa
 	OK(past_value(p, ref, &got, &found, NULL, &err));
 }
 
+static void expect_time(const struct past *p, int64_t now, int64_t want)
+{
+	char *note;
+	int64_t t;
+
+	OK(past_time(p, now, 0, &t, &note, &err));
+	ck_assert_int_eq(t, want);
+	free(note);
+}
+
+static void clock_reset(const struct past *p, size_t entries)
+{
+	char *note;
+	int64_t t;
+
+	OK(past_time(p, 2500, 0, &t, &note, &err)); /* 500 s behind: no word */
+	ck_assert_ptr_null(note);
+	OK(past_time(p, 2399, 0, &t, &note, &err));
+	ck_assert_ptr_nonnull(strstr(note, "git config hsm.clockReset 3"));
+	free(note);
+	OK(past_time(p, 1400, 3, &t, &note, &err));
+	ck_assert_int_eq(t, 1500);
+	OK(past_time(p, 1400, entries, &t, &note, &err));
+	ck_assert_int_eq(t, 1400);
+	FAILS(past_time(p, 1400, entries + 1, &t, &note, &err), ERR_CONFIG, "--unset");
+}
+
 START_TEST(of_record)
 {
 	struct record *r;
@@ -89,8 +116,9 @@ START_TEST(of_record)
 	last_is(p, "refs/heads/main", true, false, 4);
 	last_is(p, "refs/heads/x", true, true, 2);
 	last_is(p, "refs/heads/y", false, false, 0);
-	ck_assert_int_eq(past_time(p, 2500), 3000);
-	ck_assert_int_eq(past_time(p, 3500), 3500);
+	expect_time(p, 2500, 3000);
+	expect_time(p, 3500, 3500);
+	clock_reset(p, 5);
 	past_free(p);
 	record_close(r);
 	world_close();
@@ -119,7 +147,7 @@ START_TEST(of_list)
 	value_is(p, "refs/heads/main", &main_id, false);
 	value_is(p, "refs/heads/gone", NULL, false);
 	value_is(p, "refs/heads/mai", NULL, false);
-	ck_assert_int_eq(past_time(p, 2500), 2500);
+	expect_time(p, 2500, 2500);
 	past_free(p);
 
 	OK(past_of_list(NULL, 0, &policy, &p, &err));

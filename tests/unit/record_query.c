@@ -272,18 +272,25 @@ END_TEST
 START_TEST(clock_set_back)
 {
 	struct record *r = opened();
+	uint64_t from = 9;
 
-	ck_assert_int_eq(record_time(r, 500), 500);
+	ck_assert_int_eq(record_time(r, 500, 0, &from), 500);
+	ck_assert_uint_eq(from, 0);
 	append(r, "main", MAIN, 0, 1, false, 1000);
 	append(r, "main", MAIN, 1, 2, false, 900);
-	ck_assert_int_eq(record_time(r, 500), 500); /* not there yet */
+	ck_assert_int_eq(record_time(r, 500, 0, &from), 500); /* not there yet */
 	OK(record_commit(r, &err));
-	ck_assert_int_eq(record_time(r, 500), 1000);
-	ck_assert_int_eq(record_time(r, 1000), 1000);
-	ck_assert_int_eq(record_time(r, 1001), 1001);
+	ck_assert_int_eq(record_time(r, 500, 0, &from), 1000);
+	ck_assert_uint_eq(from, 1);
+	ck_assert_int_eq(record_time(r, 1000, 0, &from), 1000);
+	ck_assert_uint_eq(from, 0);
+	ck_assert_int_eq(record_time(r, 1001, 0, &from), 1001);
+	ck_assert_int_eq(record_time(r, 500, 1, &from), 900);
+	ck_assert_uint_eq(from, 2);
+	ck_assert_int_eq(record_time(r, 500, 2, &from), 500);
 	record_close(r);
 	r = opened();
-	ck_assert_int_eq(record_time(r, 500), 1000);
+	ck_assert_int_eq(record_time(r, 500, 0, &from), 1000);
 	record_close(r);
 }
 END_TEST
