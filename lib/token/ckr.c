@@ -51,8 +51,8 @@ static const struct ckr table[] = {
 	CKR(CKR_TOKEN_NOT_PRESENT, ERR_TOKEN, PLUG),
 	CKR(CKR_TOKEN_NOT_RECOGNIZED, ERR_TOKEN, "does this module fit this token?"),
 	CKR(CKR_USER_NOT_LOGGED_IN, ERR_PIN,
-	    "the key wants its PIN again before each signature (CKA_ALWAYS_AUTHENTICATE), which "
-	    "this version does not support: use a key without it"),
+	    "the key wants its PIN again before each signature (CKA_ALWAYS_AUTHENTICATE), and "
+	    "the token did not take it: try its own tool"),
 	CKR(CKR_USER_PIN_NOT_INITIALIZED, ERR_PIN, "the token has no user PIN yet: set one"),
 	CKR(CKR_USER_TYPE_INVALID, ERR_TOKEN, ""),
 	CKR(CKR_USER_ANOTHER_ALREADY_LOGGED_IN, ERR_TOKEN, ""),

@@ -283,6 +283,12 @@ exits 4 'the key may not sign' env MOCK_P11=C_SignInit=0x68 \
 exits 5 'a PIN for each signature' env MOCK_P11=C_Sign=0x101 \
 	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
 like 'is told' "$(cat "$GH_ERR")" 'CKA_ALWAYS_AUTHENTICATE'
+for f in each-time each-time-declared each-time-refused; do
+	: >"$MOCK_P11_LOG"
+	ok "$f" env MOCK_P11="$f" \
+		"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+	is "$f: the PIN went there twice" "$(grep -c C_Login "$MOCK_P11_LOG")" 2
+done
 faulty 6 'garbage signature' 'does not verify' MOCK_P11=sign-garbage
 faulty 6 'short signature' '63 bytes' MOCK_P11=sign-short
 faulty 6 'long signature' '65 bytes' MOCK_P11=sign-long

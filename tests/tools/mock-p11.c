@@ -21,6 +21,10 @@
  *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage
  *     key-hidden, key-twice, keys-many
  *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room)
+ *     each-time (the PIN again for each signature, not declared), each-time-declared,
+ *     each-time-refused (declared, and no such login: as Luna has it)
+ *     made-extractable, made-decrypts, made-elsewhere, made-hidden (no public key to read),
+ *     made-other (of another kind): what C_GenerateKeyPair makes of its template
  *     load-hang, exit-hang, exit-print, exit-crash: as the module comes and goes
  */
 #include <openssl/bn.h>
@@ -41,6 +45,8 @@
 #define CERT 1
 #define KEY 2 /* and above, when there are more of them */
 #define MANY 5000
+#define PUBLIC 9000 /* what C_GenerateKeyPair has made: the mock's one key */
+#define MADE 9001
 
 
 static EVP_PKEY *key;
@@ -49,6 +55,7 @@ static int cert_n;
 static CK_OBJECT_HANDLE found[MANY];
 static CK_ULONG found_n, found_at;
 static int slot_calls, value_calls, uses; /* of the login */
+static int logged_in_again; /* since C_SignInit */
 
 static const char *words(void)
 {
@@ -265,8 +272,11 @@ static bool pin_is(const unsigned char *pin, CK_ULONG n)
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n)
 {
 	ENTER();
-	if (session != SESSION || user != CKU_USER)
+	if (session == SESSION && user == CKU_CONTEXT_SPECIFIC && fault("each-time-refused"))
+		return CKR_USER_TYPE_INVALID;
+	if (session != SESSION || (user != CKU_USER && user != CKU_CONTEXT_SPECIFIC))
 		return CKR_ARGUMENTS_BAD;
+	logged_in_again = user == CKU_CONTEXT_SPECIFIC;
 	if (fault("pin-pad"))
 		return pin == NULL && n == 0 ? CKR_OK : CKR_ARGUMENTS_BAD;
 	uses = 0;
@@ -325,11 +335,56 @@ static CK_RV put_modulus(CK_ATTRIBUTE *a)
 	return put(a, bytes, (CK_ULONG)len);
 }
 
+static CK_RV put_flag(CK_ATTRIBUTE *a, int value)
+{
+	CK_BBOOL b = value ? CK_TRUE : CK_FALSE;
+
+	return put(a, &b, sizeof(b));
+}
+
+static CK_RV put_spki(CK_ATTRIBUTE *a)
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(key, &der);
+	CK_RV rv = n > 0 ? put(a, der, (CK_ULONG)n) : CKR_FUNCTION_FAILED;
+
+	OPENSSL_free(der);
+	return rv;
+}
+
+/* Of a key that C_GenerateKeyPair has made. */
+static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
+{
+	CK_ULONG type = fault("made-other") ? CKK_RSA : CKK_EC;
+
+	switch (a->type) {
+	case CKA_KEY_TYPE:
+		return put(a, &type, sizeof(type));
+	case CKA_PUBLIC_KEY_INFO:
+		if (o == PUBLIC && !fault("made-hidden"))
+			return put_spki(a);
+		break;
+	case CKA_SENSITIVE:
+	case CKA_SIGN:
+		return put_flag(a, 1);
+	case CKA_EXTRACTABLE:
+		return put_flag(a, fault("made-extractable") != NULL);
+	case CKA_DECRYPT:
+		return put_flag(a, fault("made-decrypts") != NULL);
+	case CKA_LOCAL:
+		return put_flag(a, !fault("made-elsewhere"));
+	}
+	a->ulValueLen = (CK_ULONG)-1;
+	return CKR_ATTRIBUTE_TYPE_INVALID;
+}
+
 static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 {
 	CK_ULONG class = o == CERT ? CKO_CERTIFICATE : CKO_PRIVATE_KEY;
 	CK_ULONG type = CKC_X_509;
 
+	if (o == PUBLIC || o == MADE)
+		return made_attribute(o, a);
 	switch (a->type) {
 	case CKA_CLASS:
 		return put(a, &class, sizeof(class));
@@ -346,6 +401,8 @@ static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 		return o != CERT ? put(a, &type, sizeof(type)) : CKR_ATTRIBUTE_TYPE_INVALID;
 	case CKA_MODULUS:
 		return o != CERT ? put_modulus(a) : CKR_ATTRIBUTE_TYPE_INVALID;
+	case CKA_ALWAYS_AUTHENTICATE:
+		return put_flag(a, fault("each-time-declared") || fault("each-time-refused"));
 	}
 	a->ulValueLen = (CK_ULONG)-1;
 	return CKR_ATTRIBUTE_TYPE_INVALID;
@@ -428,6 +485,7 @@ CK_RV C_SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HANDLE o)
 		return CKR_USER_NOT_LOGGED_IN;
 	if (session != SESSION || o < KEY)
 		return CKR_KEY_HANDLE_INVALID;
+	logged_in_again = 0;
 	return m->mechanism == (rsa ? CKM_RSA_PKCS : CKM_ECDSA) ? CKR_OK : CKR_MECHANISM_INVALID;
 }
 
@@ -471,6 +529,8 @@ CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n,
 	ENTER();
 	if (session != SESSION)
 		return CKR_SESSION_HANDLE_INVALID;
+	if (!logged_in_again && (fault("each-time") || fault("each-time-declared")))
+		return CKR_USER_NOT_LOGGED_IN;
 	if (*sig_n < 512)
 		return CKR_BUFFER_TOO_SMALL;
 	n = sign(data, data_n, sig);
@@ -484,6 +544,41 @@ CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n,
 	n += fault("sign-long") != NULL;
 	*sig_n = fault("sign-lies") ? 0x7fffffff : n;
 	return CKR_OK;
+}
+
+/* --- making keys --------------------------------------------------------------- */
+
+CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_ATTRIBUTE *pub,
+			CK_ULONG pub_n, CK_ATTRIBUTE *priv, CK_ULONG priv_n, CK_OBJECT_HANDLE *pub_o,
+			CK_OBJECT_HANDLE *priv_o)
+{
+	(void)m;
+	(void)pub;
+	(void)pub_n;
+	(void)priv;
+	(void)priv_n;
+	ENTER();
+	if (session != SESSION)
+		return CKR_SESSION_HANDLE_INVALID;
+	*pub_o = PUBLIC;
+	*priv_o = MADE;
+	return CKR_OK;
+}
+
+CK_RV C_DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE o)
+{
+	ENTER();
+	return session == SESSION && (o == PUBLIC || o == MADE) ? CKR_OK : CKR_ARGUMENTS_BAD;
+}
+
+CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *o)
+{
+	(void)session;
+	(void)a;
+	(void)n;
+	(void)o;
+	ENTER();
+	return CKR_TOKEN_WRITE_PROTECTED;
 }
 
 /* --- the list ---------------------------------------------------------------- */
@@ -505,6 +600,9 @@ static CK_FUNCTION_LIST functions = {
 	.C_FindObjectsFinal = C_FindObjectsFinal,
 	.C_SignInit = C_SignInit,
 	.C_Sign = C_Sign,
+	.C_GenerateKeyPair = C_GenerateKeyPair,
+	.C_DestroyObject = C_DestroyObject,
+	.C_CreateObject = C_CreateObject,
 };
 
 #define TAKE_AWAY(name)                                      \
@@ -530,6 +628,7 @@ static void take_away(void)
 	TAKE_AWAY(C_FindObjectsFinal);
 	TAKE_AWAY(C_SignInit);
 	TAKE_AWAY(C_Sign);
+	TAKE_AWAY(C_GenerateKeyPair);
 }
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
