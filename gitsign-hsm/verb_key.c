@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include "base/text.h"
+#include "json.h"
 #include "say.h"
 #include "signer.h"
 #include "verbs.h"
@@ -32,21 +33,6 @@ static void print_row(FILE *f, const struct candidate *c)
 	buf_free(&until);
 }
 
-static void json_field(struct buf *b, const char *name, const char *value)
-{
-	text_json(b, bytes_str(name));
-	buf_add_byte(b, ':');
-	text_json(b, bytes_str(value));
-}
-
-static void json_hex(struct buf *b, const char *name, const uint8_t *p, size_t n)
-{
-	text_json(b, bytes_str(name));
-	buf_add_str(b, ":\"");
-	text_hex(b, bytes_of(p, n), false);
-	buf_add_str(b, "\",");
-}
-
 static void json_row(struct buf *b, const struct candidate *c)
 {
 	const struct cert *x = c->cert;
@@ -54,29 +40,27 @@ static void json_row(struct buf *b, const struct candidate *c)
 
 	buf_add_byte(b, '{');
 	if (x != NULL) {
-		json_hex(b, "sha256", x->sha256, 32);
-		json_hex(b, "sha1", x->sha1, 20);
-		json_hex(b, "spkiSha256", x->spki_sha256, 32);
-		json_field(b, "subject", x->subject);
-		buf_add_str(b, ",\"emails\":[");
+		json_put_hex(b, "sha256", x->sha256, 32);
+		json_put_hex(b, "sha1", x->sha1, 20);
+		json_put_hex(b, "spkiSha256", x->spki_sha256, 32);
+		json_put_text(b, "subject", x->subject);
+		json_put_name(b, "emails");
+		buf_add_byte(b, '[');
 		for (size_t i = 0; i < x->emails_n; i++) {
-			buf_add_str(b, i > 0 ? "," : "");
+			json_put_comma(b);
 			text_json(b, bytes_str(x->emails[i]));
 		}
-		buf_add_str(b, "],");
-		json_field(b, "key", alg_key_name(x->alg));
-		buf_add_byte(b, ',');
+		buf_add_byte(b, ']');
+		json_put_text(b, "key", alg_key_name(x->alg));
 		text_time(&t, x->not_after);
-		json_field(b, "notAfter", buf_str(&t));
+		json_put_text(b, "notAfter", buf_str(&t));
 		buf_clear(&t);
-		buf_add_byte(b, ',');
 	}
-	json_field(b, "token", c->slot->label);
-	buf_add_byte(b, ',');
+	json_put_text(b, "token", c->slot->label);
 	candidate_uri(c, &t);
-	json_field(b, "uri", buf_str(&t));
-	buf_addf(b, ",\"canSign\":%s,", c->why[0] == '\0' ? "true" : "false");
-	json_field(b, "why", c->why);
+	json_put_text(b, "uri", buf_str(&t));
+	json_put_bool(b, "canSign", c->why[0] == '\0');
+	json_put_text(b, "why", c->why);
 	buf_add_byte(b, '}');
 	buf_free(&t);
 }
