@@ -12,6 +12,17 @@
 
 struct watch;
 
+/*
+ * The key that signed last in the session: its handle is good until the session ends,
+ * and searching again costs a token with many objects milliseconds.
+ */
+struct token_last {
+	EVP_PKEY *key; /* NULL: none */
+	struct buf id;
+	CK_OBJECT_HANDLE handle;
+	bool wants_pin; /* CKA_ALWAYS_AUTHENTICATE */
+};
+
 struct token {
 	char *module; /* path, escaped: for error texts */
 	void *dl;      /* never closed: modules leave threads and handlers behind */
@@ -30,6 +41,7 @@ struct token {
 	bool pin_stored;
 	struct secret pin;
 	size_t session_slot;
+	struct token_last last;
 };
 
 /*
@@ -60,6 +72,7 @@ int ckr_error(struct err *err, const struct token *t, const char *call, CK_RV rv
 /* A read-only session on the slot; the one on another slot is closed. */
 int token_session(struct token *t, size_t slot_index, struct err *err);
 void token_session_close(struct token *t);
+void token_last_forget(struct token *t);
 
 /* The login that a key with CKA_ALWAYS_AUTHENTICATE wants after C_SignInit (PKCS#11 2.40
  * 5.6: CKU_CONTEXT_SPECIFIC). ERR_PIN: the signature is over. *rv is the module's answer. */

@@ -99,6 +99,10 @@ int token_login(struct token *t, size_t slot_index,
 	if (r != 0)
 		return r;
 	s = &t->slots[slot_index];
+	/* Who asks now is who is asked, when a key wants the PIN once more. */
+	t->get_pin = get_pin;
+	t->pin_ctx = ctx;
+	t->pin_stored = stored;
 	if (t->logged_in || !s->login_required)
 		return 0;
 	r = may_send(t, s, stored, err);
@@ -111,9 +115,6 @@ int token_login(struct token *t, size_t slot_index,
 		secret_free(&pin);
 		return r;
 	}
-	t->get_pin = get_pin;
-	t->pin_ctx = ctx;
-	t->pin_stored = stored;
 	t->pin = pin;
 	return 0;
 }

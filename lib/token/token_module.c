@@ -262,6 +262,7 @@ bool token_slot_matches(const struct token_slot *s, const struct uri *u)
 void token_session_close(struct token *t)
 {
 	secret_free(&t->pin);
+	token_last_forget(t);
 	if (!t->has_session)
 		return;
 	if (t->logged_in)

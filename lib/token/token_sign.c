@@ -132,6 +132,35 @@ static bool wants_pin(struct token *t, CK_OBJECT_HANDLE key)
 	return wants;
 }
 
+void token_last_forget(struct token *t)
+{
+	EVP_PKEY_free(t->last.key);
+	buf_free(&t->last.id);
+	t->last.key = NULL;
+}
+
+/* The key of token_sign() into t->last. */
+static int use_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key, enum alg_kind kind,
+		   struct err *err)
+{
+	struct token_last *l = &t->last;
+	int r = token_session(t, slot, err);
+
+	if (r != 0 ||
+	    (l->key != NULL && bytes_eq(buf_bytes(&l->id), id) && EVP_PKEY_eq(l->key, key) == 1))
+		return r;
+	token_last_forget(t);
+	r = find_key(t, slot, id, key, kind, &l->handle, err);
+	if (r != 0)
+		return r;
+	if (EVP_PKEY_up_ref(key) != 1)
+		return err_set(err, ERR_INTERNAL, "a key cannot be kept");
+	l->key = key;
+	buf_add_bytes(&l->id, id);
+	l->wants_pin = wants_pin(t, l->handle);
+	return 0;
+}
+
 /* Tokens that declare the attribute and refuse the login (Luna) sign without it: only
  * what a PIN was told ends the signature. */
 static int authenticate(struct token *t, struct err *err)
@@ -156,12 +185,13 @@ static int init_sign(struct token *t, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE 
 	return ckr_error(err, t, "C_SignInit", rv);
 }
 
-static int call_sign(struct token *t, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type,
-		     struct buf *data, uint8_t *raw, CK_ULONG *raw_n, struct err *err)
+static int call_sign(struct token *t, CK_MECHANISM_TYPE type, struct buf *data, uint8_t *raw,
+		     CK_ULONG *raw_n, struct err *err)
 {
 	CK_MECHANISM mechanism = { type, NULL, 0 };
+	CK_OBJECT_HANDLE key = t->last.handle;
 	CK_ULONG room = *raw_n;
-	bool asked = wants_pin(t, key);
+	bool asked = t->last.wants_pin;
 	CK_RV rv;
 	int r = init_sign(t, &mechanism, key, false, err);
 
@@ -261,13 +291,12 @@ int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *ke
 	uint8_t digest[HASH_MAX_SIZE], raw[SIG_MAX_SIZE];
 	struct buf data = BUF_INIT;
 	CK_ULONG raw_n = sizeof(raw);
-	CK_OBJECT_HANDLE handle = 0;
 	bool rsa = alg.kind == KEY_RSA;
 	int r;
 
 	if (alg.kind == KEY_OTHER)
 		return err_set(err, ERR_KEY, "%s keys cannot sign", alg_key_name(alg));
-	r = find_key(t, slot_index, id, key, alg.kind, &handle, err);
+	r = use_key(t, slot_index, id, key, alg.kind, err);
 	if (r != 0)
 		return r;
 	if (!alg_digest(h, &tbs, 1, digest))
@@ -278,10 +307,12 @@ int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *ke
 		digest_info(&data, h, bytes_of(digest, alg_hash_size(h)));
 	else
 		buf_add(&data, digest, alg_hash_size(h));
-	r = call_sign(t, handle, mechanism_for(alg.kind), &data, raw, &raw_n, err);
+	r = call_sign(t, mechanism_for(alg.kind), &data, raw, &raw_n, err);
 	buf_free(&data);
-	if (r != 0)
+	if (r != 0) {
+		token_last_forget(t);
 		return r;
+	}
 	if (raw_n > sizeof(raw))
 		return bad_length(err, t, raw_n);
 	if (alg.kind == KEY_ED25519)

@@ -4,14 +4,14 @@
 # RESULTS.md fails. --update (or BENCH_UPDATE=1) writes RESULTS.md anew.
 #
 # BENCH_COMMITS (20000): the length of the history that the hook judges.
-# BENCH_ONLY: a list out of sign, commit, log, hook.
+# BENCH_ONLY: a list out of sign, commit, agent, log, hook.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
 update=${BENCH_UPDATE-}
 [ "${2-}" != --update ] || update=1
 commits=${BENCH_COMMITS:-20000}
-only=${BENCH_ONLY:-sign commit log hook}
+only=${BENCH_ONLY:-sign commit agent log hook}
 results=tests/bench/RESULTS.md
 here=$(pwd)
 
@@ -61,12 +61,16 @@ cpu() {
 # Ours has a token with one key: what C_Initialize costs grows with its objects.
 gh_key alice EC:prime256v1 alice@example.com
 gh_use alice
-printf 'tree %040d\nauthor A <a@example.com> 1 +0000\ncommitter A <a@example.com> 1 +0000\n\nx\n' \
-	0 >payload
+printf '%s\n' 'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904' 'author A <a@example.com> 1 +0000' \
+	'committer A <a@example.com> 1 +0000' '' x >payload
+XDG_RUNTIME_DIR=$GH_WORLD/run
+export XDG_RUNTIME_DIR
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+git config --global hsm.agent off
 fp=$(gh_fp alice)
 uri=$(gh_uri alice)
 
-if wanted sign || wanted commit; then
+if wanted sign || wanted commit || wanted agent; then
 	# ssh-agent with the key in the token
 	cat >askpass <<-EOF
 		#!/bin/sh
@@ -161,6 +165,41 @@ if wanted commit; then
 	row commit/ssh-file "$ours" "$file" ms "git commit -S over unsigned, no agent : ssh-keygen, key in a file"
 	scd=$(over "$(loop -c commit.gpgSign=true -c gpg.x509.program=gpgsm -c user.signingKey="0x$scd_fp")")
 	row commit/gpgsm-scd "$ours" "$scd" ms "git commit -S over unsigned, no agent : gpgsm with gnupg-pkcs11-scd"
+fi
+
+if wanted agent; then
+	echo "# with the agent, warm"
+	git config --global hsm.agent required
+	gh_at_exit '"$GH_BIN/gitsign-hsm" agent stop >/dev/null 2>&1'
+	[ -e .git ] || gh_setup git init -q .
+	ours="$GH_BIN/gitsign-hsm --status-fd=2 -bsau $fp"
+	pair "$ours" "ssh-keygen -q -Y sign -n git -f file.key"
+	row agent/ssh-file "$A" "$B" ms "one signature, agent : ssh-keygen, key in a file"
+	pair "$ours" "ssh-keygen -q -Y sign -n git -f token.pub"
+	row agent/ssh-agent "$A" "$B" ms "one signature, agent : ssh-agent, key in the token"
+	plain=$(loop -c commit.gpgSign=false)
+	ours=$(loop -c commit.gpgSign=true -c user.signingKey="$fp")
+	git -C loop verify-commit HEAD 2>/dev/null || bail "the last commit does not verify"
+	null=$(loop -c commit.gpgSign=true -c gpg.x509.program="$build/bench/null-signer")
+	over() { awk -v a="$1" -v p="$plain" 'BEGIN { printf "%.4f", (a - p) / 100 }'; }
+	row agent/commit "$(over "$ours")" "$(over "$null")" ms \
+		"git commit -S over unsigned, agent : a signer that does nothing"
+	loop -c commit.gpgSign=false >/dev/null
+	# the best of five, ms
+	rebase() {
+		best=1e9
+		for _ in 1 2 3 4 5; do
+			cpu git -C loop -c commit.gpgSign=true "$@" rebase -q -f --keep-empty HEAD~60
+			best=$(awk -v w="$WALL" -v b="$best" 'BEGIN { w *= 1000; print w < b ? w : b }')
+		done
+		echo "$best"
+	}
+	ours=$(rebase -c user.signingKey="$fp")
+	git -C loop verify-commit HEAD 2>/dev/null || bail "the rebased commit does not verify"
+	null=$(rebase -c gpg.x509.program="$build/bench/null-signer")
+	row agent/rebase "$ours" "$null" ms "rebase of 60 commits, agent : a signer that does nothing"
+	"$GH_BIN/gitsign-hsm" agent stop >/dev/null
+	git config --global hsm.agent off
 fi
 
 # --- verifying ------------------------------------------------------------------

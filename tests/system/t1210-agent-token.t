@@ -62,7 +62,11 @@ ok 'then the PIN is asked for again, and the third is made' raw
 is 'with a second PIN' "$(calls C_Login)" 2
 mock ''
 ok 'a session is open' raw
-for rv in 0xb3 0x30 0x32 0xe0 0x5; do
+mock ''
+ok 'and is used' raw
+is 'without a search for the key, a login or a module that starts' \
+	"$(grep -cv '^C_Sign\(Init\)\?$' "$MOCK_P11_LOG")" 0
+for rv in 0x60 0xb3 0x30 0x32 0xe0 0x5; do
 	mock "C_SignInit=$rv"
 	exits 6 "a token that fails for good ($rv) signs nothing" raw
 	is 'it was asked twice, by two processes' "$(calls C_SignInit) $(calls C_Initialize)" '2 1'
