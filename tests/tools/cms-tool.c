@@ -3,10 +3,12 @@
  * apart and checked. For tests that need no token, or a signature that no signing
  * program makes.
  */
+#include <openssl/ecdsa.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/opt.h"
 #include "base/os.h"
 #include "base/text.h"
@@ -17,6 +19,8 @@
 
 static struct {
 	const char *digest, *time, *extra_attr, *ess, *sid;
+	const char *type, *capability, *protection, *unsigned_attr, *listed, *sig_oid, *bend;
+	bool no_type, no_digest, version;
 	bool no_ess, no_time, no_attrs, wrong_digest, unsorted, ski, no_signer, two_signers;
 	bool with_content, no_certs, crl, ber, pieces, trailing, pss, der;
 } want;
@@ -26,6 +30,9 @@ static const struct {
 	const bool *is;
 	unsigned flag;
 } forged[] = {
+	{ &want.no_type, FORGE_NO_TYPE },
+	{ &want.no_digest, FORGE_NO_DIGEST },
+	{ &want.version, FORGE_VERSION },
 	{ &want.no_ess, FORGE_NO_ESS },
 	{ &want.no_time, FORGE_NO_TIME },
 	{ &want.no_attrs, FORGE_NO_ATTRS },
@@ -56,8 +63,21 @@ static const struct opt options[] = {
 	{ 0, "no-attrs", NULL, "no signed attributes", OPT_FLAG, &want.no_attrs },
 	{ 0, "extra-attr", "OIDHEX", "a further signed attribute; content octets of its OID",
 	  OPT_STRING, &want.extra_attr },
-	{ 0, "wrong-digest", NULL, "messageDigest of other content", OPT_FLAG,
-	  &want.wrong_digest },
+	{ 0, "type", "OIDHEX", "contentType is this", OPT_STRING, &want.type },
+	{ 0, "no-type", NULL, "no contentType", OPT_FLAG, &want.no_type },
+	{ 0, "no-digest", NULL, "no messageDigest", OPT_FLAG, &want.no_digest },
+	{ 0, "capability", "OIDHEX", "SMIMECapabilities with this one, and free bytes behind it",
+	  OPT_STRING, &want.capability },
+	{ 0, "protection", "NAME", "CMSAlgorithmProtection with this digest", OPT_STRING,
+	  &want.protection },
+	{ 0, "unsigned-attr", "OIDHEX", "an unsigned attribute", OPT_STRING, &want.unsigned_attr },
+	{ 0, "listed", "NAME", "the SignedData lists this digest", OPT_STRING, &want.listed },
+	{ 0, "signature-oid", "OIDHEX", "the SignerInfo names this signature algorithm", OPT_STRING,
+	  &want.sig_oid },
+	{ 0, "bend", "HOW", "the signature value: flip, negate (s to n - s), pad, zero", OPT_STRING,
+	  &want.bend },
+	{ 0, "v3", NULL, "a SignedData of version 3", OPT_FLAG, &want.version },
+	{ 0, "wrong-digest", NULL, "messageDigest of other content", OPT_FLAG, &want.wrong_digest },
 	{ 0, "unsorted", NULL, "signed attributes not in DER order", OPT_FLAG, &want.unsorted },
 	{ 0, "ski", NULL, "the signer is named by key identifier", OPT_FLAG, &want.ski },
 	{ 0, "no-signer", NULL, "no SignerInfo", OPT_FLAG, &want.no_signer },
@@ -177,14 +197,122 @@ static int64_t time_of(const char *text)
 	return t;
 }
 
-static void extra_attr(const char *hex, struct buf *out)
+/* The content octets of an OID that an option names; they live to the end. */
+static struct bytes oid_of(const char *hex)
 {
 	size_t n = strlen(hex) / 2;
-	uint8_t oid[64];
+	uint8_t *oid = xmalloc(n + 1);
 
-	if (n > sizeof(oid) || !text_unhex(bytes_str(hex), oid, n))
-		fail(ERR_USAGE, "--extra-attr: not hexadecimal digits");
-	forge_octets_attr(out, bytes_of(oid, n), BYTES_LIT("extra"));
+	if (!text_unhex(bytes_str(hex), oid, n))
+		fail(ERR_USAGE, "an OID: not hexadecimal digits");
+	return bytes_of(oid, n);
+}
+
+static void extra_attr(const char *hex, struct buf *out)
+{
+	forge_octets_attr(out, oid_of(hex), BYTES_LIT("extra"));
+}
+
+/* SMIMECapabilities (RFC 8551 2.5.2) with one capability and an OCTET STRING for it. */
+static void capability_attr(const char *hex, struct buf *out)
+{
+	struct buf v = BUF_INIT;
+	size_t list = der_open(&v, DER_SEQUENCE), cap = der_open(&v, DER_SEQUENCE);
+
+	der_put(&v, DER_OID, oid_of(hex));
+	der_put(&v, DER_OCTET_STRING, BYTES_LIT("whatever somebody would have signed"));
+	der_close(&v, cap);
+	der_close(&v, list);
+	forge_attr(out, OID_SMIME_CAPABILITIES, buf_bytes(&v));
+	buf_free(&v);
+}
+
+static void add_attrs(const struct forge *f, struct buf *out)
+{
+	if (want.extra_attr)
+		extra_attr(want.extra_attr, out);
+	if (want.type)
+		forge_type_attr(out, oid_of(want.type));
+	if (want.capability)
+		capability_attr(want.capability, out);
+	if (want.protection)
+		forge_protection_attr(out, alg_hash_oid(digest_of(want.protection)),
+				      alg_signature_oid(alg_of_key(f->key).kind,
+							alg_hash_for(alg_of_key(f->key))));
+}
+
+/* --- the signature value, bent ------------------------------------------------------ */
+
+static void bend_flip(struct buf *sig)
+{
+	sig->p[sig->n - 1] ^= 1;
+}
+
+static void bend_zero(struct buf *sig)
+{
+	buf_clear(sig);
+	buf_add(sig, "\x30\x06\x02\x01\x00\x02\x01\x00", 8);
+}
+
+static void put_ecdsa(struct buf *sig, ECDSA_SIG *v)
+{
+	unsigned char *der = NULL;
+	int n = i2d_ECDSA_SIG(v, &der);
+
+	buf_clear(sig);
+	buf_add(sig, der, (size_t)n);
+	OPENSSL_free(der);
+	ECDSA_SIG_free(v);
+}
+
+/* ECDSA over P-256: (r, n - s) verifies as (r, s) does. */
+static void bend_negate(struct buf *sig)
+{
+	static const char order[] =
+		"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+	const unsigned char *p = sig->p;
+	ECDSA_SIG *v = d2i_ECDSA_SIG(NULL, &p, (long)sig->n);
+	BIGNUM *n = NULL, *s = BN_new();
+
+	PKI_MUST(v && s && BN_hex2bn(&n, order) && BN_sub(s, n, ECDSA_SIG_get0_s(v)));
+	PKI_MUST(ECDSA_SIG_set0(v, BN_dup(ECDSA_SIG_get0_r(v)), s));
+	put_ecdsa(sig, v);
+	BN_free(n);
+}
+
+/* The same number with one octet of zeros in front of it: not DER. */
+static void bend_pad(struct buf *sig)
+{
+	struct buf out = BUF_INIT;
+	size_t r = sig->p[3];
+
+	buf_add_byte(&out, 0x30);
+	buf_add_byte(&out, (uint8_t)(sig->p[1] + 1));
+	buf_add_byte(&out, 0x02);
+	buf_add_byte(&out, (uint8_t)(r + 1));
+	buf_add_byte(&out, 0);
+	buf_add(&out, sig->p + 4, sig->n - 4);
+	buf_clear(sig);
+	buf_add_bytes(sig, buf_bytes(&out));
+	buf_free(&out);
+}
+
+static void (*bend_of(const char *how))(struct buf *sig)
+{
+	static const struct {
+		const char *how;
+		void (*bend)(struct buf *sig);
+	} bends[] = { { "flip", bend_flip },
+		      { "zero", bend_zero },
+		      { "negate", bend_negate },
+		      { "pad", bend_pad } };
+
+	for (size_t i = 0; how && i < sizeof(bends) / sizeof(bends[0]); i++)
+		if (!strcmp(how, bends[i].how))
+			return bends[i].bend;
+	if (how)
+		fail(ERR_USAGE, "--bend: no such way");
+	return NULL;
 }
 
 static unsigned forge_flags(void)
@@ -208,17 +336,26 @@ static struct bytes option_cert(const char *path, struct cert_list *l)
 static bool sign_forged(struct forge *f, struct buf *der)
 {
 	struct cert_list ess = { NULL, 0 }, named = { NULL, 0 };
-	struct buf attr = BUF_INIT, sid = BUF_INIT;
+	struct buf attr = BUF_INIT, sid = BUF_INIT, unsig = BUF_INIT;
 
 	f->flags = forge_flags();
 	f->hash = digest_of(want.digest);
-	if (!f->flags && !f->hash && !want.ess && !want.sid && !want.extra_attr && f->bag_n < 16)
+	f->listed = digest_of(want.listed);
+	f->bend = bend_of(want.bend);
+	add_attrs(f, &attr);
+	if (!f->flags && !f->hash && !want.ess && !want.sid && !attr.n && !want.unsigned_attr &&
+	    !want.sig_oid && !f->listed && !f->bend && f->bag_n < 16)
 		return false;
 	f->ess_cert = option_cert(want.ess, &ess);
 	if (want.sid)
 		forge_sid(&sid, option_cert(want.sid, &named));
-	if (want.extra_attr)
-		extra_attr(want.extra_attr, &attr);
+	if (want.type)
+		f->flags |= FORGE_NO_TYPE; /* the other one stands in its place */
+	if (want.unsigned_attr)
+		extra_attr(want.unsigned_attr, &unsig);
+	if (want.sig_oid)
+		f->sig_oid = oid_of(want.sig_oid);
+	f->unsigned_attrs = buf_bytes(&unsig);
 	f->sid = buf_bytes(&sid);
 	f->attrs = buf_bytes(&attr);
 	forge(der, f);
@@ -226,6 +363,7 @@ static bool sign_forged(struct forge *f, struct buf *der)
 	cert_list_free(&named);
 	buf_free(&attr);
 	buf_free(&sid);
+	buf_free(&unsig);
 	return true;
 }
 
@@ -323,7 +461,7 @@ static void do_parse(void)
 	read_stdin(&in);
 	parse(buf_bytes(&in), &der, &c);
 	printf("encoding %s\ndigest %s\n", c.own.n ? "ber" : "der", alg_hash_name(c.hash));
-	printf("family %s\n", c.family == KEY_RSA	? "rsa"
+	printf("family %s\n", c.family == KEY_RSA       ? "rsa"
 			      : c.family == KEY_ED25519 ? "ed25519"
 							: "ecdsa");
 	print_hex("issuer", c.issuer);
