@@ -82,7 +82,8 @@ int object_armor_check(struct bytes text, struct err *err)
 {
 	struct bytes rest = text, line = text;
 	const struct armor_kind *kind = take_begin(&rest);
-	size_t lines = 0;
+	size_t lines = 0, length = 0;
+	bool last = false;
 
 	if (!kind)
 		return object_bad(err, "no armor that git knows", text);
@@ -98,6 +99,12 @@ int object_armor_check(struct bytes text, struct err *err)
 		}
 		if (!is_base64(line))
 			return object_bad(err, "a line in the signature is not base64", line);
+		/* Folded otherwise it would be another object with the same signature. */
+		if (lines == 0)
+			length = line.n;
+		if (!kind->pgp && (last || line.n > length))
+			return object_bad(err, "the signature's lines differ in length", line);
+		last = line.n < length;
 	}
 	return object_bad(err, "the signature has no END line", rest);
 }
