@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh BUILD [TEST...]: runs the unit tests, then tests/system/*.t by prove.
+# run.sh BUILD [TEST...]: runs the unit tests, then tests/system/*.t and
+# tests/attack/*.t by prove.
 #
 # The tests see an installed tree, a copy of tests/ and nothing else, in a
 # directory below /tmp, as a user without rights when started by root, with an
@@ -86,7 +87,7 @@ if [ $# -gt 0 ]; then
 	done
 else
 	for t in "$stage"/unit/*; do [ ! -f "$t" ] || units="$units $t"; done
-	for t in tests/system/*.t; do [ ! -f "$t" ] || system="$system $t"; done
+	for t in tests/system/*.t tests/attack/*.t; do [ ! -f "$t" ] || system="$system $t"; done
 fi
 
 # --- unit tests ----------------------------------------------------------------

@@ -1,17 +1,25 @@
 #!/usr/bin/perl
 # raw-push.pl REPOSITORY COMMAND...: speaks git's push protocol (gitprotocol-pack(5))
 # by hand, so that commands can say what git push never says. A COMMAND is "old new
-# ref", sent byte for byte. The pack holds every object of the repository in the
-# current directory, or what `git rev-list` gives for the words in RAW_OBJECTS; none
-# is sent when every command is a deletion. RAW_SHALLOW: ids sent as "shallow" lines.
-# Prints what the server says; ends with 0 when it took all commands, else with 1.
+# ref", sent byte for byte. Prints what the server says; ends with 0 when it took all
+# commands, else with 1. By environment:
+#   RAW_OBJECTS  the pack holds what `git rev-list --objects` gives for these words
+#                (--all); none is sent when every command is a deletion
+#   RAW_IDS      or just these objects, which git need not be able to walk
+#   RAW_PACK     or these bytes of a file
+#   RAW_SHALLOW  ids sent as "shallow" lines
+#   RAW_OPTIONS  a file of push options, NUL behind each
+#   RAW_CERT     a shell command that is given the server's nonce and prints a push
+#                certificate, sent line by line as a block of commands
+#   RAW_CERTS    how often the block is sent (1)
+#   RAW_AFTER    when set, COMMANDs stand behind the certificate, not in front of it
 use strict;
 use warnings;
 use IPC::Open2;
 
 my ($repo, @commands) = @ARGV;
 my $pid = open2(my $from, my $to, 'git', 'receive-pack', $repo);
-binmode $_ for $from, $to;
+binmode $_ for $from, $to, *STDOUT;
 $SIG{PIPE} = 'IGNORE';
 
 sub read_n {
@@ -36,22 +44,62 @@ sub pkt_write {
 	print {$to} sprintf('%04x', length($data) + 4), $data;
 }
 
+sub file {
+	my ($path) = @_;
+	open my $f, '<', $path or die "$path: $!";
+	binmode $f;
+	local $/;
+	return scalar <$f>;
+}
+
+sub pack_data {
+	return file($ENV{RAW_PACK}) if $ENV{RAW_PACK};
+	if ($ENV{RAW_IDS}) {
+		my @ids = split ' ', $ENV{RAW_IDS};
+		return `printf '%s\\n' @ids | git pack-objects -q --stdout`;
+	}
+	my $objects = $ENV{RAW_OBJECTS} // '--all';
+	return `git rev-list --objects $objects | cut -c1-40 | git pack-objects -q --stdout`;
+}
+
+my ($nonce, $format) = ('', '');
 while (defined(my $line = pkt_read())) {
 	last if $line eq '';
+	$nonce = $1 if $line =~ /[ \0]push-cert=(\S+)/;
+	$format = " $1" if $line =~ /[ \0](object-format=\S+)/;
 }
+my $cert = $ENV{RAW_CERT} ? `$ENV{RAW_CERT} '$nonce'` : '';
+my @lines = $cert =~ /[^\n]*\n/g;
+my $wanted = @commands || grep { /^[0-9a-f]{40,} [0-9a-f]{40,} / } @lines;
+my $caps = "\0report-status side-band-64k delete-refs$format" .
+	($ENV{RAW_OPTIONS} ? ' push-options' : '') . "\n";
+
+# What begins the list of commands carries the capabilities.
+sub say_first {
+	my ($text, $plain) = @_;
+	pkt_write($text . ($caps // $plain));
+	$caps = undef;
+}
+
+sub send_certs {
+	for (1 .. ($ENV{RAW_CERTS} // 1)) {
+		say_first('push-cert', "\n");
+		pkt_write($_) for @lines;
+		pkt_write("push-cert-end\n");
+	}
+}
+
 pkt_write("shallow $_\n") for split ' ', $ENV{RAW_SHALLOW} // '';
-my $first = 1;
-my $pack = 0;
-for my $c (@commands) {
-	pkt_write($c . ($first ? "\0report-status side-band-64k delete-refs\n" : "\n"));
-	$first = 0;
-	$pack = 1 unless $c =~ /^[0-9a-f]+ 0{40} /;
-}
+send_certs() if $cert ne '' && $ENV{RAW_AFTER};
+say_first($_, "\n") for @commands;
+send_certs() if $cert ne '' && !$ENV{RAW_AFTER};
 print {$to} '0000';
-if ($pack) {
-	my $objects = $ENV{RAW_OBJECTS} // '--all';
-	my $data = `git rev-list --objects $objects | cut -c1-40 | git pack-objects -q --stdout`;
-	print {$to} $data;
+if ($ENV{RAW_OPTIONS}) {
+	pkt_write($_) for split /\0/, file($ENV{RAW_OPTIONS});
+	print {$to} '0000';
+}
+if ($cert ne '' || $ENV{RAW_PACK} || grep { !/^[0-9a-f]+ 0{40,} / } @commands) {
+	print {$to} pack_data();
 }
 close $to;
 
@@ -74,4 +122,4 @@ while ($report =~ s/^([0-9a-f]{4})//) {
 	print $line;
 	$ok++ if $line =~ /^ok /;
 }
-exit($ok == @commands ? 0 : 1);
+exit($ok == $wanted ? 0 : 1);
