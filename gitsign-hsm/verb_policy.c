@@ -154,6 +154,8 @@ static void json_rule(struct buf *b, const struct policy *p, const struct policy
 		text_json(b, bytes_str(p->signers[r->signers[i]].name));
 	}
 	buf_add_str(b, "]");
+	if (r->judges_tags)
+		json_string(b, "target", r->target_any ? "any" : "accepted");
 	json_string(b, "committer", r->committer_match ? "match" : "any");
 	json_string(b, "rewind", r->allow_rewind ? "allow" : "deny");
 	json_string(b, "delete", r->allow_delete ? "allow" : "deny");
@@ -247,10 +249,11 @@ static const char rules_text[] =
 	"\tcommits = signed\n"
 	"\tsigner = role:maintainers\n"
 	"\n"
-	"; Releases are tag objects signed by a maintainer. A name is used once.\n"
+	"; Releases are tag objects signed by a maintainer, on main. A name is used once.\n"
 	"[rule \"releases\"]\n"
 	"\tref = refs/tags/**\n"
 	"\ttag = signed\n"
+	"\taccepts = main                  ; a tag points at what rule main let in\n"
 	"\tsigner = role:maintainers\n"
 	"\n"
 	"; All other branches: signed by anyone listed here, free to rewrite and remove.\n"

@@ -115,6 +115,11 @@ static void set_roots(struct policy_draft *d, const char *value)
 	rule_now(d)->any_root = policy_word_of_two(d, "roots", value, "any", "introduced");
 }
 
+static void set_target(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->target_any = policy_word_of_two(d, "target", value, "any", "accepted");
+}
+
 static void set_rewind(struct policy_draft *d, const char *value)
 {
 	rule_now(d)->allow_rewind = policy_word_of_two(d, "rewind", value, "allow", "deny");
@@ -135,15 +140,34 @@ static void set_rule_mode(struct policy_draft *d, const char *value)
 	rule_now(d)->report = policy_word_of_two(d, "mode", value, "report", "enforce");
 }
 
-/* What only commits have. */
+/* What only commits have, and only tags. */
 static void check_commit_keys(struct policy_draft *d, const struct policy_rule *r)
 {
-	static const char *const keys[] = { "accepts", "author", "roots" };
+	static const char *const keys[] = { "author", "roots" };
 
 	for (size_t i = 0; i < COUNT(keys) && r->judges_tags; i++)
 		if (policy_key_seen(d, keys[i]))
 			policy_fault(d, r->line, "rule \"%s\" judges tag objects: `%s' is for "
 				     "commits (remove it)", r->name, keys[i]);
+	if (!r->judges_tags && policy_key_seen(d, "target"))
+		policy_fault(d, r->line, "rule \"%s\" judges commits: `target' is for rules with "
+			     "`tag' (remove it)", r->name);
+}
+
+/* Beside target = any a tag rule accepts nothing: it has no commits. */
+static void check_target(struct policy_draft *d, const struct policy_rule *r)
+{
+	bool accepts = policy_key_seen(d, "accepts");
+
+	if (accepts == !r->target_any)
+		return;
+	if (accepts)
+		policy_fault(d, r->line, "rule \"%s\" has `accepts' beside target = any, which asks "
+			     "no rule (remove one)", r->name);
+	else
+		policy_fault(d, r->line, "rule \"%s\" lets tags point at accepted commits only, but "
+			     "names no rule that accepts them (write accepts = RULE, or target = "
+			     "any)", r->name);
 }
 
 void policy_end_rule(struct policy_draft *d)
@@ -168,6 +192,8 @@ void policy_end_rule(struct policy_draft *d)
 		r->tags_signed = true;
 	}
 	check_commit_keys(d, r);
+	if (tags == r->refs.n && tags > 0 && !commits)
+		check_target(d, r);
 }
 
 const struct policy_key policy_rule_keys[] = {
@@ -181,9 +207,10 @@ const struct policy_key policy_rule_keys[] = {
 	{ "keylessUpdate", KEY_ONCE, false, set_keyless },
 	{ "mode", KEY_ONCE, false, set_rule_mode },
 	{ "accepts", KEY_REPEAT, false, set_accepts },
+	{ "target", KEY_ONCE, false, set_target },
 	{ "author", KEY_ONCE, false, set_author },
 	{ "roots", KEY_ONCE, false, set_roots },
-	POLICY_KEY_LATER("target"), POLICY_KEY_LATER("pusher"), POLICY_KEY_LATER("format"),
+	POLICY_KEY_LATER("pusher"), POLICY_KEY_LATER("format"),
 	POLICY_KEY_LATER("pushCertificate"), POLICY_KEY_LATER("mergetag"),
 	POLICY_KEY_LATER("expiryGrace"), POLICY_KEY_LATER("timestamp"),
 	POLICY_KEY_LATER("approvals"), POLICY_KEY_LATER("service"),

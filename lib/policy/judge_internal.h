@@ -117,4 +117,10 @@ int judge_commits(struct judge *j, struct judge_set *s, struct err *err);
 int judge_plan_tag(struct judge *j, struct judge_job *job, struct err *err);
 int judge_tag(struct judge *j, struct judge_job *job, struct err *err);
 
+/* judge_target.c: planned before anything is walked. Is what a tag tags, in the end,
+ * accepted under a rule that the tag's rule accepts? Makes the finding when not. */
+void judge_plan_target(struct judge *j, const struct judge_job *job);
+int judge_target(struct judge *j, struct judge_job *job, const struct oid *id, bool *ok,
+		 struct err *err);
+
 #endif

@@ -64,6 +64,7 @@ int judge_plan_tag(struct judge *j, struct judge_job *job, struct err *err)
 		return 0;
 	}
 	check_moved(j, job);
+	judge_plan_target(j, job);
 	job->fresh = !judge_set_accepted(judge_set_of(j, job->rule, job->report),
 					 &job->u->new_);
 	job->forward = job->base.n == 0 || oid_eq(&job->base, &job->u->new_);
@@ -212,7 +213,7 @@ int judge_tag(struct judge *j, struct judge_job *job, struct err *err)
 			find_tag(j, job, &id, BYTES_NONE,
 				 xstrdup("a lightweight tag: it holds no signature"),
 				 tag_cure(job, &id));
-		return 0;
+		return job->rule->tags_signed ? 0 : judge_target(j, job, &id, &good, err);
 	}
 	for (unsigned level = 0; more && rc == 0; level++) {
 		if (level == TAG_LEVELS_MAX) {
@@ -222,6 +223,10 @@ int judge_tag(struct judge *j, struct judge_job *job, struct err *err)
 		}
 		rc = judge_one(j, job, &id, level, &more, &good, err);
 		all = all && good;
+	}
+	if (rc == 0 && all) {
+		rc = judge_target(j, job, &id, &good, err);
+		all = good;
 	}
 	if (rc == 0 && all && !job->report)
 		j->out->tags++;

@@ -58,6 +58,7 @@ struct policy_rule {
 	struct policy_names refs;       /* patterns */
 	bool judges_tags;               /* has a `tag` key */
 	bool tags_signed;               /* tag = signed */
+	bool target_any;                /* target = any; else what a tag tags is accepted */
 	enum policy_commits commits;
 	bool anyone;                    /* signer = anyone */
 	size_t *signers; size_t signers_n; /* indices, roles resolved, no duplicates */

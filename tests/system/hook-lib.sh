@@ -58,6 +58,7 @@ hk_rules() {
 		[rule "releases"]
 			ref = refs/tags/**
 			tag = signed
+			target = any
 			signer = alice
 		[rule "work"]
 			ref = refs/heads/**

@@ -50,7 +50,8 @@ static int parse(const char *text, struct policy **p, struct err *err)
 #define BASE POLICY TRUST ALICE BOB
 #define RULE_X "[rule \"x\"]\nref = refs/heads/x\nsigner = bob\n"
 #define RULE_Y "[rule \"y\"]\nref = refs/heads/y\nsigner = bob\n"
-#define RULE_T "[rule \"t\"]\nref = refs/tags/t\nsigner = bob\n"
+#define RULE_T "[rule \"t\"]\nref = refs/tags/t\nsigner = bob\ntarget = any\n"
+#define RULE_TA "[rule \"t\"]\nref = refs/tags/t\nsigner = bob\n"
 #define RULE "[rule \"main\"]\nref = refs/heads/main\nsigner = alice\n"
 
 /* `wrong` gives exactly the fault, `right` none. */
@@ -260,13 +261,13 @@ static const struct {
 	{ BASE RULE "commits = firstParent\n", "14: `commits = firstParent' is not supported by this "
 	  "version of gitsign-hsm", BASE RULE "commits = any\n" },
 	{ BASE RULE "tag = signed\n", "11: rule \"main\" has `tag', but no ref under refs/tags/",
-	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = signed\n" },
+	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = signed\ntarget = any\n" },
 	{ BASE RULE "ref = refs/tags/*\n", "11: rule \"main\" mixes refs/tags/ and other refs", BASE },
 	{ BASE RULE "ref = refs/tags/*\ntag = any\n", "11: rule \"main\" mixes refs/tags/", BASE },
 	{ BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = any\ncommits = any\n",
 	  "11: rule \"t\" has both `tag' and `commits'",
-	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = any\n" },
-	{ BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = yes\n",
+	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = any\ntarget = any\n" },
+	{ BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ntag = yes\ntarget = any\n",
 	  "14: tag is \"yes\" (write signed or any)",
 	  BASE "[rule \"t\"]\nref = refs/tags/*\nsigner = alice\ncommits = signed\n" },
 	{ BASE RULE "signer = carol\n", "14: there is no signer \"carol\" (add a [signer \"carol\"]",
@@ -292,7 +293,16 @@ static const struct {
 	{ BASE RULE "mode = reports\n", "14: mode is \"reports\"", BASE RULE "mode = report\n" },
 	{ BASE RULE "mode = report\nmode = report\n", "15: `mode' stands twice", BASE },
 	{ BASE RULE "approvals = 2\n", "14: `approvals' is not supported by this version", BASE },
-	{ BASE RULE "target = any\n", "14: `target' is not supported by this version", BASE },
+	{ BASE RULE "target = any\n", "11: rule \"main\" judges commits: `target' is for rules with "
+	  "`tag'", BASE RULE RULE_T },
+	{ BASE RULE_TA, "11: rule \"t\" lets tags point at accepted commits only, but names no rule that "
+	  "accepts them (write accepts = RULE, or target = any)", BASE RULE_TA "accepts = x\n" RULE_X },
+	{ BASE RULE_TA "tag = any\ntarget = accepted\n", "11: rule \"t\" lets tags point at accepted",
+	  BASE RULE_TA "tag = any\ntarget = accepted\naccepts = x\n" RULE_X },
+	{ BASE RULE_TA "target = all\naccepts = x\n" RULE_X, "14: target is \"all\" (write accepted or any)",
+	  BASE RULE_TA "target = accepted\naccepts = x\n" RULE_X },
+	{ BASE RULE_TA "accepts = u\n[rule \"u\"]\nref = refs/tags/u\ntarget = any\nsigner = bob\n",
+	  "14: rule u judges tag objects", BASE },
 	{ BASE RULE "pusher = alice\n", "14: `pusher' is not supported by this version", BASE },
 	{ BASE RULE "accepts = x\n", "14: there is no rule \"x\" (add a [rule \"x\"] section",
 	  BASE RULE "accepts = x\n" RULE_X },
@@ -307,8 +317,8 @@ static const struct {
 	{ BASE RULE "accepts = x\n" RULE_X "accepts = y\n" RULE_Y "accepts = main\n",
 	  "14: rule \"main\" accepts, by way of others, itself",
 	  BASE RULE "accepts = x\naccepts = y\n" RULE_X "accepts = y\n" RULE_Y },
-	{ BASE RULE_T "accepts = x\n" RULE_X, "11: rule \"t\" judges tag objects: `accepts' is for "
-	  "commits", BASE RULE_T RULE_X },
+	{ BASE RULE_T "accepts = x\n" RULE_X, "11: rule \"t\" has `accepts' beside target = any",
+	  BASE RULE_T RULE_X },
 	{ BASE RULE_T "roots = any\n", "11: rule \"t\" judges tag objects: `roots'",
 	  BASE RULE "roots = any\n" },
 	{ BASE RULE_T "author = any\n", "11: rule \"t\" judges tag objects: `author'",
@@ -396,8 +406,8 @@ static const char full[] =
 	"[rule \"main\"]\nref = refs/heads/main\nref = refs/heads/release/*\ncommits = tip\n"
 	"signer = role:two\nsigner = alice\ncommitter = any\nrewind = allow\ndelete = allow\n"
 	"keylessUpdate = allow\nmode = report\naccepts = light\nauthor = match\nroots = any\n"
-	"[rule \"tags\"]\nref = refs/tags/**\nsigner = anyone\n"
-	"[rule \"any-tags\"]\nref = refs/tags/any/*\nsigner = bob\ntag = any\n"
+	"[rule \"tags\"]\nref = refs/tags/**\nsigner = anyone\naccepts = light\n"
+	"[rule \"any-tags\"]\nref = refs/tags/any/*\nsigner = bob\ntag = any\ntarget = any\n"
 	"[rule \"light\"]\nref = refs/tags/light/*\nsigner = bob\ncommits = signed\n"
 	"[role \"two\"]\nsigner = bob\nsigner = alice\n"
 	"[signer \"alice\"]\nemail = alice@example.com\nemail = alice@example.org\ntrust = corp\n"
@@ -451,7 +461,8 @@ static void check_full_rules(const struct policy *p)
 	ck_assert(r[1].anyone && r[1].judges_tags && r[1].tags_signed && r[1].committer_match);
 	ck_assert(!r[1].allow_rewind && !r[1].allow_delete && !r[1].allow_keyless && !r[1].report);
 	ck_assert_int_eq(r[1].commits, COMMITS_SIGNED);
-	ck_assert(r[2].judges_tags && !r[2].tags_signed && !r[2].anyone);
+	ck_assert(!r[1].target_any && r[1].accepts_n == 1 && r[1].accepts[0] == 3);
+	ck_assert(r[2].judges_tags && !r[2].tags_signed && !r[2].anyone && r[2].target_any);
 	ck_assert(!r[3].judges_tags && !r[3].tags_signed);
 	ck_assert_int_eq(r[3].commits, COMMITS_SIGNED);
 }
