@@ -20,10 +20,10 @@
 #include "token/uri.h"
 
 struct token_config {
-	const char *module;      /* absolute path; NULL: ERR_CONFIG that says how to set it */
-	const char *module_args; /* for C_Initialize's pReserved; NULL mostly */
-	int timeout_ms;          /* a call; 0: 60,000 */
-	int deadline_fd;         /* where the last line goes; -1: nowhere */
+	const char *module;          /* absolute path; NULL: ERR_CONFIG that says how to set it */
+	const char *module_args;     /* for C_Initialize's pReserved; NULL mostly */
+	int timeout_ms;              /* a call; 0: 60,000 */
+	int deadline_fd;             /* where the last line goes; -1: nowhere */
 	const char *deadline_prefix; /* before that line, e.g. "gitsign-hsm: "; may be NULL */
 };
 
@@ -42,8 +42,8 @@ struct token_object {
 	size_t slot_index; /* into token_slots() */
 	uint8_t *id;
 	size_t id_n;
-	char *label;       /* escaped; may be "" */
-	uint8_t *der;      /* CKA_VALUE of the certificate */
+	char *label;  /* escaped; may be "" */
+	uint8_t *der; /* CKA_VALUE of the certificate */
 	size_t der_n;
 };
 struct token_objects {
@@ -93,8 +93,12 @@ bool token_logged_in(const struct token *t, size_t slot_index);
  * No key: ERR_KEY. More than one: ERR_KEY. Module faults: ERR_TOKEN, with the
  * name of the CKR_ code and what to do about the common ones.
  */
-int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key,
-	       enum alg_hash h, struct bytes tbs, struct buf *sig, struct err *err);
+int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key, enum alg_hash h,
+	       struct bytes tbs, struct buf *sig, struct err *err);
+
+/* The same by RSASSA-PSS (CKM_RSA_PKCS_PSS), MGF1 and salt by the digest (RFC 7518 3.5). */
+int token_sign_pss(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key,
+		   enum alg_hash h, struct bytes tbs, struct buf *sig, struct err *err);
 
 /* A public key object, with what leads to its private key. */
 struct token_key {

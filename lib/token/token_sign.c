@@ -185,15 +185,14 @@ static int init_sign(struct token *t, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE 
 	return ckr_error(err, t, "C_SignInit", rv);
 }
 
-static int call_sign(struct token *t, CK_MECHANISM_TYPE type, struct buf *data, uint8_t *raw,
+static int call_sign(struct token *t, CK_MECHANISM *mechanism, struct buf *data, uint8_t *raw,
 		     CK_ULONG *raw_n, struct err *err)
 {
-	CK_MECHANISM mechanism = { type, NULL, 0 };
 	CK_OBJECT_HANDLE key = t->last.handle;
 	CK_ULONG room = *raw_n;
 	bool asked = t->last.wants_pin;
 	CK_RV rv;
-	int r = init_sign(t, &mechanism, key, false, err);
+	int r = init_sign(t, mechanism, key, false, err);
 
 	if (r == 0 && asked)
 		r = authenticate(t, err);
@@ -203,7 +202,7 @@ static int call_sign(struct token *t, CK_MECHANISM_TYPE type, struct buf *data, 
 	/* Some keys want it and do not say so. */
 	if (rv == CKR_USER_NOT_LOGGED_IN && !asked) {
 		*raw_n = room;
-		r = init_sign(t, &mechanism, key, true, err);
+		r = init_sign(t, mechanism, key, true, err);
 		if (r == 0)
 			r = authenticate(t, err);
 		if (r != 0)
@@ -284,14 +283,32 @@ static CK_MECHANISM_TYPE mechanism_for(enum alg_kind kind)
 	return kind == KEY_RSA ? CKM_RSA_PKCS : kind == KEY_ED25519 ? CKM_EDDSA : CKM_ECDSA;
 }
 
-int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key, enum alg_hash h,
-	       struct bytes tbs, struct buf *sig, struct err *err)
+/* What the mechanism wants to see of `tbs`. */
+static bool prepare(const CK_MECHANISM *m, enum alg_hash h, struct bytes tbs, struct buf *out)
+{
+	uint8_t digest[HASH_MAX_SIZE];
+
+	if (m->mechanism == CKM_EDDSA) { /* RFC 8419 3.1: PureEdDSA, over the bytes themselves */
+		buf_add_bytes(out, tbs);
+		return true;
+	}
+	if (!alg_digest(h, &tbs, 1, digest))
+		return false;
+	if (m->mechanism == CKM_RSA_PKCS)
+		digest_info(out, h, bytes_of(digest, alg_hash_size(h)));
+	else
+		buf_add(out, digest, alg_hash_size(h));
+	return true;
+}
+
+static int sign_with(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key,
+		     CK_MECHANISM *mechanism, enum alg_hash h, struct bytes tbs, struct buf *sig,
+		     struct err *err)
 {
 	struct alg_key alg = alg_of_key(key);
-	uint8_t digest[HASH_MAX_SIZE], raw[SIG_MAX_SIZE];
+	uint8_t raw[SIG_MAX_SIZE];
 	struct buf data = BUF_INIT;
 	CK_ULONG raw_n = sizeof(raw);
-	bool rsa = alg.kind == KEY_RSA;
 	int r;
 
 	if (alg.kind == KEY_OTHER)
@@ -299,15 +316,9 @@ int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *ke
 	r = use_key(t, slot_index, id, key, alg.kind, err);
 	if (r != 0)
 		return r;
-	if (!alg_digest(h, &tbs, 1, digest))
+	if (!prepare(mechanism, h, tbs, &data))
 		return err_set(err, ERR_INTERNAL, "no digest can be made");
-	if (alg.kind == KEY_ED25519) /* RFC 8419 3.1: PureEdDSA, over the bytes themselves */
-		buf_add_bytes(&data, tbs);
-	else if (rsa)
-		digest_info(&data, h, bytes_of(digest, alg_hash_size(h)));
-	else
-		buf_add(&data, digest, alg_hash_size(h));
-	r = call_sign(t, mechanism_for(alg.kind), &data, raw, &raw_n, err);
+	r = call_sign(t, mechanism, &data, raw, &raw_n, err);
 	buf_free(&data);
 	if (r != 0) {
 		token_last_forget(t);
@@ -317,6 +328,41 @@ int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *ke
 		return bad_length(err, t, raw_n);
 	if (alg.kind == KEY_ED25519)
 		return from_eddsa(t, raw, raw_n, sig, err);
-	return rsa ? from_rsa(t, key, raw, raw_n, sig, err)
-		   : from_ecdsa(t, key, raw, raw_n, sig, err);
+	return alg.kind == KEY_RSA ? from_rsa(t, key, raw, raw_n, sig, err)
+				   : from_ecdsa(t, key, raw, raw_n, sig, err);
+}
+
+int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key, enum alg_hash h,
+	       struct bytes tbs, struct buf *sig, struct err *err)
+{
+	CK_MECHANISM mechanism = { mechanism_for(alg_of_key(key).kind), NULL, 0 };
+
+	return sign_with(t, slot_index, id, key, &mechanism, h, tbs, sig, err);
+}
+
+static const struct {
+	enum alg_hash h;
+	CK_MECHANISM_TYPE hash;
+	CK_RSA_PKCS_MGF_TYPE mgf;
+} pss[] = {
+	{ HASH_SHA256, CKM_SHA256, CKG_MGF1_SHA256 },
+	{ HASH_SHA384, CKM_SHA384, CKG_MGF1_SHA384 },
+	{ HASH_SHA512, CKM_SHA512, CKG_MGF1_SHA512 },
+};
+
+int token_sign_pss(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *key,
+		   enum alg_hash h, struct bytes tbs, struct buf *sig, struct err *err)
+{
+	CK_RSA_PKCS_PSS_PARAMS params = { .sLen = alg_hash_size(h) };
+	CK_MECHANISM mechanism = { CKM_RSA_PKCS_PSS, &params, sizeof(params) };
+
+	for (size_t i = 0; i < sizeof(pss) / sizeof(pss[0]); i++) {
+		if (pss[i].h == h) {
+			params.hashAlg = pss[i].hash;
+			params.mgf = pss[i].mgf;
+		}
+	}
+	if (alg_of_key(key).kind != KEY_RSA || params.hashAlg == 0)
+		return err_set(err, ERR_KEY, "RSASSA-PSS wants an RSA key and SHA-2");
+	return sign_with(t, slot_index, id, key, &mechanism, h, tbs, sig, err);
 }
