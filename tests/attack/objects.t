@@ -13,6 +13,7 @@ hk_rules() {
 		[rule "bobtags"]
 			ref = refs/tags/bobs/*
 			tag = signed
+			target = any
 			signer = bob
 	EOF2
 }

@@ -15,12 +15,14 @@ hk_rules() {
 		[rule "gone-tags"]
 			ref = refs/tags/gone/*
 			tag = signed
+			target = any
 			signer = alice
 			delete = allow
 			keylessUpdate = allow
 		[rule "any-tags"]
 			ref = refs/tags/build/*
 			tag = any
+			target = any
 			signer = anyone
 			keylessUpdate = allow
 		[rule "any-refs"]
