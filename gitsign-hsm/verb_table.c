@@ -5,7 +5,14 @@
 
 const struct verb verb_table[] = {
 	{ "setup", NULL, "point a repository or your account at a key, and test it" },
+	{ "token", "list", "show the tokens: PIN state, what keys they sign with and make" },
+	{ "token", "init", "give a blank token its label and its PINs" },
 	{ "key", "list", "show the keys on your tokens, and which of them can sign" },
+	{ "key", "generate", "make a key pair on a token that can sign and nothing else" },
+	{ "key", "check", "read what a token declares about a private key" },
+	{ "cert", "request", "make a certificate request for a key, for your CA" },
+	{ "cert", "self-sign", "make a certificate without a CA" },
+	{ "cert", "import", "store a certificate beside its key" },
 	{ "verify", NULL, "verify commits and tags, as a table or JSON" },
 	{ "doctor", NULL, "find what is wrong with this set-up, and how to mend it" },
 	{ "policy", "check", "check a policy file and show what it asks" },

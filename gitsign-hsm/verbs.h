@@ -11,7 +11,14 @@
 #define GH_VERBS_H
 
 int verb_setup(int argc, char **argv);
+int verb_token_list(int argc, char **argv);
+int verb_token_init(int argc, char **argv);
 int verb_key_list(int argc, char **argv);
+int verb_key_generate(int argc, char **argv);
+int verb_key_check(int argc, char **argv);
+int verb_cert_request(int argc, char **argv);
+int verb_cert_self_sign(int argc, char **argv);
+int verb_cert_import(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_policy_check(int argc, char **argv);

@@ -12,7 +12,14 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } runners[] = {
 	{ "setup", NULL, verb_setup },
+	{ "token", "list", verb_token_list },
+	{ "token", "init", verb_token_init },
 	{ "key", "list", verb_key_list },
+	{ "key", "generate", verb_key_generate },
+	{ "key", "check", verb_key_check },
+	{ "cert", "request", verb_cert_request },
+	{ "cert", "self-sign", verb_cert_self_sign },
+	{ "cert", "import", verb_cert_import },
 	{ "verify", NULL, verb_verify },
 	{ "doctor", NULL, verb_doctor },
 	{ "policy", "check", verb_policy_check },

@@ -85,6 +85,8 @@ int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_H
 bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t max,
 		     struct buf *ret);
 
+/* Does CKA_KEY_TYPE say what the kind is? */
+bool token_type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind);
 /* Of a public key object; NULL for a kind that is not known. The caller frees. */
 EVP_PKEY *token_read_public(struct token *t, CK_OBJECT_HANDLE o);
 /* DER for CKA_EC_PARAMS of a curve; empty for what is none. */

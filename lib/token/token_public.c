@@ -175,7 +175,7 @@ EVP_PKEY *token_read_public(struct token *t, CK_OBJECT_HANDLE o)
 	p = spki.p;
 	if (ok)
 		key = d2i_PUBKEY(NULL, &p, (long)spki.n);
-	if (key != NULL && p != spki.p + spki.n) {
+	if (key != NULL && (p != spki.p + spki.n || !token_type_fits(t, o, alg_of_key(key).kind))) {
 		EVP_PKEY_free(key);
 		key = NULL;
 	}

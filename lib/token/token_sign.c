@@ -39,7 +39,7 @@ int token_count_keys(struct token *t, size_t slot_index, struct bytes id, size_t
 	return find_keys(t, slot_index, id, keys, ret, err);
 }
 
-static bool type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind)
+bool token_type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind)
 {
 	struct buf v = BUF_INIT;
 	CK_KEY_TYPE type = (CK_KEY_TYPE)-1;
@@ -93,7 +93,7 @@ static int find_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key
 	if (r != 0)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		if (type_fits(t, keys[i], kind) && !info_differs(t, keys[i], key) &&
+		if (token_type_fits(t, keys[i], kind) && !info_differs(t, keys[i], key) &&
 		    !(kind == KEY_RSA && modulus_differs(t, keys[i], key)))
 			keys[fit++] = keys[i];
 	if (fit == 0)

@@ -88,7 +88,8 @@ is 'is JSON' "$(perl -MJSON::PP -0e 'print join ",", map { $_->{verdict} } @{dec
 ok 'an empty range' gitsign-hsm verify HEAD..HEAD
 exits 7 'a revision that is none' gitsign-hsm verify nonsense
 exits 8 'a tree' gitsign-hsm verify 'HEAD^{tree}'
-for v in setup 'key list' verify doctor 'policy check' 'policy init' 'hook install' 'hook remove' 'hook status'; do
+for v in setup 'token list' 'token init' 'key list' 'key generate' 'key check' 'cert request' \
+	'cert self-sign' 'cert import' verify doctor 'policy check' 'policy init' 'hook install' 'hook remove' 'hook status'; do
 	# shellcheck disable=SC2086 # two words
 	ok "$v --help" gitsign-hsm $v --help
 	like "$v --help: usage" "$(cat "$GH_OUT")" "gitsign-hsm $v"

@@ -1,0 +1,52 @@
+/*
+ * What the verbs that work on tokens share: a module open with standard output hidden
+ * from it, one slot, a login, a key found by name. What they print is collected and
+ * shown when the module is gone.
+ */
+#ifndef GH_ADMIN_H
+#define GH_ADMIN_H
+
+#include <stdio.h>
+
+#include "base/os.h"
+#include "settings.h"
+#include "token/token_admin.h"
+
+struct admin {
+	struct settings settings;
+	struct os_stdio io;
+	struct token *token;
+	FILE *out; /* what is printed at the end */
+	char *text;
+	size_t text_n;
+	struct token_keys keys; /* of admin_key() */
+};
+
+/* Reads the configuration and opens `module` (NULL: hsm.module). On an error everything
+ * is closed. */
+int admin_open(struct admin *a, const char *module, struct err *err);
+/*
+ * Closes the token, prints what was collected (with `r` other than 0, nothing but the
+ * error) and returns the exit status.
+ */
+int admin_close(struct admin *a, int r, const struct err *err);
+
+/* The token with this label, or with NULL the only one. ERR_KEY lists what there is. */
+int admin_slot(const struct admin *a, const char *label, size_t *ret, struct err *err);
+/* Logs in with hsm.pinSource, for writing when `write`. */
+int admin_login(struct admin *a, size_t slot, bool write, struct err *err);
+/*
+ * The one public key that `name` means: a PKCS#11 URI, or a key's label; NULL or "": the
+ * only one. ERR_KEY with the list else. Stays until admin_close().
+ */
+int admin_key(struct admin *a, const char *name, const struct token_key **ret, struct err *err);
+/* A PKCS#11 URI for it, without secrets. */
+void admin_uri(const struct admin *a, const struct token_key *k, struct buf *out);
+
+/*
+ * A PIN to be set: from `source` (its text; NULL: asked for on the terminal, twice).
+ * `what` names it ("new PIN"). ERR_PIN when the two differ.
+ */
+int admin_new_pin(const char *source, const char *what, struct secret *ret, struct err *err);
+
+#endif

@@ -1,0 +1,145 @@
+#!/bin/sh
+# From a blank token to a signed commit with nothing but our own verbs; what they refuse.
+. "${GH_SRC:-tests}/system/lib.sh"
+gh_need expect
+gh_world
+PATH=$GH_BIN:$PATH
+printf '%s\n' 12345678 >so && chmod 600 so
+
+# --- token -----------------------------------------------------------------------
+ok 'token init' gitsign-hsm token init --label mine --pin-source "file:$GH_PIN_FILE" \
+	--so-pin-source "file:$GH_WORLD/so"
+like 'says what comes next' "$(cat "$GH_OUT")" 'key generate --token mine'
+exits 4 'not a second one of that name' gitsign-hsm token init --label mine \
+	--pin-source "file:$GH_PIN_FILE" --so-pin-source "file:$GH_WORLD/so"
+exits 2 'no label' gitsign-hsm token init
+exits 2 'a label that is too long' gitsign-hsm token init --label "$(printf 'x%032d' 0)" \
+	--pin-source "file:$GH_PIN_FILE" --so-pin-source "file:$GH_WORLD/so"
+ok 'token list' gitsign-hsm token list
+like 'names it' "$(cat "$GH_OUT")" '^mine$'
+like 'and what it can do' "$(cat "$GH_OUT")" 'makes keys rsa ecdsa ed25519'
+ok 'token list --json' gitsign-hsm token list --json
+is 'is JSON' "$(perl -MJSON::PP -0e 'print join ",", sort map { $_->{label} } @{decode_json(<>)}' \
+	<"$GH_OUT")" mine,world
+
+cat >ask.exp <<'EOF'
+set timeout 60
+spawn -noecho gitsign-hsm token init --label typed
+foreach {prompt pin} [list {new SO PIN} 87654321 {once more} 87654321 {new PIN} 1234 {once more} [lindex $argv 0]] {
+	expect {
+		-re $prompt { send "$pin\r" }
+		timeout { exit 99 }
+		eof { exit 98 }
+	}
+}
+expect eof
+exit [lindex [wait] 3]
+EOF
+exits 5 'PINs that differ' expect ask.exp 1235
+ok 'PINs on the terminal' expect ask.exp 1234
+unlike 'not echoed' "$(cat "$GH_OUT")" '87654321|1234'
+
+# --- key ----------------------------------------------------------------------------
+generate() {
+	gitsign-hsm key generate --token mine "$@"
+}
+exits 4 'which token?' gitsign-hsm key generate --label k
+like 'it lists them' "$(cat "$GH_ERR")" '--token "mine"'
+exits 4 'no such token' gitsign-hsm key generate --token other --label k
+exits 2 'no label' generate
+exits 2 'no such type' generate --label k --type dsa
+exits 2 'an id that is none' generate --label k --id 0g
+n=0
+for t in p256 p384 p521 ed25519 rsa3072; do
+	n=$((n + 1))
+	ok "generate $t" generate --label "$t" --type "$t" --id "a$n"
+	like "$t: its uri" "$(cat "$GH_OUT")" "uri +pkcs11:token=mine;id=%A$n;object=$t"
+done
+exits 4 'an id twice' generate --label again --id a1
+exits 5 'a wrong PIN' generate --label k --pin-source "file:$GH_WORLD/so"
+ok 'a PIN each time' generate --label each --each-time
+ok 'key check' gitsign-hsm key check p256
+like 'is content' "$(cat "$GH_OUT")" '^0 problems'
+ok 'key check --json' gitsign-hsm key check --json p256
+is 'is JSON' "$(perl -MJSON::PP -0e '$k = decode_json(<>); print "$k->{level} ", $k->{good} ? 1 : 0, $k->{extractable} ? 1 : 0' \
+	<"$GH_OUT")" 'declared 10'
+GH_TOKEN=mine
+gh_setup gh_p11 --keypairgen --key-type EC:prime256v1 --id bb --label lax --usage-decrypt \
+	--usage-derive --usage-sign --extractable
+exits 1 'key check: a lax key' gitsign-hsm key check lax
+like 'it can be taken away' "$(cat "$GH_OUT")" 'PROBLEM +extractable +yes'
+like 'it derives' "$(cat "$GH_OUT")" 'PROBLEM +derives +yes'
+exits 4 'key check: which one?' gitsign-hsm key check
+exits 4 'key check: no such key' gitsign-hsm key check nobody
+
+# A token that ignores what it is asked for; the key is destroyed again.
+openssl ecparam -name prime256v1 -genkey -noout -out mock.key
+export MOCK_P11_KEY="$GH_WORLD/mock.key" MOCK_P11_LOG="$GH_WORLD/mock.log"
+mock() { # FAULTS
+	: >mock.log
+	env MOCK_P11="$1" gitsign-hsm key generate --module "$GH_TOOLS/mock-p11.so" --label k
+}
+ok 'a mock token makes a key' mock ''
+is 'it stays' "$(grep -c C_DestroyObject mock.log)" 0
+for f in made-extractable:EXTRACTABLE made-decrypts:DECRYPT made-elsewhere:LOCAL made-other:cannot \
+	made-hidden:cannot; do
+	exits 6 "${f%:*}" mock "${f%:*}"
+	like "${f%:*}: why" "$(cat "$GH_ERR")" "${f#*:}.*destroyed"
+	is "${f%:*}: both halves are gone" "$(grep -c C_DestroyObject mock.log)" 2
+done
+exits 6 'a module that makes none' mock C_GenerateKeyPair=null
+exits 6 'one that fails' mock C_GenerateKeyPair=0x5
+
+# --- cert ------------------------------------------------------------------------------
+uri='pkcs11:token=mine;object=p256'
+sh -c "gitsign-hsm cert request '$uri' --email a@example.com --email b@example.com --subject '/CN=A B/O=C\\/D'" \
+	>req.pem 2>"$GH_ERR"
+ok 'cert request: openssl verifies it' openssl req -in req.pem -verify -noout
+openssl req -in req.pem -noout -text -nameopt RFC2253 >req.txt
+like 'its subject' "$(cat req.txt)" 'Subject: O=C/D,CN=A B'
+like 'its addresses' "$(cat req.txt)" 'email:a@example.com, email:b@example.com'
+like 'its use' "$(cat req.txt)" 'Code Signing, E-mail Protection'
+for t in p384 p521 ed25519 rsa3072 each; do
+	gitsign-hsm cert request "$t" >req2.pem 2>"$GH_ERR"
+	ok "cert request: $t" openssl req -in req2.pem -verify -noout
+done
+like 'user.email serves' "$(openssl req -in req2.pem -noout -text)" 'email:nobody@example.com'
+exits 2 'an address that is none' gitsign-hsm cert request p256 --email 'a b'
+exits 2 'a subject that is none' gitsign-hsm cert request p256 --subject 'CN=x'
+exits 4 'no such key' gitsign-hsm cert request nobody
+exits 5 'a wrong PIN' gitsign-hsm cert request p256 --pin-source "file:$GH_WORLD/so"
+
+gh_authority middle root
+cat >ext <<'EOF'
+keyUsage = critical,digitalSignature
+extendedKeyUsage = codeSigning,emailProtection
+subjectAltName = email:a@example.com
+EOF
+gh_setup openssl x509 -req -in req.pem -CA ca/middle.pem -CAkey ca/middle.key -CAcreateserial \
+	-days 9 -extfile ext -out leaf.pem
+cat leaf.pem ca/middle.pem ca/root.pem >answer.pem
+exits 4 'cert import: of another key' gitsign-hsm cert import ca/root.pem
+exits 3 'no such file' gitsign-hsm cert import nowhere.pem
+exits 8 'no certificate in it' gitsign-hsm cert import ext
+ok 'cert import' gitsign-hsm cert import answer.pem
+is 'the certificate and its issuer, not the root' "$(grep -c '^stored' "$GH_OUT")" 2
+ok 'cert import again' gitsign-hsm cert import answer.pem
+is 'stores nothing' "$(grep -c '^was there' "$GH_OUT")" 2
+
+git config --global user.email a@example.com
+gh_repo work
+cd work || bail cd
+ok 'setup finds the key' gitsign-hsm setup --key a@example.com
+ok 'a commit is signed' git commit -q --allow-empty -m one
+is 'and good, through the intermediate' "$(git log -1 --format='%G?')" G
+
+# --- cert self-sign -----------------------------------------------------------------------
+exits 2 'days that are none' gitsign-hsm cert self-sign p384 --days 0
+gitsign-hsm cert self-sign --store --email self@example.com --days 30 p384 >../self.pem 2>"$GH_ERR"
+ok 'cert self-sign: openssl verifies it' openssl verify -CAfile ../self.pem ../self.pem
+ok 'setup with it as its own anchor' gitsign-hsm setup --key self@example.com --roots ../self.pem
+git config user.email self@example.com
+ok 'a commit with it' git commit -q --allow-empty -m two
+is 'is good' "$(git log -1 --format='%G?')" G
+not_ok 'not under other anchors' git -c hsm.roots="$GH_ROOTS" verify-commit HEAD
+done_testing
