@@ -1,5 +1,5 @@
 # Tools for the tests, into $(B)/tests.
-TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/p11-raw $(B)/tests/mock-p11.so
+TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/agent-load $(B)/tests/p11-raw $(B)/tests/mock-p11.so
 test-tools: $(TEST_TOOLS)
 
 $(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig))
@@ -7,6 +7,11 @@ $(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(call upto,sig))
 $(B)/obj/tests/tools/%.o: ALL_CFLAGS += -Wno-conversion
+
+$(B)/tests/agent-load: $(B)/obj/tests/tools/agent-load.o $(call ars,$(call upto,token))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$(call upto,token))
 
 # A reference for the bench: nothing of ours in it.
 $(B)/tests/p11-raw: $(B)/obj/tests/tools/p11-raw.o
