@@ -4,7 +4,7 @@
 . "${GH_SRC:-tests}/system/agent-lib.sh"
 
 [ "$(id -u)" = 0 ] || skip_all 'only root can be another user'
-gh_world
+agent_world
 id nobody >/dev/null 2>&1 || skip_all 'there is no user nobody'
 id daemon >/dev/null 2>&1 || skip_all 'there is no user daemon'
 # user NAME COMMAND...
@@ -14,15 +14,43 @@ user() {
 	shift
 	setpriv --reuid="$who" --regid="$(id -g "$who")" --clear-groups "$@"
 }
+chown -R nobody "$GH_WORLD"
 chmod 711 "$GH_WORLD"
-mkdir -m 700 "$GH_WORLD/run"
-chown nobody "$GH_WORLD/run"
-XDG_RUNTIME_DIR=$GH_WORLD/run
-export XDG_RUNTIME_DIR
-agent() { user nobody env HOME=/ GIT_CONFIG_GLOBAL=/dev/null "$GH_BIN/gitsign-hsm" agent "$@"; }
+agent() { user nobody "$GH_BIN/gitsign-hsm" agent "$@"; }
 gh_at_exit 'agent stop >/dev/null 2>&1'
-agent >"$GH_WORLD/agent.out" 2>&1 &
-ok 'an agent of nobody runs' until_true agent status
+git config --global hsm.agent auto
+chown nobody "$GIT_CONFIG_GLOBAL"
+ok 'an agent of nobody signs' user nobody sh -c \
+	'"$0" --status-fd=2 -bsau "" <"$1"' "$GH_BIN/gitsign-hsm" "$GH_WORLD/payload"
+ok 'and runs' agent status
+
+# --- secrets -----------------------------------------------------------------------
+# count PID TEXT: how often the memory of a process holds the text. (A core dump would
+# hold no more; there is none.)
+count() {
+	perl -e 'my ($pid, $text) = @ARGV; my $n = 0;
+		open my $maps, "<", "/proc/$pid/maps" or exit 9;
+		open my $mem, "<:raw", "/proc/$pid/mem" or exit 9;
+		while (<$maps>) {
+			my ($from, $to) = /^([0-9a-f]+)-([0-9a-f]+) r/ or next;
+			next if /\[v(var|syscall|sys)/;
+			($from, $to) = (hex $from, hex $to);
+			sysseek $mem, $from, 0; my $got = sysread $mem, my $b, $to - $from;
+			next unless defined $got;
+			$n++ while $b =~ /\Q$text\E/g;
+		}
+		print $n' "$1" "$2"
+}
+for p in "$(agent_pid)" "$(agent_worker)"; do
+	isnt "process $p can be searched" "$(count "$p" XDG_RUNTIME_DIR)" 0
+	is 'and does not hold the PIN' "$(count "$p" "$GH_PIN")" 0
+	unlike 'nor has it in its arguments or environment' \
+		"$(tr '\0' '\n' <"/proc/$p/cmdline"; tr '\0' '\n' <"/proc/$p/environ")" "$GH_PIN"
+	is 'it dumps no core' "$(awk '/^Max core file size/ { print $5, $6 }' "/proc/$p/limits")" '0 0'
+	is 'and is not for its own user to look into' "$(stat -c %U "/proc/$p/mem")" root
+done
+
+# --- other users -----------------------------------------------------------------------
 
 # status USER: what the private socket says to a request for the status, in hex.
 status() {
