@@ -25,6 +25,8 @@ GIT2_CFLAGS := $(call pkg,--cflags,libgit2)
 GIT2_LIBS := $(call pkg,--libs,libgit2)
 CURL_CFLAGS := $(call pkg,--cflags,libcurl jansson)
 CURL_LIBS := $(call pkg,--libs,libcurl jansson)
+SECRET_CFLAGS := $(call pkg,--cflags,libsecret-1)
+SECRET_LIBS := $(call pkg,--libs,libsecret-1)
 CHECK_CFLAGS := $(call pkg,--cflags,check)
 CHECK_LIBS := $(call pkg,--libs,check)
 
@@ -88,7 +90,7 @@ all: have-libraries programs
 # The compiler's own words for a missing library help nobody.
 .PHONY: have-libraries
 have-libraries:
-ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(CURL_LIBS)),)
+ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(CURL_LIBS),$(SECRET_LIBS)),)
 	@echo "make: a library that the build needs is missing: type \`make deps'" >&2; exit 1
 endif
 
@@ -133,7 +135,7 @@ unit: $(UNIT_BIN)
 all-bins: all test-tools $(UNIT_BIN)
 
 # Does each header compile by itself?
-HDR_CHECK := $(patsubst %.h,$(B)/hdr/%.ok,$(wildcard lib/*/*.h gitsign-hsm/*.h gitsign-hsm/*/*.h hooks/common/*.h))
+HDR_CHECK := $(patsubst %.h,$(B)/hdr/%.ok,$(wildcard lib/*/*.h gitsign-hsm/*.h gitsign-hsm/*/*.h hooks/common/*.h helper/*.h))
 $(B)/hdr/%.ok: %.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -include $< -fsyntax-only -x c /dev/null
@@ -247,7 +249,7 @@ install: all
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(BINDIR)/gitsign-hsm
+	rm -f $(BINDIR)/gitsign-hsm $(BINDIR)/git-credential-hsm
 	rm -rf $(LIBEXECDIR)
 	set -e; for f in $(notdir $(wildcard man/*.[1-8])); do rm -f $(MANDIR)/man$${f##*.}/$$f; done
 

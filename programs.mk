@@ -22,13 +22,25 @@ $(SIBLINGS)/direct: $(DIRECT_OBJS)
 $(SIBLINGS)/agent: $(AGENT_OBJS)
 $(SIBLINGS)/verbs: $(VERB_OBJS)
 
+# The credential helper: the program that git runs needs libc only; the siblings that it
+# turns into bring the libraries.
+HELPER_OBJS := $(call objs,helper/ask.c helper/say.c helper/sibling.c helper/store.c)
+HELPERS := $(B)/bin/git-credential-hsm $(addprefix $(SIBLINGS)/credential-,session keyring)
+PROGRAMS += $(HELPERS)
+$(HELPERS): $(HELPER_OBJS)
+$(B)/bin/git-credential-hsm: $(call objs,helper/main.c)
+$(SIBLINGS)/credential-session: $(call objs,helper/session.c helper/memory.c)
+$(SIBLINGS)/credential-keyring: $(call objs,helper/keyring.c helper/keyring_main.c)
+$(SIBLINGS)/credential-keyring: MORE_LIBS := $(SECRET_LIBS)
+$(B)/obj/helper/keyring.o: ALL_CFLAGS += $(SECRET_CFLAGS)
+
 HOOKS := $(patsubst hooks/%.c,$(B)/hooks/%,$(wildcard hooks/*.c))
 $(HOOKS): $(B)/hooks/%: $(B)/obj/hooks/%.o $(call objs,hooks/common/*.c)
 
 $(PROGRAMS) $(HOOKS): $(ALL_ARS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(call libs,$(LAYERS))
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(call libs,$(LAYERS)) $(MORE_LIBS)
 
 .PHONY: programs
 programs: $(PROGRAMS) $(HOOKS)

@@ -20,8 +20,8 @@ struct ask {
 	struct gitconf conf;
 	struct cred_url target;
 	struct cred_profile profile;
-	struct buf profile_id, id;
-	struct store store; /* of this id */
+	struct buf profile_id, request_id;
+	struct store store; /* of these; views */
 	bool found;         /* a profile holds for it; else there is nothing to say */
 };
 
@@ -39,12 +39,14 @@ void ask_free(struct ask *a);
 /* May a person be asked? Not with credential.interactive false or GIT_TERMINAL_PROMPT=0. */
 bool ask_interactive(const struct ask *a);
 
+/* Is it good, as far as anybody knows? */
+bool ask_can_give(const struct ask *a, const struct cred_tokens *t);
 /* Should the next token be asked for, rather than this one be given? */
 bool ask_wants_fetch(const struct ask *a, const struct cred_tokens *t);
 /*
- * The answer for git. `cached`: it was not made for this call, so that a git that can
- * (2.46) is told to ask again when the server refuses it.
+ * Writes the answer for git to standard output. `cached`: it was not made for this call,
+ * so that a git that can (2.46) is told to ask again when the server refuses it. ERR_IO.
  */
-void ask_answer(const struct ask *a, const struct cred_tokens *t, bool cached, struct secret *out);
+int ask_give(const struct ask *a, const struct cred_tokens *t, bool cached, struct err *err);
 
 #endif

@@ -18,26 +18,26 @@
 struct store {
 	enum cred_store kind; /* what is used; SESSION after a keyring that cannot be */
 	const char *profile;  /* cred_profile_id(): what erase and clear hold for */
-	const char *id;       /* `profile` with what else a token depends on behind it */
-	const char *url;      /* for people who look into their keyring */
+	const char *request;  /* what else the token depends on: owner, account */
+	bool quiet;           /* nobody may be asked to unlock a keyring */
 	struct buf note;      /* one line without newline, or empty */
 };
 
-/* *found false with success: nothing is kept there. ERR_IO, ERR_CONFIG else. */
+/* *found false with success: nothing is kept there. */
 int store_load(struct store *s, struct cred_tokens *ret, bool *found, struct err *err);
 int store_save(struct store *s, const struct cred_tokens *t, struct err *err);
 /*
- * The access token that git says is no good: forgotten when it is the one that is kept,
- * under this profile and any account; a newer one and the refresh token stay.
+ * The access token that git says is no good: forgotten where it is the one that is kept,
+ * whatever account or owner it is for; a newer one and the refresh tokens stay.
  */
 int store_erase(struct store *s, struct bytes token, struct err *err);
 /* All of this profile, refresh tokens too: for logout. */
 int store_clear(struct store *s, struct err *err);
-void store_free(struct store *s);
+void store_free(struct store *s); /* the note */
 
 /*
- * One process at a time asks the issuer for a token of this id: holds until the descriptor
- * is closed, or its process ends. *fd is -1, with success, when another has it after
+ * One process at a time asks the issuer for tokens of this profile: holds until the
+ * descriptor is closed, or its process ends. *fd is -1, with success, when another has it after
  * timeout_ms. Load again once it is held: the other may have stored what is wanted.
  */
 int store_lock(const struct store *s, int timeout_ms, int *fd, struct err *err);

@@ -11,15 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "base/opt.h"
 #include "base/os.h"
+#include "base/rundir.h"
 
 #define IDLE_MS (15 * 60 * 1000)
 #define LIFETIME_MS ((int64_t)8 * 60 * 60 * 1000)
@@ -49,7 +47,7 @@ void agent_status(struct buf *out)
 {
 	size_t signatures, n = keeper_count(&signatures);
 
-	buf_addf(out, "running as process %ld, version %s\nsocket: %s%s\n", (long)getpid(),
+	buf_addf(out, "running as process %ld, version %s\nsocket: %s/%s\n", (long)getpid(),
 		 GH_VERSION, dir, AGENT_SOCKET);
 	buf_addf(out, "modules open: %zu, signatures by them: %zu\n", n, signatures);
 	buf_addf(out, "ends after 15 minutes without use, or in %lld minutes\n",
@@ -58,40 +56,6 @@ void agent_status(struct buf *out)
 
 /* --- sockets ----------------------------------------------------------------- */
 
-static int listen_at(const char *path, int *ret, struct err *err)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(a.sun_path))
-		return err_set(err, ERR_CONFIG, "%s: too long for a socket", path);
-	memcpy(a.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_errno(err, ERR_IO, "no socket can be had");
-	(void)unlink(path); /* of an agent that was killed: we hold the lock */
-	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) != 0 || listen(fd, 64) != 0) {
-		close(fd);
-		return err_errno(err, ERR_IO, "cannot listen at %s", path);
-	}
-	*ret = fd;
-	return 0;
-}
-
-/* *got false: another agent has it. */
-static int take_lock(bool *got, struct err *err)
-{
-	_cleanup_free_ char *path = xasprintf("%s%s", dir, AGENT_LOCK_FILE);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return err_errno(err, ERR_IO, "cannot open %s", path);
-	*got = flock(fd, LOCK_EX | LOCK_NB) == 0;
-	if (!*got)
-		close(fd);
-	return 0; /* held until we end */
-}
-
 /* The other one may be about to listen. */
 static void wait_for_other(void)
 {
@@ -99,7 +63,7 @@ static void wait_for_other(void)
 		struct timespec t = { 0, 10000000 };
 		int fd;
 
-		if (agent_connect(AGENT_SOCKET, &fd, NULL) == 0) {
+		if (rundir_connect(AGENT_SOCKET, &fd, NULL) == 0) {
 			close(fd);
 			return;
 		}
@@ -157,15 +121,11 @@ static bool count_in(void)
 
 static void take_client(int listener)
 {
-	struct sockaddr_un from;
-	socklen_t n = sizeof(from);
-	int fd = accept4(listener, (struct sockaddr *)&from, &n, SOCK_CLOEXEC);
-	uid_t uid;
-	pid_t pid;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	if (!agent_peer(fd, &uid, &pid) || uid != geteuid() || !count_in()) {
+	if (!rundir_peer_ours(fd) || !count_in()) {
 		close(fd);
 		return;
 	}
@@ -241,8 +201,7 @@ static void wait_sessions(void)
 
 static int serve(bool tell, struct err *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s%s", dir, AGENT_SOCKET);
-	int listener, r = listen_at(path, &listener, err);
+	int listener, r = rundir_listen(AGENT_SOCKET, &listener, err);
 
 	if (r != 0)
 		return r;
@@ -254,7 +213,7 @@ static int serve(bool tell, struct err *err)
 	if (tell)
 		close(READY_FD);
 	loop(listener);
-	(void)unlink(path);
+	rundir_remove(AGENT_SOCKET);
 	close(listener);
 	wait_sessions();
 	_exit(0); /* the threads that are left go with us; the children see us go */
@@ -284,14 +243,14 @@ static void forget_git(void)
 static int run(bool tell, struct err *err)
 {
 	struct buf path = BUF_INIT;
-	bool got = false;
-	int r = agent_dir(true, &path, err);
+	int lock_fd = -1; /* held until we end */
+	int r = rundir_path(true, &path, err);
 
 	if (r != 0)
 		return r;
 	dir = buf_detach(&path);
-	r = take_lock(&got, err);
-	if (r == 0 && !got) {
+	r = rundir_lock(AGENT_LOCK_FILE, 0, &lock_fd, err);
+	if (r == 0 && lock_fd < 0) {
 		if (!tell)
 			return err_set(err, ERR_USAGE, "an agent is running already");
 		wait_for_other();

@@ -28,9 +28,16 @@ static void multi_value(struct cred_input *in, const char *key, const char *valu
 {
 	if (strcmp(key, "capability[]") == 0) {
 		if (value[0] == '\0')
-			in->can_authtype = false;
+			in->can_authtype = in->can_state = false;
 		else if (strcmp(value, "authtype") == 0)
 			in->can_authtype = true;
+		else if (strcmp(value, "state") == 0)
+			in->can_state = true;
+	} else if (strcmp(key, "state[]") == 0) {
+		if (value[0] == '\0')
+			in->state = NULL;
+		else if (in->state == NULL && strncmp(value, "hsm:", 4) == 0)
+			in->state = value;
 	} else if (strcmp(key, "wwwauth[]") == 0) {
 		in->www_any = value[0] != '\0';
 		in->www_bearer = in->www_any && (in->www_bearer || starts_nocase(value, "bearer"));
@@ -184,9 +191,12 @@ const char *cred_input_token(const struct cred_input *in)
 void cred_answer_write(struct secret *out, const struct cred_input *in, const struct cred_answer *a)
 {
 	char expiry[48];
+	bool again = a->state != NULL && in->can_authtype && in->can_state;
 
 	if (in->can_authtype)
 		secret_add_str(out, "capability[]=authtype\n");
+	if (again)
+		secret_add_str(out, "capability[]=state\n");
 	if (in->can_authtype && a->bearer) {
 		secret_add_str(out, "authtype=Bearer\ncredential=");
 	} else {
@@ -201,5 +211,10 @@ void cred_answer_write(struct secret *out, const struct cred_input *in, const st
 	if (a->expires > 0) {
 		snprintf(expiry, sizeof(expiry), "password_expiry_utc=%" PRId64 "\n", a->expires);
 		secret_add_str(out, expiry);
+	}
+	if (again) {
+		secret_add_str(out, "continue=1\nstate[]=");
+		secret_add_str(out, a->state);
+		secret_add_str(out, "\n");
 	}
 }

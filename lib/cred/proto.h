@@ -24,7 +24,9 @@ struct cred_input {
 	struct secret resent; /* the same as it came, for a sibling that reads it again */
 	/* NULL: not there */
 	const char *protocol, *host, *path, *username, *password, *authtype, *credential;
+	const char *state; /* the state[] that came from us: the first that starts "hsm:" */
 	bool can_authtype; /* capability[]=authtype: git 2.46 and newer */
+	bool can_state;    /* capability[]=state: the same */
 	bool www_any;      /* wwwauth[]: the server's challenges are known (git 2.41) */
 	bool www_bearer;   /* and one of them is Bearer */
 };
@@ -43,6 +45,9 @@ struct cred_answer {
 	struct bytes token;   /* printable ASCII */
 	bool bearer;          /* Bearer where git can do it, else Basic */
 	int64_t expires;      /* seconds since 1970; 0: not known */
+	/* "hsm:...": what comes back to us when the server refuses the token and git asks
+	 * again (continue); NULL: it is not to. Left out where git cannot. */
+	const char *state;
 };
 /*
  * What goes to standard output. It never names a protocol, host or path, and

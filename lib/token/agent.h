@@ -114,20 +114,10 @@ bool agent_answer_get(struct secret *frame, enum agent_kind asked, uint32_t *cod
 
 /* --- places ------------------------------------------------------------------- */
 
-/*
- * The directory of the sockets: "gitsign-hsm" in XDG_RUNTIME_DIR or /run/user/UID, or
- * "gitsign-hsm-UID" in TMPDIR or /tmp. Must be ours, of mode 0700, and no link; `create`
- * makes it. ERR_IO when it is not there, ERR_CONFIG when it is not safe.
- */
-int agent_dir(bool create, struct buf *out, struct err *err);
-#define AGENT_SOCKET "/agent" /* the private one */
-#define AGENT_SSH_SOCKET "/ssh"
-#define AGENT_LOCK_FILE "/lock"
-
-/* A connection to the socket `name` of the directory whose other end is ours too. */
-int agent_connect(const char *name, int *fd, struct err *err);
-/* Who is at the other end. False when the system cannot tell. */
-bool agent_peer(int fd, uid_t *uid, pid_t *pid);
+/* In the directory of base/rundir.h. */
+#define AGENT_SOCKET "agent" /* the private one */
+#define AGENT_SSH_SOCKET "ssh"
+#define AGENT_LOCK_FILE "lock"
 
 /*
  * Starts `program` as a background agent: a process group and session of its own,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/rundir.h"
 #include "base/wire.h"
 #include "token/agent.h"
 
@@ -209,7 +210,7 @@ enum agent_outcome agent_sign(const struct agent_ask *ask, const struct pin_sour
 		bool closed = false;
 		int fd;
 
-		if (agent_connect(AGENT_SOCKET, &fd, err) != 0) {
+		if (rundir_connect(AGENT_SOCKET, &fd, err) != 0) {
 			if (start == NULL || tries > 1 || agent_start(start, err) != 0)
 				break;
 			continue;
@@ -228,10 +229,10 @@ int agent_control(const char *verb, const char *argument, struct buf *out, struc
 	struct buf b = BUF_INIT;
 	struct reply reply;
 	bool closed;
-	int fd, r = agent_connect(AGENT_SOCKET, &fd, err);
+	int fd, r = rundir_connect(AGENT_SOCKET, &fd, err);
 
 	if (r != 0)
-		return r;
+		return err_prefix(err, "no agent");
 	buf_add_byte(&b, AGENT_EXTENSION);
 	wire_put_text(&b, AGENT_EXT_CONTROL);
 	wire_put_text(&b, verb);

@@ -29,7 +29,8 @@ START_TEST(fields)
 		     "wwwauth[]=Basic realm=\"g\"\nwwwauth[]=bearer realm=\"g\"\n"
 		     "continue=1\nstate[]=x:1\nunknown=\xff\n\nhost=after.example\n");
 
-	ck_assert(in.can_authtype && in.www_any && in.www_bearer);
+	ck_assert(in.can_authtype && in.can_state && in.www_any && in.www_bearer);
+	ck_assert_ptr_null(in.state); /* another helper's */
 	ck_assert_str_eq(in.protocol, "https");
 	ck_assert_str_eq(in.host, "git.example.com:8443");
 	ck_assert_str_eq(in.path, "a/b.git");
@@ -40,7 +41,7 @@ START_TEST(fields)
 	cred_input_free(&in);
 	/* git 2.39 */
 	in = good("protocol=https\nhost=h\nusername=u\npassword= p\t\x80\n");
-	ck_assert(!in.can_authtype && !in.www_any && !in.www_bearer);
+	ck_assert(!in.can_authtype && !in.can_state && !in.www_any && !in.www_bearer);
 	ck_assert_str_eq(cred_input_token(&in), " p\t\x80");
 	ck_assert_str_eq(in.resent.p, "protocol=https\nhost=h\nusername=u\npassword= p\t\x80\n");
 	cred_input_free(&in);
@@ -209,6 +210,34 @@ static void writes(const char *request, const struct cred_answer *a, const char 
 	cred_input_free(&in);
 }
 
+/* git 2.46: what we said comes back when the server refused the token. */
+START_TEST(states)
+{
+	struct cred_input in = good("capability[]=authtype\ncapability[]=state\n"
+				    "state[]=other:1\nstate[]=hsm:7\nstate[]=hsm:8\n");
+	struct cred_answer a = { .username = "u", .token = LIT("t"), .state = "hsm:5" };
+	const char *basic = "username=u\npassword=t\n";
+	char *want = xasprintf("capability[]=authtype\ncapability[]=state\n%sephemeral=1\n"
+			       "continue=1\nstate[]=hsm:5\n",
+			       basic);
+
+	ck_assert_str_eq(in.state, "hsm:7");
+	cred_input_free(&in);
+	in = good("state[]=hsm:7\nstate[]=\n");
+	ck_assert_ptr_null(in.state);
+	cred_input_free(&in);
+	writes("capability[]=authtype\ncapability[]=state\n", &a, want);
+	writes("capability[]=state\n", &a, basic);
+	writes("", &a, basic);
+	writes("capability[]=authtype\n", &a,
+	       "capability[]=authtype\nusername=u\npassword=t\nephemeral=1\n");
+	a.state = NULL;
+	writes("capability[]=authtype\ncapability[]=state\n", &a,
+	       "capability[]=authtype\nusername=u\npassword=t\nephemeral=1\n");
+	free(want);
+}
+END_TEST
+
 START_TEST(answers)
 {
 	struct cred_answer a = { .username = "oauth2",
@@ -245,6 +274,7 @@ int main(void)
 	tcase_add_test(t, errors_tell_no_secret);
 	tcase_add_test(t, reads_a_pipe);
 	tcase_add_test(t, endless_input_ends);
+	tcase_add_test(t, states);
 	tcase_add_test(t, answers);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
