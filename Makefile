@@ -27,6 +27,8 @@ CURL_CFLAGS := $(call pkg,--cflags,libcurl jansson)
 CURL_LIBS := $(call pkg,--libs,libcurl jansson)
 SECRET_CFLAGS := $(call pkg,--cflags,libsecret-1)
 SECRET_LIBS := $(call pkg,--libs,libsecret-1)
+FETCH_CFLAGS := $(call pkg,--cflags,libp11 libqrencode libssl)
+FETCH_LIBS := $(call pkg,--libs,libp11 libqrencode libssl)
 CHECK_CFLAGS := $(call pkg,--cflags,check)
 CHECK_LIBS := $(call pkg,--libs,check)
 

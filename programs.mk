@@ -25,7 +25,7 @@ $(SIBLINGS)/verbs: $(VERB_OBJS)
 # The credential helper: the program that git runs needs libc only; the siblings that it
 # turns into bring the libraries.
 HELPER_OBJS := $(call objs,helper/ask.c helper/say.c helper/sibling.c helper/store.c)
-HELPERS := $(B)/bin/git-credential-hsm $(addprefix $(SIBLINGS)/credential-,session keyring)
+HELPERS := $(B)/bin/git-credential-hsm $(addprefix $(SIBLINGS)/credential-,session keyring fetch)
 PROGRAMS += $(HELPERS)
 $(HELPERS): $(HELPER_OBJS)
 $(B)/bin/git-credential-hsm: $(call objs,helper/main.c)
@@ -33,6 +33,11 @@ $(SIBLINGS)/credential-session: $(call objs,helper/session.c helper/memory.c)
 $(SIBLINGS)/credential-keyring: $(call objs,helper/keyring.c helper/keyring_main.c)
 $(SIBLINGS)/credential-keyring: MORE_LIBS := $(SECRET_LIBS)
 $(B)/obj/helper/keyring.o: ALL_CFLAGS += $(SECRET_CFLAGS)
+FETCH_OBJS := $(call objs,helper/fetch*.c helper/grant*.c helper/key.c helper/key_find.c \
+	helper/mtls.c helper/people.c gitsign-hsm/settings.c gitsign-hsm/select.c)
+$(SIBLINGS)/credential-fetch: $(FETCH_OBJS)
+$(SIBLINGS)/credential-fetch: MORE_LIBS := $(FETCH_LIBS)
+$(FETCH_OBJS): ALL_CFLAGS += $(FETCH_CFLAGS)
 
 HOOKS := $(patsubst hooks/%.c,$(B)/hooks/%,$(wildcard hooks/*.c))
 $(HOOKS): $(B)/hooks/%: $(B)/obj/hooks/%.o $(call objs,hooks/common/*.c)
