@@ -227,12 +227,13 @@ static int read_back(struct token *t, const struct token_key_spec *spec, const s
 
 static int id_unused(struct token *t, struct bytes id, struct err *err)
 {
-	_cleanup_free_ uint8_t *copy = xmalloc(id.n);
-	CK_ATTRIBUTE like = { CKA_ID, copy, id.n };
+	_cleanup_free_ uint8_t *copy = NULL;
+	CK_ATTRIBUTE like = { CKA_ID, NULL, id.n };
 	CK_OBJECT_HANDLE found[8];
 	size_t n = 0;
 	int r;
 
+	like.pValue = copy = xmalloc(id.n);
 	memcpy(copy, id.p, id.n);
 	r = token_find(t, &like, 1, found, 8, &n, err);
 	if (r == 0 && n > 0)
@@ -278,14 +279,15 @@ int token_key_facts(struct token *t, size_t slot_index, struct bytes id,
 		    struct token_key_facts *ret, struct err *err)
 {
 	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-	_cleanup_free_ uint8_t *copy = xmalloc(id.n + 1);
-	CK_ATTRIBUTE like[2] = { { CKA_CLASS, &class, sizeof(class) }, { CKA_ID, copy, id.n } };
+	_cleanup_free_ uint8_t *copy = NULL;
+	CK_ATTRIBUTE like[2] = { { CKA_CLASS, &class, sizeof(class) }, { CKA_ID, NULL, id.n } };
 	CK_OBJECT_HANDLE found[4];
 	size_t n = 0;
 	int r = token_session(t, slot_index, err);
 
 	if (r != 0)
 		return r;
+	like[1].pValue = copy = xmalloc(id.n + 1);
 	if (id.n > 0)
 		memcpy(copy, id.p, id.n);
 	r = token_find(t, like, 2, found, 4, &n, err);

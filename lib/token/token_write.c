@@ -113,7 +113,6 @@ static int create(struct token *t, CK_ATTRIBUTE *id, const char *label, X509 *x,
 	int subject_n = i2d_X509_NAME(X509_get_subject_name(x), &subject);
 	int issuer_n = i2d_X509_NAME(X509_get_issuer_name(x), &issuer);
 	int serial_n = i2d_ASN1_INTEGER(X509_get_serialNumber(x), &serial);
-	_cleanup_free_ char *name = xstrdup(label);
 	CK_OBJECT_HANDLE made = 0;
 	CK_RV rv;
 
@@ -125,7 +124,7 @@ static int create(struct token *t, CK_ATTRIBUTE *id, const char *label, X509 *x,
 			{ CKA_CERTIFICATE_TYPE, &type, sizeof(type) },
 			{ CKA_TOKEN, &yes, sizeof(yes) },
 			{ CKA_PRIVATE, &no, sizeof(no) },
-			{ CKA_LABEL, name, strlen(name) },
+			{ CKA_LABEL, (void *)(uintptr_t)label, strlen(label) },
 			*id,
 			{ CKA_SUBJECT, subject, (CK_ULONG)subject_n },
 			{ CKA_ISSUER, issuer, (CK_ULONG)issuer_n },
@@ -145,8 +144,8 @@ static int create(struct token *t, CK_ATTRIBUTE *id, const char *label, X509 *x,
 int token_store_certificate(struct token *t, size_t slot_index, struct bytes id, const char *label,
 			    X509 *x, bool *stored, struct err *err)
 {
-	_cleanup_free_ uint8_t *copy = xmalloc(id.n + 1);
-	CK_ATTRIBUTE like = { CKA_ID, copy, id.n };
+	_cleanup_free_ uint8_t *copy = NULL;
+	CK_ATTRIBUTE like = { CKA_ID, NULL, id.n };
 	struct buf der = BUF_INIT;
 	struct err found = ERR_INIT;
 	int n, r;
@@ -156,6 +155,7 @@ int token_store_certificate(struct token *t, size_t slot_index, struct bytes id,
 	r = token_session(t, slot_index, err);
 	if (r != 0)
 		return r;
+	like.pValue = copy = xmalloc(id.n + 1);
 	if (id.n > 0)
 		memcpy(copy, id.p, id.n);
 	n = i2d_X509(x, NULL);

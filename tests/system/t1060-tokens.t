@@ -63,6 +63,7 @@ like 'is content' "$(cat "$GH_OUT")" '^0 problems'
 ok 'key check --json' gitsign-hsm key check --json p256
 is 'is JSON' "$(perl -MJSON::PP -0e '$k = decode_json(<>); print "$k->{level} ", $k->{good} ? 1 : 0, $k->{extractable} ? 1 : 0' \
 	<"$GH_OUT")" 'declared 10'
+# shellcheck disable=SC2034 # lib.sh reads it
 GH_TOKEN=mine
 gh_setup gh_p11 --keypairgen --key-type EC:prime256v1 --id bb --label lax --usage-decrypt \
 	--usage-derive --usage-sign --extractable
