@@ -65,7 +65,8 @@ struct cms {
 	struct bytes ess_cert_hash; /* of the signer's certificate */
 	struct bytes ess_v1_hash;   /* signingCertificate: SHA-1 of it; or empty */
 	struct bytes signature;
-	struct bytes timestamp_token; /* unsigned attribute, not verified here; may be empty */
+	struct bytes timestamp_token; /* unsigned attribute over this signature; its own signature is
+				       not verified here; may be empty */
 };
 
 /*
@@ -80,6 +81,12 @@ struct cms {
  */
 int cms_parse(struct bytes ber, struct cms *ret, struct err *err);
 void cms_free(struct cms *c);
+
+/*
+ * Is `token` a timestamp token (RFC 3161) whose imprint is that of this signature value,
+ * by SHA-256/384/512? Its own signature is not looked at. cms_parse() takes no other.
+ */
+bool cms_token_covers(struct bytes token, struct bytes signature);
 
 /* Index of the certificate that the SignerInfo names; -1: not in the bag or twice. */
 int cms_signer_index(const struct cms *c);

@@ -17,6 +17,7 @@
 #define OID_SIGNING_CERTIFICATE_V2 OID(PKCS9 "\x10\x02\x2f")
 #define OID_ALGORITHM_PROTECTION OID(PKCS9 "\x34")
 #define OID_TIME_STAMP_TOKEN OID(PKCS9 "\x10\x02\x0e")
+#define OID_TST_INFO OID(PKCS9 "\x10\x01\x04")
 /* 1.3.6.1.4.1.57264.3.1: the transparency log entry that gitsign attaches */
 #define OID_GITSIGN_ENTRY OID("\x2b\x06\x01\x04\x01\x83\xbf\x30\x03\x01")
 

@@ -295,6 +295,8 @@ static int read_unsigned_attrs(struct cms *c, struct bytes in, struct err *err)
 		if (bytes_eq(oid, OID_TIME_STAMP_TOKEN) && !token) {
 			token = true;
 			c->timestamp_token = value;
+			if (!cms_token_covers(value, c->signature))
+				return bad(err, "a timestamp that is not one of this signature");
 		} else if (bytes_eq(oid, OID_GITSIGN_ENTRY) && !entry) {
 			entry = true;
 		} else {

@@ -20,7 +20,7 @@
 static struct {
 	const char *digest, *time, *extra_attr, *ess, *sid;
 	const char *type, *capability, *protection, *unsigned_attr, *listed, *sig_oid, *bend;
-	bool no_type, no_digest, version;
+	bool no_type, no_digest, version, token, token_other, tokens;
 	bool no_ess, no_time, no_attrs, wrong_digest, unsorted, ski, no_signer, two_signers;
 	bool with_content, no_certs, crl, ber, pieces, trailing, pss, der;
 } want;
@@ -33,6 +33,9 @@ static const struct {
 	{ &want.no_type, FORGE_NO_TYPE },
 	{ &want.no_digest, FORGE_NO_DIGEST },
 	{ &want.version, FORGE_VERSION },
+	{ &want.token, FORGE_TOKEN },
+	{ &want.token_other, FORGE_TOKEN_OTHER },
+	{ &want.tokens, FORGE_TOKENS },
 	{ &want.no_ess, FORGE_NO_ESS },
 	{ &want.no_time, FORGE_NO_TIME },
 	{ &want.no_attrs, FORGE_NO_ATTRS },
@@ -71,6 +74,9 @@ static const struct opt options[] = {
 	{ 0, "protection", "NAME", "CMSAlgorithmProtection with this digest", OPT_STRING,
 	  &want.protection },
 	{ 0, "unsigned-attr", "OIDHEX", "an unsigned attribute", OPT_STRING, &want.unsigned_attr },
+	{ 0, "token", NULL, "a timestamp token, by nobody", OPT_FLAG, &want.token },
+	{ 0, "token-other", NULL, "one of another signature", OPT_FLAG, &want.token_other },
+	{ 0, "tokens", NULL, "two of them", OPT_FLAG, &want.tokens },
 	{ 0, "listed", "NAME", "the SignedData lists this digest", OPT_STRING, &want.listed },
 	{ 0, "signature-oid", "OIDHEX", "the SignerInfo names this signature algorithm", OPT_STRING,
 	  &want.sig_oid },

@@ -27,9 +27,12 @@ enum forge_flag {
 	FORGE_NO_BAG = 1 << 13,
 	FORGE_NULLS = 1 << 14, /* NULL parameters for the digest algorithms */
 	FORGE_TRAILING = 1 << 15,
-	FORGE_BER = 1 << 16,    /* indefinite lengths */
-	FORGE_PIECES = 1 << 17, /* BER, and each OCTET STRING in pieces */
-	FORGE_VERSION = 1 << 18 /* 3 for the SignedData */
+	FORGE_BER = 1 << 16,         /* indefinite lengths */
+	FORGE_PIECES = 1 << 17,      /* BER, and each OCTET STRING in pieces */
+	FORGE_VERSION = 1 << 18,     /* 3 for the SignedData */
+	FORGE_TOKEN = 1 << 19,       /* a timestamp token, by nobody */
+	FORGE_TOKEN_OTHER = 1 << 20, /* of something else */
+	FORGE_TOKENS = 1 << 21       /* two of them */
 };
 
 #define FORGE_BAG 20
@@ -41,20 +44,19 @@ struct forge {
 	unsigned flags;
 	struct bytes bag[FORGE_BAG]; /* behind the leaf; whole items */
 	size_t bag_n;
-	enum alg_hash hash, listed;  /* NONE: the key's; the same */
-	struct bytes ess_cert;       /* what ESS names; none: the leaf */
+	enum alg_hash hash, listed;         /* NONE: the key's; the same */
+	struct bytes ess_cert;              /* what ESS names; none: the leaf */
 	struct bytes attrs, unsigned_attrs; /* further ones, whole items */
-	struct bytes sid;            /* whole; none: the leaf's issuer and serial number */
-	struct bytes sig_oid;        /* none: what fits */
-	void (*bend)(struct buf *sig); /* of the signature, before it goes in */
+	struct bytes sid;                   /* whole; none: the leaf's issuer and serial number */
+	struct bytes sig_oid;               /* none: what fits */
+	void (*bend)(struct buf *sig);      /* of the signature, before it goes in */
 };
 
 static inline struct forge forge_of(const struct pki_cert *leaf, struct bytes payload)
 {
-	return (struct forge){ .leaf = buf_bytes(&leaf->der),
-			       .payload = payload,
-			       .key = leaf->key,
-			       .time = PKI_NOW };
+	return (struct forge){
+		.leaf = buf_bytes(&leaf->der), .payload = payload, .key = leaf->key, .time = PKI_NOW
+	};
 }
 
 static void forge_algorithm(struct buf *b, struct bytes oid, bool null)
@@ -123,7 +125,8 @@ static inline void forge_sid(struct buf *b, struct bytes cert)
 }
 
 /* signingCertificate (`h` SHA-1) or V2; `more` stands behind the hash. */
-static inline void forge_ess_attr(struct buf *b, enum alg_hash h, struct bytes cert, struct bytes more)
+static inline void forge_ess_attr(struct buf *b, enum alg_hash h, struct bytes cert,
+				  struct bytes more)
 {
 	struct buf v = BUF_INIT;
 	uint8_t md[HASH_MAX_SIZE];
@@ -214,6 +217,62 @@ static void forge_signature_algorithm(struct buf *b, const struct forge *f)
 	forge_algorithm(b, oid, kind == KEY_RSA);
 }
 
+/* A timestamp token (RFC 3161) over `what`, with a SignerInfo that is none. */
+static void forge_token(struct buf *b, struct bytes what)
+{
+	struct buf info = BUF_INIT, v = BUF_INIT;
+	size_t m[4], tst = der_open(&info, DER_SEQUENCE), imprint;
+	uint8_t md[HASH_MAX_SIZE];
+
+	PKI_MUST(alg_digest(HASH_SHA256, &what, 1, md));
+	der_put_int(&info, 1);
+	der_put(&info, DER_OID, BYTES_LIT("\x2a\x03"));
+	imprint = der_open(&info, DER_SEQUENCE);
+	forge_algorithm(&info, alg_hash_oid(HASH_SHA256), true);
+	der_put(&info, DER_OCTET_STRING, bytes_of(md, 32));
+	der_close(&info, imprint);
+	der_put_int(&info, 77);
+	der_put(&info, 0x18, BYTES_LIT("20270115080000Z"));
+	der_close(&info, tst);
+
+	m[0] = der_open(&v, DER_SEQUENCE);
+	der_put(&v, DER_OID, OID_SIGNED_DATA);
+	m[1] = der_open(&v, DER_CONTEXT_CONSTRUCTED(0));
+	m[2] = der_open(&v, DER_SEQUENCE);
+	der_put_int(&v, 3);
+	m[3] = der_open(&v, DER_SET);
+	forge_algorithm(&v, alg_hash_oid(HASH_SHA256), false);
+	der_close(&v, m[3]);
+	m[3] = der_open(&v, DER_SEQUENCE);
+	der_put(&v, DER_OID, OID_TST_INFO);
+	imprint = der_open(&v, DER_CONTEXT_CONSTRUCTED(0));
+	der_put(&v, DER_OCTET_STRING, buf_bytes(&info));
+	der_close(&v, imprint);
+	der_close(&v, m[3]);
+	der_put(&v, DER_SET, BYTES_LIT("\x30\x00"));
+	for (int i = 3; i-- > 0;)
+		der_close(&v, m[i]);
+	forge_attr(b, OID_TIME_STAMP_TOKEN, buf_bytes(&v));
+	buf_free(&info);
+	buf_free(&v);
+}
+
+static void forge_unsigned_attrs(struct buf *b, const struct forge *f, struct bytes sig)
+{
+	struct buf v = BUF_INIT;
+
+	if (f->flags & (FORGE_TOKEN | FORGE_TOKENS))
+		forge_token(&v, sig);
+	if (f->flags & FORGE_TOKENS)
+		forge_token(&v, sig);
+	if (f->flags & FORGE_TOKEN_OTHER)
+		forge_token(&v, BYTES_LIT("another signature"));
+	buf_add_bytes(&v, f->unsigned_attrs);
+	if (v.n)
+		der_put(b, DER_CONTEXT_CONSTRUCTED(1), buf_bytes(&v));
+	buf_free(&v);
+}
+
 static void forge_signer_info(struct buf *b, const struct forge *f)
 {
 	struct buf attrs = BUF_INIT, sig = BUF_INIT;
@@ -235,8 +294,7 @@ static void forge_signer_info(struct buf *b, const struct forge *f)
 	}
 	forge_signature_algorithm(b, f);
 	der_put(b, DER_OCTET_STRING, buf_bytes(&sig));
-	if (f->unsigned_attrs.n)
-		der_put(b, DER_CONTEXT_CONSTRUCTED(1), f->unsigned_attrs);
+	forge_unsigned_attrs(b, f, buf_bytes(&sig));
 	der_close(b, info);
 	buf_free(&attrs);
 	buf_free(&sig);

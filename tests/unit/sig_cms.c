@@ -273,14 +273,14 @@ END_TEST
 START_TEST(large)
 {
 	struct forge f = forge_of(&ec, PAYLOAD);
-	struct buf der = BUF_INIT, stamp_ = BUF_INIT, filler = BUF_INIT;
+	struct buf der = BUF_INIT, octets = BUF_INIT, filler = BUF_INIT;
 	struct err err = ERR_INIT;
 
 	buf_reserve(&filler, CMS_MAX_DER);
 	memset(filler.p, 0, CMS_MAX_DER);
-	der_put(&stamp_, DER_OCTET_STRING, bytes_of(filler.p, CMS_MAX_DER - 4096));
+	der_put(&octets, DER_OCTET_STRING, bytes_of(filler.p, CMS_MAX_DER - 4096));
 	buf_clear(&filler);
-	forge_attr(&filler, OID_TIME_STAMP_TOKEN, buf_bytes(&stamp_));
+	forge_attr(&filler, OID_GITSIGN_ENTRY, buf_bytes(&octets));
 	f.unsigned_attrs = buf_bytes(&filler);
 	forge(&der, &f);
 	good(buf_bytes(&der), &ec);
@@ -289,7 +289,7 @@ START_TEST(large)
 	ck_assert_int_eq(check_key(buf_bytes(&der), PAYLOAD, &ec, &err), ERR_INPUT);
 	ck_assert_msg(strstr(err.text, "larger") != NULL, "%s", err.text);
 	buf_free(&der);
-	buf_free(&stamp_);
+	buf_free(&octets);
 	buf_free(&filler);
 }
 END_TEST

@@ -216,14 +216,6 @@ static void stamp(struct forge *f, struct buf *b)
 				      "\x31\x02\x30\x00");
 }
 
-static void two_stamps(struct forge *f, struct buf *b)
-{
-	(void)b;
-	f->unsigned_attrs =
-		BYTES_LIT("\x30\x11\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x0e\x31\x02\x30\x00"
-			  "\x30\x11\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x0e\x31\x02\x30\x00");
-}
-
 static void entry(struct forge *f, struct buf *b)
 {
 	(void)b;
@@ -442,8 +434,10 @@ static const struct message {
 	{ "an unknown capability", EC, 0, caps_unknown, NULL, IN, "the value" },
 	{ "parameters in a capability", EC, 0, caps_params, NULL, IN, "the value" },
 
-	{ "timeStampToken", EC, 0, stamp, NULL, 0, NULL },
-	{ "two timeStampTokens", EC, 0, two_stamps, NULL, IN, "or twice" },
+	{ "timeStampToken", EC, FORGE_TOKEN, NULL, NULL, 0, NULL },
+	{ "timeStampToken of another signature", EC, FORGE_TOKEN_OTHER, NULL, NULL, IN, "timestamp" },
+	{ "timeStampToken that is none", EC, 0, stamp, NULL, IN, "timestamp" },
+	{ "two timeStampTokens", EC, FORGE_TOKENS, NULL, NULL, IN, "or twice" },
 	{ "gitsign's entry", EC, 0, entry, NULL, 0, NULL },
 	{ "unknown unsigned attribute", EC, 0, unknown_unsigned, NULL, IN, "not allowed" },
 	{ "counterSignature", EC, 0, counter_signature, NULL, IN, "not allowed" },
