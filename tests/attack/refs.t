@@ -1,5 +1,7 @@
 #!/bin/sh
 # Attacks on refs and on the protocol: what a client sends that git never would.
+#
+# shellcheck disable=SC2154 # $zero, $one, $two come from lib.sh
 . "${GH_SRC:-tests}/attack/lib.sh"
 
 # Rules of these cases beside the usual ones.
@@ -102,7 +104,7 @@ case_4c() {
 		"$(printf 'refs/heads/tab\tx')" "$(printf 'refs/heads/\300\257')"; do
 		attack raw "$zero $one $name"
 	done
-	for name in refs/heads/a.b refs/heads/x.locks refs/heads/@a refs/heads/{1} refs/heads/-x \
+	for name in refs/heads/a.b refs/heads/x.locks refs/heads/@a 'refs/heads/{1}' refs/heads/-x \
 		refs/heads/tip/main; do
 		hk_commit 'more'
 		twin raw "$zero $(git rev-parse HEAD) $name"
