@@ -23,6 +23,7 @@ CRYPTO_LIBS := $(call pkg,--libs,libcrypto)
 P11_CFLAGS := $(call pkg,--cflags,p11-kit-1)
 GIT2_CFLAGS := $(call pkg,--cflags,libgit2)
 GIT2_LIBS := $(call pkg,--libs,libgit2)
+Z_LIBS := $(call pkg,--libs,zlib)
 CURL_CFLAGS := $(call pkg,--cflags,libcurl jansson)
 CURL_LIBS := $(call pkg,--libs,libcurl jansson)
 SECRET_CFLAGS := $(call pkg,--cflags,libsecret-1)
@@ -73,7 +74,7 @@ say = $(if $(VERBOSE),,@printf '  %-5s %s\n' $(1) $(2))
 # Layers, lowest first: a layer is linked with itself and lower ones only.
 LAYERS := base token sig object repo trust record policy cred oauth
 LIBS_base := $(CRYPTO_LIBS)
-LIBS_repo := $(GIT2_LIBS)
+LIBS_repo := $(GIT2_LIBS) $(Z_LIBS)
 LIBS_oauth := $(CURL_LIBS)
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
@@ -92,7 +93,7 @@ all: have-libraries programs
 # The compiler's own words for a missing library help nobody.
 .PHONY: have-libraries
 have-libraries:
-ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(CURL_LIBS),$(SECRET_LIBS)),)
+ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(Z_LIBS),$(CURL_LIBS),$(SECRET_LIBS)),)
 	@echo "make: a library that the build needs is missing: type \`make deps'" >&2; exit 1
 endif
 

@@ -18,9 +18,10 @@
 
 struct git {
 	struct repo repo;
-	char *dir;  /* where git runs; NULL: here, and the environment tells it */
-	char **env; /* owned, ends with NULL */
-	struct proc_pipe *check, *batch; /* NULL: not running */
+	char *dir;     /* where git runs; NULL: here, and the environment tells it */
+	char **env;    /* owned, ends with NULL */
+	char **before; /* the same without the quarantine of a push */
+	struct proc_pipe *check, *batch, *held; /* NULL: not running */
 	struct buf line;
 };
 
@@ -33,9 +34,8 @@ static struct git *of(struct repo *r)
 
 /* What a child may have of our environment. In a hook git says where things are. */
 static const char *const kept[] = { "PATH=", "HOME=", "TMPDIR=", "LD_LIBRARY_PATH=", NULL };
-static const char *const kept_in_hook[] = { "GIT_DIR=", "GIT_OBJECT_DIRECTORY=",
-					    "GIT_ALTERNATE_OBJECT_DIRECTORIES=",
-					    "GIT_QUARANTINE_PATH=", NULL };
+static const char *const kept_in_hook[] = { "GIT_DIR=", "GIT_ALTERNATE_OBJECT_DIRECTORIES=", NULL };
+static const char *const kept_of_push[] = { "GIT_OBJECT_DIRECTORY=", "GIT_QUARANTINE_PATH=", NULL };
 /*
  * No replace refs, grafts, shallow lists; no fetch (older gits do not know
  * GIT_NO_LAZY_FETCH, so no protocol either); no configuration but the repository's. No
@@ -80,16 +80,27 @@ static size_t keep(char **env, size_t n, const char *const *names)
 	return n;
 }
 
-static char **make_environment(bool hook)
+static char **make_environment(bool hook, bool push)
 {
-	char **env = xcalloc(count(kept) + count(kept_in_hook) + count(fixed) + 1, sizeof(*env));
+	char **env =
+		xcalloc(count(kept) + count(kept_in_hook) + count(kept_of_push) + count(fixed) + 1,
+			sizeof(*env));
 	size_t n = keep(env, 0, kept);
 
 	if (hook)
 		n = keep(env, n, kept_in_hook);
+	if (push)
+		n = keep(env, n, kept_of_push);
 	for (const char *const *p = fixed; *p; p++)
 		env[n++] = xstrdup(*p);
 	return env;
+}
+
+static void free_environment(char **env)
+{
+	for (char **e = env; *e; e++)
+		free(*e);
+	free(env);
 }
 
 static struct proc_opts options(const struct git *g)
@@ -162,9 +173,9 @@ static void close_repo(struct repo *r)
 
 	proc_pipe_close(g->check, NULL);
 	proc_pipe_close(g->batch, NULL);
-	for (char **e = g->env; *e; e++)
-		free(*e);
-	free(g->env);
+	proc_pipe_close(g->held, NULL);
+	free_environment(g->env);
+	free_environment(g->before);
 	free(g->dir);
 	buf_free(&g->line);
 	free(g);
@@ -228,6 +239,8 @@ static int ask(struct git *g, struct proc_pipe **p, const char *how, const struc
 	int rc;
 
 	if (!*p) {
+		if (p == &g->held)
+			o.env = (const char *const *)g->before;
 		rc = proc_pipe_open(argv, &o, p, err);
 		if (rc)
 			return rc;
@@ -278,39 +291,44 @@ static int stat_object(struct repo *r, const struct oid *id, enum object_type *t
 	return rc ? rc : answer(g, id, type, size, found, err);
 }
 
-static int take_content(struct git *g, const struct oid *id, uint64_t size, struct buf *content,
-			struct err *err)
+static int held(struct repo *r, const struct oid *id, bool *ret, struct err *err)
 {
+	struct git *g = of(r);
 	enum object_type type;
-	uint64_t said;
-	bool found;
-	int rc = answer(g, id, &type, &said, &found, err);
+	uint64_t size;
+	int rc = ask(g, &g->held, "--batch-check", id, err);
 
-	if (rc == 0 && !found)
-		rc = repo_missing(&g->repo, id, err);
-	if (rc == 0 && said != size)
-		rc = err_set(err, ERR_REPO, "an object is not as long as its header says");
-	if (rc == 0)
-		rc = proc_pipe_read(g->batch, size, content, err);
+	return rc ? rc : answer(g, id, &type, &size, ret, err);
+}
+
+static int take_content(struct git *g, uint64_t size, struct buf *content, struct err *err)
+{
+	int rc = proc_pipe_read(g->batch, size, content, err);
+
 	if (rc == 0) {
 		rc = proc_pipe_read(g->batch, 1, content, err); /* a newline */
 		content->n -= rc == 0;
 	}
-	return rc;
+	return rc ? ERR_REPO : 0;
 }
 
-static int read_object(struct repo *r, const struct oid *id, uint64_t size, struct buf *content,
-		       struct err *err)
+static int read_object(struct repo *r, const struct oid *id, size_t max, enum object_type *type,
+		       struct buf *content, bool *found, struct err *err)
 {
 	struct git *g = of(r);
+	uint64_t size = 0;
 	int rc = ask(g, &g->batch, "--batch", id, err);
 
+	if (rc == 0)
+		rc = answer(g, id, type, &size, found, err);
+	if (rc == 0 && !*found)
+		return 0;
+	if (rc == 0)
+		rc = size > max ? repo_too_large(id, size, max, err)
+				: take_content(g, size, content, err);
 	if (rc)
-		return rc;
-	rc = take_content(g, id, size, content, err);
-	if (rc)
-		hang_up(&g->batch); /* nobody knows where in its answer it is */
-	return rc ? ERR_REPO : 0;
+		hang_up(&g->batch); /* what is left of its answer is not wanted */
+	return rc;
 }
 
 /* --- refs and revisions ---------------------------------------------------- */
@@ -356,7 +374,8 @@ static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *c
 {
 	static const char *const argv[] = { "git", "for-each-ref",
 					    "--format=%(objectname) %(if)%(symref)%(then)s"
-					    "%(else)d%(end)%(refname)", NULL };
+					    "%(else)d%(end)%(refname)",
+					    NULL };
 	struct buf said = BUF_INIT;
 	struct bytes rest, line;
 	int status;
@@ -398,92 +417,15 @@ static int resolve(struct repo *r, const char *rev, struct oid *ret, struct err 
 	return rc;
 }
 
-/* --- walks ----------------------------------------------------------------- */
-
-static int tell_ids(struct proc_pipe *p, const char *before, const struct oid *ids, size_t n,
-		    struct err *err)
-{
-	struct buf text = BUF_INIT;
-	char hex[OID_HEX_MAX];
-	int rc;
-
-	for (size_t i = 0; i < n; i++)
-		buf_addf(&text, "%s%s\n", before, oid_hex(&ids[i], hex));
-	rc = proc_pipe_write(p, buf_bytes(&text), err);
-	buf_free(&text);
-	return rc;
-}
-
-static int walk_on(struct git *g, struct proc_pipe *p, repo_walk_fn fn, void *ctx, struct err *err)
-{
-	struct buf line = BUF_INIT;
-	bool eof = false;
-	int rc = 0;
-
-	while (rc == 0) {
-		struct oid id;
-
-		rc = proc_pipe_line(p, LINE_MAX_BYTES, &line, &eof, err);
-		if (rc || eof)
-			break;
-		if (line.n != 2 * (size_t)g->repo.hash_bytes || !oid_parse(buf_bytes(&line), &id))
-			rc = err_set(err, ERR_REPO, "git rev-list shows no object id");
-		else
-			rc = fn(&id, ctx);
-	}
-	buf_free(&line);
-	return rc;
-}
-
-/* The tips and what is hidden are read to the end before anything is written. */
-static int walk(struct repo *r, const struct oid *tips, size_t tips_n, const struct oid *hide,
-		size_t hide_n, repo_walk_fn fn, void *ctx, struct err *err)
-{
-	static const char *const argv[] = { "git", "rev-list", "--topo-order", "--stdin", NULL };
-	struct proc_opts o = options(of(r));
-	struct proc_pipe *p;
-	int status, rc = proc_pipe_open(argv, &o, &p, err);
-
-	if (rc)
-		return rc;
-	rc = tell_ids(p, "", tips, tips_n, err);
-	if (rc == 0)
-		rc = tell_ids(p, "^", hide, hide_n, err);
-	proc_pipe_end_input(p);
-	if (rc == 0)
-		rc = walk_on(of(r), p, fn, ctx, err);
-	proc_pipe_close(p, &status);
-	if (rc == 0 && status != 0)
-		rc = err_set(err, ERR_REPO,
-			     "cannot walk the history: an object is missing or "
-			     "corrupt (git fsck)");
-	return rc;
-}
-
-static int is_ancestor(struct repo *r, const struct oid *old, const struct oid *tip, bool *ret,
-		       struct err *err)
-{
-	char a[OID_HEX_MAX], b[OID_HEX_MAX];
-	const char *argv[] = { "git",           "merge-base",    "--is-ancestor",
-			       oid_hex(old, a), oid_hex(tip, b), NULL };
-	int status;
-	int rc = run(of(r), argv, 1, "cannot walk the history", NULL, &status, err);
-
-	if (rc == 0)
-		*ret = status == 0;
-	return rc;
-}
-
 static const struct repo_ops ops = {
 	.name = "git",
 	.close = close_repo,
 	.stat = stat_object,
 	.read = read_object,
+	.held = held,
 	.ref = read_ref,
 	.refs = read_refs,
 	.resolve = resolve,
-	.walk = walk,
-	.is_ancestor = is_ancestor,
 };
 
 int repo_git_open(const char *path, struct repo **ret, struct err *err)
@@ -493,7 +435,9 @@ int repo_git_open(const char *path, struct repo **ret, struct err *err)
 
 	g->repo.ops = &ops;
 	g->dir = path ? xstrdup(path) : NULL;
-	g->env = make_environment(!path);
+	g->env = make_environment(!path, !path);
+	g->before = make_environment(!path, false);
+	g->repo.quarantine = !path && getenv("GIT_QUARANTINE_PATH");
 	rc = open_repo(g, err);
 	if (rc == 0)
 		*ret = &g->repo;

@@ -1,17 +1,19 @@
 /* Objects and refs through libgit2, in process. It knows neither replace refs nor grafts
  * nor shallow files (1.5), and never fetches. */
-#include <git2.h>
+#include <git2/sys/repository.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "repo/repo_internal.h"
+#include "repo/libgit2.h"
 
 struct libgit2 {
 	struct repo repo;
 	git_repository *git;
 	git_odb *odb;
+	git_odb *before; /* without the quarantine; NULL: there is none */
+	struct dirs dirs;
 };
 
 static struct libgit2 *of(struct repo *r)
@@ -19,7 +21,7 @@ static struct libgit2 *of(struct repo *r)
 	return (struct libgit2 *)r;
 }
 
-static int fail(struct err *err, const char *what)
+int repo_libgit2_fail(struct err *err, const char *what)
 {
 	const git_error *e = git_error_last();
 	_cleanup_free_ char *why =
@@ -33,7 +35,7 @@ static void to_git(const struct oid *id, git_oid *ret)
 	git_oid_fromraw(ret, id->b);
 }
 
-static void from_git(const git_oid *id, struct oid *ret)
+void repo_from_git(const git_oid *id, struct oid *ret)
 {
 	*ret = (struct oid){ .n = GIT_OID_RAWSZ };
 	memcpy(ret->b, id->id, GIT_OID_RAWSZ);
@@ -68,7 +70,7 @@ static int start_library(struct err *err)
 	int rc = git_libgit2_init();
 
 	if (rc < 0)
-		return fail(err, "cannot start libgit2");
+		return repo_libgit2_fail(err, "cannot start libgit2");
 	rc = 0;
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]) && rc == 0; i++)
 		rc = git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
@@ -80,7 +82,7 @@ static int start_library(struct err *err)
 		rc = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
 	if (rc == 0)
 		return 0;
-	rc = fail(err, "cannot set libgit2 up");
+	rc = repo_libgit2_fail(err, "cannot set libgit2 up");
 	git_libgit2_shutdown();
 	return rc;
 }
@@ -88,6 +90,8 @@ static int start_library(struct err *err)
 static void close_repo(struct repo *r)
 {
 	git_odb_free(of(r)->odb);
+	git_odb_free(of(r)->before);
+	repo_dirs_free(&of(r)->dirs);
 	git_repository_free(of(r)->git);
 	free(r);
 	git_libgit2_shutdown();
@@ -96,13 +100,23 @@ static void close_repo(struct repo *r)
 static int open_repo(struct libgit2 *g, const char *path, struct err *err)
 {
 	unsigned flags = path ? 0 : GIT_REPOSITORY_OPEN_FROM_ENV;
+	int rc;
 
-	if (git_repository_open_ext(&g->git, path, flags, NULL) ||
-	    git_repository_odb(&g->odb, g->git))
-		return fail(err, "cannot open the repository");
+	if (git_repository_open_ext(&g->git, path, flags, NULL))
+		return repo_libgit2_fail(err, "cannot open the repository");
 	g->repo.hash_bytes = GIT_OID_RAWSZ;
 	g->repo.bare = git_repository_is_bare(g->git) == 1;
-	return repo_set_git_dir(&g->repo, git_repository_commondir(g->git), err);
+	rc = repo_set_git_dir(&g->repo, git_repository_commondir(g->git), err);
+	if (rc == 0)
+		rc = repo_dirs_find(g->repo.git_dir, !path, &g->dirs, err);
+	if (rc == 0)
+		rc = repo_odb_open(&g->dirs, 0, &g->odb, err);
+	if (rc == 0 && g->dirs.quarantine)
+		rc = repo_odb_open(&g->dirs, g->dirs.quarantine, &g->before, err);
+	if (rc == 0 && git_repository_set_odb(g->git, g->odb))
+		rc = repo_libgit2_fail(err, "cannot open the repository");
+	g->repo.quarantine = g->before != NULL;
+	return rc;
 }
 
 /* --- objects --------------------------------------------------------------- */
@@ -120,7 +134,7 @@ static int stat_object(struct repo *r, const struct oid *id, enum object_type *t
 	if (rc == GIT_ENOTFOUND)
 		return 0;
 	if (rc)
-		return fail(err, "cannot read an object");
+		return repo_libgit2_fail(err, "cannot read an object");
 	*type = type_of(t);
 	if (*type == OBJECT_NONE)
 		return err_set(err, ERR_REPO, "an object of no known type");
@@ -129,22 +143,37 @@ static int stat_object(struct repo *r, const struct oid *id, enum object_type *t
 	return 0;
 }
 
-static int read_object(struct repo *r, const struct oid *id, uint64_t size, struct buf *content,
-		       struct err *err)
+static int read_object(struct repo *r, const struct oid *id, size_t max, enum object_type *type,
+		       struct buf *content, bool *found, struct err *err)
 {
 	git_odb_object *o = NULL;
+	uint64_t size = 0;
 	git_oid oid;
-	int rc = 0;
+	int rc = stat_object(r, id, type, &size, found, err);
 
+	if (rc || !*found)
+		return rc;
+	if (size > max)
+		return repo_too_large(id, size, max, err);
 	to_git(id, &oid);
 	if (git_odb_read(&o, of(r)->odb, &oid))
-		return fail(err, "cannot read an object");
-	if (git_odb_object_size(o) != size)
-		rc = err_set(err, ERR_REPO, "an object is not as long as its header says");
+		return repo_libgit2_fail(err, "cannot read an object");
+	if (git_odb_object_size(o) != size || type_of(git_odb_object_type(o)) != *type)
+		rc = err_set(err, ERR_REPO, "an object is not what its header says");
 	else
 		buf_add(content, git_odb_object_data(o), size);
 	git_odb_object_free(o);
 	return rc;
+}
+
+static int held(struct repo *r, const struct oid *id, bool *ret, struct err *err)
+{
+	git_oid oid;
+
+	(void)err;
+	to_git(id, &oid);
+	*ret = git_odb_exists_ext(of(r)->before, &oid, GIT_ODB_LOOKUP_NO_REFRESH) == 1;
+	return 0;
 }
 
 /* --- refs and revisions ---------------------------------------------------- */
@@ -158,15 +187,15 @@ static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *fou
 	if (rc == GIT_ENOTFOUND)
 		return 0;
 	if (rc)
-		return fail(err, "cannot read a ref");
+		return repo_libgit2_fail(err, "cannot read a ref");
 	*symbolic = git_reference_type(ref) == GIT_REFERENCE_SYMBOLIC;
 	rc = git_reference_resolve(&end, ref);
 	git_reference_free(ref);
 	if (rc == GIT_ENOTFOUND)
 		return 0; /* HEAD before the first commit */
 	if (rc)
-		return fail(err, "cannot read a ref");
-	from_git(git_reference_target(end), ret);
+		return repo_libgit2_fail(err, "cannot read a ref");
+	repo_from_git(git_reference_target(end), ret);
 	*found = true;
 	git_reference_free(end);
 	return 0;
@@ -183,7 +212,7 @@ static int read_refs(struct repo *r, const char *prefix, repo_ref_fn fn, void *c
 	int rc = 0;
 
 	if (git_reference_list(&names, of(r)->git))
-		return fail(err, "cannot list the refs");
+		return repo_libgit2_fail(err, "cannot list the refs");
 	if (names.count > 0)
 		qsort(names.strings, names.count, sizeof(*names.strings), by_name);
 	for (size_t i = 0; i < names.count && rc == 0; i++) {
@@ -206,76 +235,9 @@ static int resolve(struct repo *r, const char *rev, struct oid *ret, struct err 
 	git_object *o = NULL;
 
 	if (git_revparse_single(&o, of(r)->git, rev))
-		return fail(err, "cannot find a revision");
-	from_git(git_object_id(o), ret);
+		return repo_libgit2_fail(err, "cannot find a revision");
+	repo_from_git(git_object_id(o), ret);
 	git_object_free(o);
-	return 0;
-}
-
-/* --- walks ----------------------------------------------------------------- */
-
-static int set_walk(git_revwalk *w, const struct oid *ids, size_t n,
-		    int (*add)(git_revwalk *, const git_oid *), struct err *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		git_oid o;
-
-		to_git(&ids[i], &o);
-		if (add(w, &o))
-			return fail(err, "cannot walk the history");
-	}
-	return 0;
-}
-
-static int walk_on(git_revwalk *w, repo_walk_fn fn, void *ctx, struct err *err)
-{
-	for (;;) {
-		git_oid o;
-		struct oid id;
-		int rc = git_revwalk_next(&o, w);
-
-		if (rc == GIT_ITEROVER)
-			return 0;
-		if (rc)
-			return fail(err, "cannot walk the history");
-		from_git(&o, &id);
-		rc = fn(&id, ctx);
-		if (rc)
-			return rc;
-	}
-}
-
-static int walk(struct repo *r, const struct oid *tips, size_t tips_n, const struct oid *hide,
-		size_t hide_n, repo_walk_fn fn, void *ctx, struct err *err)
-{
-	git_revwalk *w = NULL;
-	int rc;
-
-	if (git_revwalk_new(&w, of(r)->git) || git_revwalk_sorting(w, GIT_SORT_TOPOLOGICAL)) {
-		rc = fail(err, "cannot walk the history");
-	} else {
-		rc = set_walk(w, tips, tips_n, git_revwalk_push, err);
-		if (rc == 0)
-			rc = set_walk(w, hide, hide_n, git_revwalk_hide, err);
-		if (rc == 0)
-			rc = walk_on(w, fn, ctx, err);
-	}
-	git_revwalk_free(w);
-	return rc;
-}
-
-static int is_ancestor(struct repo *r, const struct oid *old, const struct oid *tip, bool *ret,
-		       struct err *err)
-{
-	git_oid o, t;
-	int rc;
-
-	to_git(old, &o);
-	to_git(tip, &t);
-	rc = git_graph_descendant_of(of(r)->git, &t, &o);
-	if (rc < 0)
-		return fail(err, "cannot walk the history");
-	*ret = rc == 1;
 	return 0;
 }
 
@@ -284,11 +246,10 @@ static const struct repo_ops ops = {
 	.close = close_repo,
 	.stat = stat_object,
 	.read = read_object,
+	.held = held,
 	.ref = read_ref,
 	.refs = read_refs,
 	.resolve = resolve,
-	.walk = walk,
-	.is_ancestor = is_ancestor,
 };
 
 int repo_libgit2_open(const char *path, struct repo **ret, struct err *err)

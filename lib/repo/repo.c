@@ -8,8 +8,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "repo/repo_internal.h"
+#include "repo/walk.h"
 
 #define REV_MAX 1024
+#define COMMIT_MAX ((size_t)64 << 20)
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -145,29 +147,43 @@ static int check_content(const struct repo *r, const struct oid *id, enum object
 		       oid_hex(id, hex));
 }
 
-int repo_read(struct repo *r, const struct oid *id, size_t max, enum object_type *type,
-	      struct buf *content, struct err *err)
+int repo_too_large(const struct oid *id, uint64_t size, size_t max, struct err *err)
+{
+	char hex[OID_HEX_MAX];
+
+	return err_set(err, ERR_INPUT, "object %s has %llu bytes, more than %zu", oid_hex(id, hex),
+		       (unsigned long long)size, max);
+}
+
+int repo_read_found(struct repo *r, const struct oid *id, size_t max, enum object_type *type,
+		    struct buf *content, bool *found, struct err *err)
 {
 	size_t start = content->n;
-	char hex[OID_HEX_MAX];
-	enum object_type t;
-	uint64_t size;
-	int rc = repo_stat(r, id, &t, &size, err);
+	enum object_type t = OBJECT_NONE;
+	bool there = false;
+	int rc = check_id(r, id, err);
 
-	if (rc)
-		return rc;
-	if (size > max)
-		return err_set(err, ERR_INPUT, "object %s has %llu bytes, more than %zu",
-			       oid_hex(id, hex), (unsigned long long)size, max);
-	rc = r->ops->read(r, id, size, content, err);
-	if (rc == 0)
+	if (rc == 0 && !oid_is_null(id))
+		rc = r->ops->read(r, id, max, &t, content, &there, err);
+	if (rc == 0 && there)
 		rc = check_content(r, id, t, bytes_skip(buf_bytes(content), start), err);
 	if (rc) {
 		content->n = start;
 		return rc;
 	}
-	*type = t;
+	*found = there;
+	if (there)
+		*type = t;
 	return 0;
+}
+
+int repo_read(struct repo *r, const struct oid *id, size_t max, enum object_type *type,
+	      struct buf *content, struct err *err)
+{
+	bool found;
+	int rc = repo_read_found(r, id, max, type, content, &found, err);
+
+	return rc == 0 && !found ? repo_missing(r, id, err) : rc;
 }
 
 /* --- refs and revisions ---------------------------------------------------- */
@@ -243,36 +259,50 @@ static int want_commit(struct repo *r, const struct oid *id, struct err *err)
 	return rc;
 }
 
-/* What can be walked from: a recorded tip may be gone, an exempt tag is its commit. */
-static int hideable(struct repo *r, const struct oid *hide, size_t n, struct oid *out,
-		    size_t *out_n, struct err *err)
+/* No judge of what was found is here: whoever wants ids alone wants whole commits. */
+static int find_all(struct walk *w, struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		enum object_type type;
-		uint64_t size;
-		bool found;
-		int rc = find(r, &hide[i], &type, &size, &found, err);
+	struct buf content = BUF_INIT;
+	struct walk_found f;
+	char hex[OID_HEX_MAX];
+	bool more = true;
+	int rc = 0;
 
-		if (rc)
-			return rc;
-		if (found && (type == OBJECT_COMMIT || type == OBJECT_TAG))
-			out[(*out_n)++] = hide[i];
+	while (rc == 0 && more) {
+		buf_clear(&content);
+		rc = walk_next(w, &content, &f, &more, err);
+		if (rc == 0 && more && (f.too_large || f.type != OBJECT_COMMIT))
+			rc = err_set(err, ERR_REPO, "object %s is %s", oid_hex(&f.id, hex),
+				     f.too_large ? "too large"
+						 : "named as a parent, but no commit");
 	}
-	return 0;
+	buf_free(&content);
+	return rc;
 }
 
 int repo_walk(struct repo *r, const struct oid *tips, size_t tips_n, const struct oid *hide,
 	      size_t hide_n, repo_walk_fn fn, void *ctx, struct err *err)
 {
-	_cleanup_free_ struct oid *hidden = xcalloc(hide_n ? hide_n : 1, sizeof(*hidden));
-	size_t hidden_n = 0;
-	int rc = hideable(r, hide, hide_n, hidden, &hidden_n, err);
+	struct walk *w = walk_new(r, COMMIT_MAX);
+	_cleanup_free_ size_t *order = NULL;
+	int rc = 0;
 
-	for (size_t i = 0; i < tips_n && rc == 0; i++)
+	for (size_t i = 0; i < hide_n && rc == 0; i++) {
+		rc = check_id(r, &hide[i], err);
+		walk_hide(w, &hide[i]);
+	}
+	for (size_t i = 0; i < tips_n && rc == 0; i++) {
 		rc = want_commit(r, &tips[i], err);
-	if (rc || tips_n == 0)
-		return rc;
-	return r->ops->walk(r, tips, tips_n, hidden, hidden_n, fn, ctx, err);
+		walk_tip(w, &tips[i]);
+	}
+	if (rc == 0)
+		rc = find_all(w, err);
+	if (rc == 0)
+		order = walk_order(w);
+	for (size_t i = 0; rc == 0 && i < walk_count(w); i++)
+		rc = fn(walk_id(w, order[i]), ctx);
+	walk_free(w);
+	return rc;
 }
 
 int repo_is_ancestor(struct repo *r, const struct oid *old, const struct oid *tip, bool *ret,
@@ -288,5 +318,5 @@ int repo_is_ancestor(struct repo *r, const struct oid *old, const struct oid *ti
 		*ret = true;
 		return 0;
 	}
-	return r->ops->is_ancestor(r, old, tip, ret, err);
+	return repo_seek(r, tip, old, ret, err);
 }

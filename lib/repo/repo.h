@@ -60,9 +60,9 @@ int repo_resolve(struct repo *r, const char *rev, struct oid *ret, struct err *e
 
 /*
  * Calls fn for every commit that `tips` reach and `hide` do not, children before
- * parents. Ids in `hide` that do not exist, or are neither commits nor tags, are passed
- * over. A missing object among what is walked is ERR_REPO, perhaps after some calls.
- * fn's non-zero result ends the walk and is returned; it may read objects.
+ * parents, when all are known (repo/walk.h says how). Ids in `hide` that do not exist, or
+ * are neither commits nor tags, are passed over. A missing object among what is walked is
+ * ERR_REPO. fn's non-zero result ends it and is returned; it may read objects.
  */
 typedef int (*repo_walk_fn)(const struct oid *id, void *ctx);
 int repo_walk(struct repo *r, const struct oid *tips, size_t tips_n, const struct oid *hide,

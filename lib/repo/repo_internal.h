@@ -7,7 +7,7 @@
 /*
  * The functions of repo.h, with their arguments already checked: ids have the
  * repository's length, names of refs and revisions are harmless. read() need not check
- * the content against the id. `hide` holds only commits and tags that are there.
+ * the content against the id.
  */
 struct repo_ops {
 	const char *name;
@@ -15,16 +15,15 @@ struct repo_ops {
 	/* *found false: not there (0 is returned). */
 	int (*stat)(struct repo *r, const struct oid *id, enum object_type *type, uint64_t *size,
 		    bool *found, struct err *err);
-	int (*read)(struct repo *r, const struct oid *id, uint64_t size, struct buf *content,
-		    struct err *err);
+	/* Larger than `max`: repo_too_large(). */
+	int (*read)(struct repo *r, const struct oid *id, size_t max, enum object_type *type,
+		    struct buf *content, bool *found, struct err *err);
+	/* Was it there before this push? Asked when the repository has a quarantine. */
+	int (*held)(struct repo *r, const struct oid *id, bool *ret, struct err *err);
 	int (*ref)(struct repo *r, const char *name, struct oid *ret, bool *found, bool *symbolic,
 		   struct err *err);
 	int (*refs)(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx, struct err *err);
 	int (*resolve)(struct repo *r, const char *rev, struct oid *ret, struct err *err);
-	int (*walk)(struct repo *r, const struct oid *tips, size_t tips_n, const struct oid *hide,
-		    size_t hide_n, repo_walk_fn fn, void *ctx, struct err *err);
-	int (*is_ancestor)(struct repo *r, const struct oid *old, const struct oid *tip, bool *ret,
-			   struct err *err);
 };
 
 /* The first member of each backend's own. */
@@ -32,7 +31,8 @@ struct repo {
 	const struct repo_ops *ops;
 	uint8_t hash_bytes;
 	bool bare;
-	char *git_dir; /* absolute; the common directory */
+	bool quarantine; /* objects of a push that is being judged lie apart (githooks(5)) */
+	char *git_dir;   /* absolute; the common directory */
 };
 
 /* *ret is set on success only. */
@@ -43,5 +43,13 @@ int repo_git_open(const char *path, struct repo **ret, struct err *err);
 int repo_set_git_dir(struct repo *r, const char *dir, struct err *err);
 /* "object 1234…: not in the repository", with a word about shallow ones. */
 int repo_missing(const struct repo *r, const struct oid *id, struct err *err);
+int repo_too_large(const struct oid *id, uint64_t size, size_t max, struct err *err);
+
+/* repo_read(), but what is not there is no error. */
+int repo_read_found(struct repo *r, const struct oid *id, size_t max, enum object_type *type,
+		    struct buf *content, bool *found, struct err *err);
+/* repo_is_ancestor() for two different commits that are there (walk.c). */
+int repo_seek(struct repo *r, const struct oid *tip, const struct oid *old, bool *ret,
+	      struct err *err);
 
 #endif
