@@ -53,6 +53,7 @@ static void drop(struct client *c)
 
 static void accept_one(int listener)
 {
+	/* cppcheck-suppress nullPointer */
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
