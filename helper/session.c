@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -160,25 +161,21 @@ static void catch_signals(void)
 		sigaction(numbers[i], &sa, NULL);
 }
 
-/* Whoever started us waits for this process to end: the daemon is its child. */
-static int detach(struct err *err)
+static int leave_terminal(struct err *err)
 {
-	pid_t pid = fork();
-	int null;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (pid < 0)
-		return err_errno(err, ERR_IO, "no process can be had");
-	if (pid > 0)
-		_exit(0);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (setsid() < 0 || chdir("/") != 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
 	    dup2(null, 2) < 0)
 		return err_errno(err, ERR_IO, "cannot leave the terminal");
 	return 0;
 }
 
-/* Listening comes first, so that whoever waits for our end can connect. */
-static int run(int64_t empty_ms, struct err *err)
+/*
+ * In a child; `ready` is closed when it listens. The peer that clients see is the
+ * process that called listen().
+ */
+static int run(int64_t empty_ms, int ready, struct err *err)
 {
 	int lock = -1, listener = -1;
 	int r = rundir_lock(STORE_SOCKET_LOCK, 0, &lock, err);
@@ -187,9 +184,11 @@ static int run(int64_t empty_ms, struct err *err)
 		return r; /* another one listens, or is about to */
 	r = rundir_listen(STORE_SOCKET, &listener, err);
 	if (r == 0)
-		r = detach(err);
+		r = leave_terminal(err);
 	if (r != 0)
 		return r;
+	(void)!write(ready, "", 1);
+	close(ready);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		clients[i].fd = -1;
 	catch_signals();
@@ -197,6 +196,34 @@ static int run(int64_t empty_ms, struct err *err)
 	memory_wipe();
 	rundir_remove(STORE_SOCKET);
 	return 0;
+}
+
+/* Whoever started us waits for this process to end: until the daemon listens. */
+static int wait_ready(int from, pid_t daemon)
+{
+	int status = 0;
+	char c;
+
+	if (read(from, &c, 1) == 1)
+		return 0;
+	while (waitpid(daemon, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : ERR_INTERNAL;
+}
+
+static int start(int64_t empty_ms, struct err *err)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+		return err_errno(err, ERR_IO, "no process can be had");
+	if (pid > 0) {
+		close(ends[1]);
+		_exit(wait_ready(ends[0], pid));
+	}
+	close(ends[0]);
+	return run(empty_ms, ends[1], err);
 }
 
 int main(int argc, char **argv)
@@ -210,7 +237,7 @@ int main(int argc, char **argv)
 		say("usage: credential-session [MILLISECONDS to stay without a token]");
 		return ERR_USAGE;
 	}
-	r = run((int64_t)(empty_ms < INT32_MAX ? empty_ms : INT32_MAX), &err);
+	r = start((int64_t)(empty_ms < INT32_MAX ? empty_ms : INT32_MAX), &err);
 	if (r != 0)
 		say(err.text);
 	return r;
