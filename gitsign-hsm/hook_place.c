@@ -152,8 +152,7 @@ static char *before_key(const char *key)
 	return xasprintf(BEFORE ".%s.value", key);
 }
 
-int hook_place_set(const struct hook_place *p, const char *key, const char *value,
-		   struct err *err)
+int hook_place_note(const struct hook_place *p, const char *key, struct err *err)
 {
 	_cleanup_free_ char *before = before_key(key);
 	struct buf old = BUF_INIT, kept = BUF_INIT;
@@ -164,11 +163,17 @@ int hook_place_set(const struct hook_place *p, const char *key, const char *valu
 		rc = gitcmd_get(p->scope, before, &kept, &known, err);
 	if (rc == 0 && !known)
 		rc = gitcmd_set(p->scope, before, had ? buf_str(&old) : UNSET, err);
-	if (rc == 0)
-		rc = gitcmd_set(p->scope, key, value, err);
 	buf_free(&old);
 	buf_free(&kept);
 	return rc;
+}
+
+int hook_place_set(const struct hook_place *p, const char *key, const char *value,
+		   struct err *err)
+{
+	int rc = hook_place_note(p, key, err);
+
+	return rc ? rc : gitcmd_set(p->scope, key, value, err);
 }
 
 static int restore_one(const struct hook_place *p, const char *key, const char *value,
@@ -183,7 +188,8 @@ static int restore_one(const struct hook_place *p, const char *key, const char *
 int hook_place_restore(const struct hook_place *p,
 		       void (*tell)(const char *key, const char *value), struct err *err)
 {
-	static const char *const keys[] = { "hsm.policy", "receive.fsckObjects" };
+	static const char *const keys[] = { "hsm.policy", "receive.fsckObjects",
+					    "receive.certNonceSeed", "receive.certNonceSlop" };
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && rc == 0; i++) {

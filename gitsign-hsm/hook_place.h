@@ -43,10 +43,15 @@ size_t hook_place_traps(const struct hook_place *p,
 /*
  * Sets a key of the repository's configuration and keeps the value that it had, so
  * that hook_place_restore() can put it back. A key that was kept before is not kept again.
+ * With _note() it is kept alone, and not for values that are secret.
  */
+int hook_place_note(const struct hook_place *p, const char *key, struct err *err);
 int hook_place_set(const struct hook_place *p, const char *key, const char *value,
 		   struct err *err);
 int hook_place_restore(const struct hook_place *p,
 		       void (*tell)(const char *key, const char *value), struct err *err);
+
+/* Gives receive.certNonceSeed, which is not set, a random value; says so (hook_seed.c). */
+int hook_place_seed(const struct hook_place *p, struct err *err);
 
 #endif

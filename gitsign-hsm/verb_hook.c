@@ -271,6 +271,27 @@ static int configure(struct hook_place *p, const struct install *in, const char 
 	return rc;
 }
 
+/* git asks for push certificates when it has a seed; for how long one is good is ours. */
+static int configure_certs(const struct hook_place *p, struct err *err)
+{
+	_cleanup_free_ char *age = xasprintf("%lld", (long long)p->server.cert_max_age);
+	struct buf v = BUF_INIT;
+	bool found = false;
+	int rc = 0;
+
+	if (!p->server.asks_certs)
+		rc = hook_place_seed(p, err);
+	if (rc == 0)
+		rc = gitcmd_get(p->scope, "receive.certNonceSlop", &v, &found, err);
+	if (rc == 0 && !found) {
+		rc = hook_place_set(p, "receive.certNonceSlop", age, err);
+		if (rc == 0)
+			printf("receive.certNonceSlop = %s\n", age);
+	}
+	buf_free(&v);
+	return rc;
+}
+
 static int check_install(struct hook_place *p, struct err *err)
 {
 	const struct hook_file *pre = &p->files[HOOK_PRE_RECEIVE];
@@ -295,6 +316,8 @@ static int install(struct hook_place *p, const struct install *in, struct err *e
 		rc = choose_policy(p, in, &policy, err);
 	if (rc == 0)
 		rc = configure(p, in, policy, err);
+	if (rc == 0)
+		rc = configure_certs(p, err);
 	if (rc == 0 && in->introduce)
 		rc = introduce(p, err);
 	if (rc == 0)

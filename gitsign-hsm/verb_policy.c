@@ -160,6 +160,7 @@ static void json_rule(struct buf *b, const struct policy *p, const struct policy
 	json_string(b, "rewind", r->allow_rewind ? "allow" : "deny");
 	json_string(b, "delete", r->allow_delete ? "allow" : "deny");
 	json_string(b, "keylessUpdate", r->allow_keyless ? "allow" : "deny");
+	json_string(b, "pushCertificate", r->cert_required ? "required" : "optional");
 	json_string(b, "mode", p->report || r->report ? "report" : "enforce");
 	buf_add_str(b, "}");
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "hooks/common/hook.h"
+#include "record/certs.h"
 
 static int receive_time(struct hook *h, int64_t *ret, struct err *err)
 {
@@ -24,6 +25,8 @@ static int judge(struct hook *h, struct judge_result *res, struct err *err)
 		.past = h->past,
 		.introductions = h->server.introductions,
 		.introductions_n = h->server.introductions_n,
+		.cert = h->has_cert ? &h->cert : NULL,
+		.way = h->way,
 		.progress = hook_show_progress,
 		.progress_ctx = h,
 	};
@@ -33,10 +36,18 @@ static int judge(struct hook *h, struct judge_result *res, struct err *err)
 	return rc ? rc : judge_push(&c, h->updates, h->updates_n, res, err);
 }
 
+/* A certificate is used up first: whatever comes after, it is good for no other push. */
 static int record_result(struct hook *h, const struct judge_result *res, struct err *err)
 {
+	int rc = 0;
+
 	if (res->refused || !h->record)
 		return 0;
+	if (res->cert_good)
+		rc = record_certs_add(h->server.state_dir, res->cert_id, res->received,
+				      2 * h->server.cert_max_age, err);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < res->entries_n; i++)
 		record_append(h->record, &res->entries[i]);
 	return record_commit(h->record, err);
@@ -79,6 +90,8 @@ static int run(struct hook *h, struct err *err)
 		rc = hook_open_past(h, err);
 	if (rc == 0)
 		rc = hook_limit_time(h, err);
+	if (rc == 0)
+		rc = hook_read_cert(h, err);
 	return rc ? rc : judge_and_record(h, err);
 }
 

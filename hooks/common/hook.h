@@ -19,6 +19,11 @@ struct hook {
 	struct judge_update *updates;
 	size_t updates_n;
 	struct judge_progress progress;
+	bool has_cert;
+	struct judge_cert cert; /* and what it borrows: */
+	struct buf cert_text;
+	char **options;
+	enum judge_way way;
 };
 
 /* --- start.c ---------------------------------------------------------------- */
@@ -64,6 +69,8 @@ int hook_load_policy(struct hook *h, struct err *err);
  * hsm.record = off the refs. After the policy.
  */
 int hook_open_past(struct hook *h, struct err *err);
+/* The push certificate, when one came, and how the push came. After the past. (cert.c) */
+int hook_read_cert(struct hook *h, struct err *err);
 void hook_close(struct hook *h);
 
 #endif

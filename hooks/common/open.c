@@ -105,6 +105,8 @@ int hook_open_past(struct hook *h, struct err *err)
 void hook_close(struct hook *h)
 {
 	judge_updates_free(h->updates, h->updates_n);
+	buf_free(&h->cert_text);
+	free(h->options);
 	past_free(h->past);
 	record_close(h->record);
 	policy_free(h->policy);

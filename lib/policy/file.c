@@ -430,6 +430,7 @@ static void draft_free(struct policy_draft *d)
 	for (size_t i = 0; d->rule_words && i < d->p->rules_n; i++) {
 		free(d->rule_words[i].v);
 		free(d->accept_words[i].v);
+		free(d->pusher_words[i].v);
 	}
 	for (size_t i = 0; i < d->claims_n; i++)
 		free(d->claims[i].text);
@@ -439,6 +440,7 @@ static void draft_free(struct policy_draft *d)
 	free(d->roles);
 	free(d->rule_words);
 	free(d->accept_words);
+	free(d->pusher_words);
 	free(d->trust_words.v);
 	free(d->key_signers);
 	free(d->claims);
@@ -573,6 +575,7 @@ void policy_free(struct policy *p)
 		free(p->rules[i].name);
 		names_free(&p->rules[i].refs);
 		free(p->rules[i].signers);
+		free(p->rules[i].pushers);
 		free(p->rules[i].accepts);
 	}
 	for (size_t i = 0; i < p->keys_n; i++) {

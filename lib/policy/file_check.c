@@ -118,15 +118,15 @@ static void resolve_role(struct policy_draft *d, struct names *x, struct policy_
 }
 
 /* A signer who signs here by name, but whom `committer = match` always refuses. */
-static void check_named(struct policy_draft *d, const struct policy_rule *r,
-			const struct policy_word *w, size_t signer)
+static void check_named(struct policy_draft *d, bool committer_match, const struct policy_word *w,
+			size_t signer)
 {
-	if (r->committer_match && d->p->signers[signer].emails.n == 0)
+	if (committer_match && d->p->signers[signer].emails.n == 0)
 		policy_fault(d, w->line, "signer %s has no email, so that no committer can match "
 			     "(add email to the signer, or committer = any here)", w->text);
 }
 
-static void resolve_word(struct policy_draft *d, struct names *x, const struct policy_rule *r,
+static void resolve_word(struct policy_draft *d, struct names *x, bool committer_match,
 			 const struct policy_word *w, struct list *l)
 {
 	bool role = strncmp(w->text, "role:", 5) == 0;
@@ -138,30 +138,45 @@ static void resolve_word(struct policy_draft *d, struct names *x, const struct p
 	} else if (role) {
 		unknown_name(d, w, "role", w->text + 5);
 	} else if (index_find(&x->signers, w->text, &i)) {
-		check_named(d, r, w, i);
+		check_named(d, committer_match, w, i);
 		take(x, l, i);
 	} else {
 		unknown_name(d, w, "signer", w->text);
 	}
 }
 
-static void resolve_rule(struct policy_draft *d, struct names *x, struct policy_rule *r,
-			 const struct policy_words *words)
+/* The values of a rule's `signer` or `pusher`. */
+static struct list resolve_words(struct policy_draft *d, struct names *x, const char *key,
+				 bool anyone, bool committer_match,
+				 const struct policy_words *words)
 {
 	struct list l = { NULL, 0 };
 
-	if (r->anyone) {
+	if (anyone) {
 		if (words->n > 1)
-			policy_fault(d, words->v[1].line, "signer = anyone stands with other signers "
-				     "(anyone of [signer] is all of them: keep one or the other)");
-		return;
+			policy_fault(d, words->v[1].line, "%s = anyone stands with other %ss (anyone "
+				     "of [signer] is all of them: keep one or the other)", key, key);
+		return l;
 	}
 	l.v = xcalloc(d->p->signers_n + 1, sizeof(size_t));
 	for (size_t i = 0; i < words->n; i++)
-		resolve_word(d, x, r, &words->v[i], &l);
+		resolve_word(d, x, committer_match, &words->v[i], &l);
 	give_back(x, &l);
-	r->signers = xreallocarray(l.v, l.n + 1, sizeof(size_t));
+	l.v = xreallocarray(l.v, l.n + 1, sizeof(size_t));
+	return l;
+}
+
+static void resolve_rule(struct policy_draft *d, struct names *x, size_t i)
+{
+	struct policy_rule *r = &d->p->rules[i];
+	struct list l = resolve_words(d, x, "signer", r->anyone, r->committer_match,
+				      &d->rule_words[i]);
+
+	r->signers = l.v;
 	r->signers_n = l.n;
+	l = resolve_words(d, x, "pusher", r->any_pusher, false, &d->pusher_words[i]);
+	r->pushers = l.v;
+	r->pushers_n = l.n;
 }
 
 static bool has_key(const struct policy *p, size_t signer)
@@ -204,7 +219,7 @@ static void check_names(struct policy_draft *d)
 	for (size_t i = 0; i < d->roles_n; i++)
 		resolve_role(d, &x, &d->roles[i]);
 	for (size_t i = 0; i < d->p->rules_n; i++)
-		resolve_rule(d, &x, &d->p->rules[i], &d->rule_words[i]);
+		resolve_rule(d, &x, i);
 	names_close(&x);
 }
 

@@ -96,8 +96,8 @@ struct policy_draft {
 
 	struct policy_anchors *anchors; size_t anchors_n;
 	struct policy_role *roles; size_t roles_n;
-	struct policy_words *rule_words; /* beside p->rules: of `signer`, of `accepts` */
-	struct policy_words *accept_words;
+	struct policy_words *rule_words; /* beside p->rules: of `signer`, `accepts`, `pusher` */
+	struct policy_words *accept_words, *pusher_words;
 	struct policy_words trust_words; /* of all signers and keys */
 	struct policy_word *key_signers; /* beside p->keys; text NULL: none said */
 	struct policy_claim *claims; size_t claims_n, claims_cap;

@@ -17,11 +17,12 @@ static struct policy_rule *rule_now(struct policy_draft *d)
 
 void policy_begin_rule(struct policy_draft *d, const char *name)
 {
-	size_t n = d->p->rules_n, same = n;
+	size_t n = d->p->rules_n, same = n, again = n;
 	struct policy_rule *r;
 
 	d->rule_words = policy_grow(d->rule_words, &n, sizeof(*d->rule_words));
 	d->accept_words = policy_grow(d->accept_words, &same, sizeof(*d->accept_words));
+	d->pusher_words = policy_grow(d->pusher_words, &again, sizeof(*d->pusher_words));
 	d->p->rules = policy_grow(d->p->rules, &d->p->rules_n, sizeof(*d->p->rules));
 	r = rule_now(d);
 	r->name = xstrdup(name);
@@ -72,18 +73,38 @@ static void set_tag(struct policy_draft *d, const char *value)
 	rule_now(d)->tags_signed = !policy_word_of_two(d, "tag", value, "any", "signed");
 }
 
-static void set_signer(struct policy_draft *d, const char *value)
+/* A value of `signer` or `pusher`. */
+static void add_who(struct policy_draft *d, const char *key, const char *value, bool *anyone,
+		    struct policy_words *words)
 {
 	_cleanup_free_ char *shown = policy_shown(value);
 
 	if (strncmp(value, "trust:", 6) == 0) {
-		policy_fault(d, d->line, "`signer = %s' is not supported by this version of "
-			     "gitsign-hsm", shown);
+		policy_fault(d, d->line, "`%s = %s' is not supported by this version of "
+			     "gitsign-hsm", key, shown);
 		return;
 	}
 	if (strcmp(value, "anyone") == 0)
-		rule_now(d)->anyone = true;
-	policy_word_add(&d->rule_words[d->p->rules_n - 1], value, d->line);
+		*anyone = true;
+	policy_word_add(words, value, d->line);
+}
+
+static void set_signer(struct policy_draft *d, const char *value)
+{
+	add_who(d, "signer", value, &rule_now(d)->anyone, &d->rule_words[d->p->rules_n - 1]);
+}
+
+static void set_pusher(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->pusher_said = true;
+	add_who(d, "pusher", value, &rule_now(d)->any_pusher,
+		&d->pusher_words[d->p->rules_n - 1]);
+}
+
+static void set_push_certificate(struct policy_draft *d, const char *value)
+{
+	rule_now(d)->cert_required =
+		policy_word_of_two(d, "pushCertificate", value, "required", "optional");
 }
 
 static void set_committer(struct policy_draft *d, const char *value)
@@ -201,6 +222,8 @@ const struct policy_key policy_rule_keys[] = {
 	{ "commits", KEY_ONCE, false, set_commits },
 	{ "tag", KEY_ONCE, false, set_tag },
 	{ "signer", KEY_REPEAT, true, set_signer },
+	{ "pusher", KEY_REPEAT, false, set_pusher },
+	{ "pushCertificate", KEY_ONCE, false, set_push_certificate },
 	{ "committer", KEY_ONCE, false, set_committer },
 	{ "rewind", KEY_ONCE, false, set_rewind },
 	{ "delete", KEY_ONCE, false, set_delete },
@@ -210,8 +233,7 @@ const struct policy_key policy_rule_keys[] = {
 	{ "target", KEY_ONCE, false, set_target },
 	{ "author", KEY_ONCE, false, set_author },
 	{ "roots", KEY_ONCE, false, set_roots },
-	POLICY_KEY_LATER("pusher"), POLICY_KEY_LATER("format"),
-	POLICY_KEY_LATER("pushCertificate"), POLICY_KEY_LATER("mergetag"),
+	POLICY_KEY_LATER("format"), POLICY_KEY_LATER("mergetag"),
 	POLICY_KEY_LATER("expiryGrace"), POLICY_KEY_LATER("timestamp"),
 	POLICY_KEY_LATER("approvals"), POLICY_KEY_LATER("service"),
 	POLICY_KEYS_END

@@ -91,7 +91,16 @@ static int plan(struct judge *j, struct judge_job *job, struct err *err)
 					judge_plan_commits(j, job, err);
 }
 
-/* The one who deletes signs nothing: only the transport knows who it was. */
+/* "... or push with a certificate", where that would help. */
+static char *answer_cure(const struct judge *j, const char *otherwise)
+{
+	if (j->c->way == JUDGE_WAY_UNASKED)
+		return xasprintf("%s or ask the policy's owner for keylessUpdate = allow.", otherwise);
+	return xasprintf("%s or answer for it with a push certificate:\ngit push --signed",
+			 otherwise);
+}
+
+/* The one who deletes signs nothing, but perhaps the push. */
 static void judge_delete(struct judge *j, struct judge_job *job)
 {
 	const struct policy_rule *r = job->rule;
@@ -99,27 +108,23 @@ static void judge_delete(struct judge *j, struct judge_job *job)
 	if (!r->allow_delete)
 		judge_job_find(j, job, NULL, BYTES_NONE, xstrdup("this rule allows no deletion"),
 			       xstrdup("Leave it, or ask the policy's owner."), MEND_NONE);
-	else if (!r->allow_keyless)
+	else if (!r->allow_keyless && !job->pushed && job->findings == 0)
 		judge_job_find(j, job, NULL, BYTES_NONE,
 			       xstrdup("a deletion carries no signature: nobody answers for it"),
-			       xstrdup("The rule would need keylessUpdate = allow beside "
-				       "delete = allow."), MEND_NONE);
+			       answer_cure(j, "Leave it,"), MEND_NONE);
 }
 
 static void judge_keyless(struct judge *j, struct judge_job *job)
 {
-	if ((job->fresh && job->good_object) || job->rule->allow_keyless)
+	if ((job->fresh && job->good_object) || job->pushed || job->rule->allow_keyless)
 		return;
 	judge_job_find(j, job, NULL, BYTES_NONE,
 		       xstrdup(job->rule->judges_tags ?
 			       "brings no new signed tag: nobody answers for it" :
 			       "brings no new signed commit: nobody answers for it"),
-		       xstrdup(job->rule->judges_tags ?
-			       "Sign a new tag, or ask the policy's owner for "
-			       "keylessUpdate = allow." :
-			       "Put a signed commit on top, or ask the policy's owner for "
-			       "keylessUpdate = allow:\n"
-			       "git commit --allow-empty -S"), MEND_NONE);
+		       answer_cure(j, job->rule->judges_tags ? "Sign a new tag," :
+				   "Put a signed commit on top (git commit --allow-empty -S),"),
+		       MEND_NONE);
 }
 
 /* Two branches at one new commit: it was judged for the first of them. */
@@ -141,6 +146,7 @@ static int judge_rest(struct judge *j, struct judge_job *job, struct err *err)
 {
 	int rc = 0;
 
+	judge_cert_job(j, job);
 	if (oid_is_null(&job->u->new_)) {
 		judge_delete(j, job);
 		return 0;
@@ -237,6 +243,8 @@ static int judge_all(struct judge *j, struct err *err)
 		if (rc == 0 && go_on)
 			rc = add_jobs(j, &j->u[i], &was, old_lied, err);
 	}
+	if (rc == 0)
+		rc = judge_cert(j, err);
 	for (size_t i = 0; i < j->jobs_n && rc == 0; i++)
 		rc = plan(j, &j->jobs[i], err);
 	for (size_t i = 0; i < j->sets_n && rc == 0; i++)
@@ -255,7 +263,7 @@ static int judge_all(struct judge *j, struct err *err)
 int judge_push(const struct judge_context *c, const struct judge_update *u, size_t n,
 	       struct judge_result *ret, struct err *err)
 {
-	struct judge_result out = { .refused = false };
+	struct judge_result out = { .received = c->now };
 	struct judge j = { .c = c, .out = &out, .u = u, .n = n };
 	int rc;
 
@@ -268,6 +276,7 @@ int judge_push(const struct judge_context *c, const struct judge_update *u, size
 		judge_names_free(&j.jobs[i].who);
 	for (size_t i = 0; i < j.sets_n; i++)
 		judge_set_free(&j.sets[i]);
+	judge_cert_free(&j);
 	free(j.jobs);
 	free(j.sets);
 	free(j.notes);

@@ -32,7 +32,30 @@ struct judge_result {
 	size_t commits_seen;           /* judged under an enforcing rule */
 	size_t commits_reported;       /* judged under a report rule */
 	struct policy_names who;       /* signers seen */
+	int64_t received;              /* the time it was judged at */
+	uint8_t cert_id[32];           /* to be remembered when cert_good: used for this push */
+	bool cert_good;
 	bool refused;
+};
+
+/* The push certificate that came, and what git says of it. */
+struct judge_cert {
+	struct bytes raw;
+	const char *nonce_status; /* GIT_PUSH_CERT_NONCE_STATUS: believed of the nonce's MAC alone */
+	char *const *options;     /* push options as the hook got them */
+	size_t options_n;
+	char *const *urls;        /* one of which it must name; none: any will do */
+	size_t urls_n;
+	int64_t max_age;          /* of its nonce, seconds */
+	const char *state_dir;    /* where used ones are remembered; NULL: nowhere */
+};
+
+/* How a push without a certificate came: for the words alone. */
+enum judge_way {
+	JUDGE_WAY_GIT = 0, /* ssh, a path, who knows */
+	JUDGE_WAY_HTTP,
+	JUDGE_WAY_WEB,     /* a page of a forge, where nobody can sign a push */
+	JUDGE_WAY_UNASKED  /* git on this server does not ask for certificates */
 };
 
 struct judge_context {
@@ -41,6 +64,8 @@ struct judge_context {
 	const struct past *past;      /* what was before this push */
 	const struct oid *introductions; size_t introductions_n;
 	int64_t now;                  /* receive time */
+	const struct judge_cert *cert; /* NULL: none came */
+	enum judge_way way;
 	void (*progress)(void *ctx, size_t done, size_t total); /* may be NULL */
 	void *progress_ctx;
 };

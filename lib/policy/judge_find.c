@@ -131,13 +131,13 @@ void judge_names_free(struct policy_names *names)
 
 #define SIGNERS_SHOWN 10
 
-char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)
+static char *signers_text(const struct policy *p, const size_t *list, size_t list_n, bool anyone)
 {
-	size_t n = r->anyone ? p->signers_n : r->signers_n;
+	size_t n = anyone ? p->signers_n : list_n;
 	struct buf out = BUF_INIT;
 
 	for (size_t i = 0; i < n && i < SIGNERS_SHOWN; i++) {
-		size_t k = r->anyone ? i : r->signers[i];
+		size_t k = anyone ? i : list[i];
 
 		buf_add_str(&out, i ? ", " : "");
 		text_escape(&out, bytes_str(p->signers[k].name));
@@ -145,6 +145,17 @@ char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)
 	if (n > SIGNERS_SHOWN)
 		buf_addf(&out, " and %zu more", n - SIGNERS_SHOWN);
 	return buf_detach(&out);
+}
+
+char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)
+{
+	return signers_text(p, r->signers, r->signers_n, r->anyone);
+}
+
+char *judge_rule_pushers(const struct policy *p, const struct policy_rule *r)
+{
+	return r->pusher_said ? signers_text(p, r->pushers, r->pushers_n, r->any_pusher) :
+				judge_rule_signers(p, r);
 }
 
 static void finding_free(struct judge_finding *f)

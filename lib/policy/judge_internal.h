@@ -21,6 +21,7 @@ struct judge_job {
 	bool forward;
 	bool good_object;      /* the new value is signed by a permitted signer */
 	size_t findings;
+	bool pushed;           /* a permitted pusher answers for it with a certificate */
 	struct policy_names who;
 	/* For the command that signs again. */
 	size_t bad_n;
@@ -62,6 +63,12 @@ struct judge {
 	struct judge_set *sets;
 	size_t sets_n;
 	size_t done, total; /* commits */
+	/* Of the push certificate: what is wrong with it, or whose it is. */
+	struct judge_fault {
+		char *seen, *cure;
+	} *cert_faults;
+	size_t cert_faults_n;
+	const struct policy_signer *pusher;
 };
 
 /* judge_find.c. `seen` and `cure` are owned strings for people: what comes from
@@ -78,8 +85,9 @@ void judge_cure_add(struct judge_finding *f, const char *line);
 
 void judge_names_add(struct policy_names *names, const char *name); /* once */
 void judge_names_free(struct policy_names *names);
-/* "alice, bob" of the rule's signers; the caller frees. */
+/* "alice, bob" of the rule's signers, or of those who may push; the caller frees. */
 char *judge_rule_signers(const struct policy *p, const struct policy_rule *r);
+char *judge_rule_pushers(const struct policy *p, const struct policy_rule *r);
 
 /* judge_ref.c: what no rule can switch off. *go_on when rules may judge on. */
 int judge_structure(struct judge *j, const struct judge_update *u, struct oid *was,
@@ -99,6 +107,16 @@ struct judge_signed {
 	bool quiet;
 };
 const char *judge_who(struct judge *j, struct judge_job *job, const struct judge_signed *s);
+/* What is wrong with a verdict that is not good, of a "commit", a "tag", ...; owned. */
+char *judge_seen_text(const char *kind, const struct verdict *v);
+
+/*
+ * judge_cert.c: the push certificate, judged once; and what that means for one ref: makes
+ * findings, and sets job->pushed.
+ */
+int judge_cert(struct judge *j, struct err *err);
+void judge_cert_job(struct judge *j, struct judge_job *job);
+void judge_cert_free(struct judge *j);
 
 /* judge_set.c: made on first use; rules and report mode tell sets apart. */
 struct judge_set *judge_set_of(struct judge *j, const struct policy_rule *rule, bool report);

@@ -30,7 +30,7 @@ static char *expired_text(const struct verdict *v)
 	return xstrdup(v->why);
 }
 
-static char *seen_text(const struct judge_signed *s, const struct verdict *v)
+char *judge_seen_text(const char *kind, const struct verdict *v)
 {
 	switch (v->level) {
 	case VERDICT_UNSIGNED:
@@ -41,7 +41,7 @@ static char *seen_text(const struct judge_signed *s, const struct verdict *v)
 	case VERDICT_EXPIRED:
 		return expired_text(v);
 	case VERDICT_BAD:
-		return xasprintf("the signature is not good for this %s%s%s", s->kind,
+		return xasprintf("the signature is not good for this %s%s%s", kind,
 				 *v->why ? ": " : "", v->why);
 	default:
 		return xstrdup(*v->why ? v->why : verdict_level_name(v->level));
@@ -173,7 +173,7 @@ const char *judge_who(struct judge *j, struct judge_job *job, const struct judge
 		    &v);
 	if (v.level != VERDICT_GOOD) {
 		if (!s->quiet)
-			judge_job_find(j, job, s->id, s->message, seen_text(s, &v),
+			judge_job_find(j, job, s->id, s->message, judge_seen_text(s->kind, &v),
 				       cure_text(j, job, &v), MEND_SIGN);
 		return NULL;
 	}

@@ -219,16 +219,30 @@ bool policy_reported(const struct policy *p, struct bytes ref)
 	return p->report;
 }
 
-bool policy_rule_allows(const struct policy *p, const struct policy_rule *r,
-			const struct policy_signer *s)
+static bool listed(const struct policy *p, const size_t *list, size_t n, bool anyone,
+		   const struct policy_signer *s)
 {
 	for (size_t i = 0; i < p->signers_n; i++) {
 		if (s != &p->signers[i])
 			continue;
-		for (size_t k = 0; k < r->signers_n; k++)
-			if (r->signers[k] == i)
+		for (size_t k = 0; k < n; k++)
+			if (list[k] == i)
 				return true;
-		return r->anyone;
+		return anyone;
 	}
 	return false;
+}
+
+bool policy_rule_allows(const struct policy *p, const struct policy_rule *r,
+			const struct policy_signer *s)
+{
+	return listed(p, r->signers, r->signers_n, r->anyone, s);
+}
+
+bool policy_rule_allows_push(const struct policy *p, const struct policy_rule *r,
+			     const struct policy_signer *s)
+{
+	if (!r->pusher_said)
+		return policy_rule_allows(p, r, s);
+	return listed(p, r->pushers, r->pushers_n, r->any_pusher, s);
 }

@@ -67,6 +67,10 @@ struct policy_rule {
 	enum policy_author author;
 	bool any_root;                  /* roots = any */
 	bool allow_rewind, allow_delete, allow_keyless;
+	bool pusher_said;               /* has a `pusher` key; else the signers may push */
+	bool any_pusher;                /* pusher = anyone */
+	size_t *pushers; size_t pushers_n; /* as signers */
+	bool cert_required;             /* pushCertificate = required */
 	bool report;                    /* mode = report */
 	unsigned line;
 };
@@ -117,5 +121,8 @@ const struct policy_signer *policy_signer_of(const struct policy *p, const struc
 					     int64_t when, char *why, size_t why_n);
 bool policy_rule_allows(const struct policy *p, const struct policy_rule *r,
 			const struct policy_signer *s);
+/* May this signer push, with a push certificate, to the refs of a rule? */
+bool policy_rule_allows_push(const struct policy *p, const struct policy_rule *r,
+			     const struct policy_signer *s);
 
 #endif

@@ -135,6 +135,52 @@ static int load_clock(const struct reader *r, struct server *s, struct err *err)
 		       "git config --unset hsm.clockReset");
 }
 
+char *server_plain_url(const char *url)
+{
+	const char *at = strchr(url, '@'), *scheme = strstr(url, "://");
+	const char *colon = strchr(url, ':'), *slash = strchr(url, '/');
+
+	/* A path, or a host without a user. */
+	if (!at || (!scheme && (!colon || (slash && slash < colon) || !strchr(at, ':'))))
+		return xstrdup(url);
+	if (!scheme)
+		return xstrdup(at + 1);
+	slash = strchr(scheme + 3, '/');
+	if (at < scheme + 3 || (slash && slash < at))
+		return xstrdup(url);
+	return xasprintf("%.*s%s", (int)(scheme + 3 - url), url, at + 1);
+}
+
+static void load_push_urls(const struct reader *r, struct server *s, enum scope scope)
+{
+	for (size_t i = 0; i < r->conf->n; i++) {
+		const struct gitconf_entry *e = &r->conf->v[i];
+
+		if (!e->name || e->subsection || strcmp(e->section, "hsm") != 0 ||
+		    strcmp(e->name, "pushurl") != 0 || scope_of(r, e) != scope)
+			continue;
+		s->push_urls = xreallocarray(s->push_urls, s->push_urls_n + 1,
+					     sizeof(*s->push_urls));
+		s->push_urls[s->push_urls_n++] = server_plain_url(e->value ? e->value : "");
+	}
+}
+
+static int load_certs(const struct reader *r, struct server *s, struct err *err)
+{
+	const char *age = server_value(r, "certmaxage");
+	const char *seed = gitconf_get(r->conf, "receive.certnonceseed");
+
+	load_push_urls(r, s, SCOPE_REPOSITORY);
+	if (s->push_urls_n == 0)
+		load_push_urls(r, s, SCOPE_SYSTEM);
+	s->asks_certs = seed && *seed;
+	s->cert_max_age = SERVER_CERT_MAX_AGE;
+	if (!age || (text_parse_duration(bytes_str(age), &s->cert_max_age) &&
+		     s->cert_max_age >= 1 && s->cert_max_age <= 86400))
+		return 0;
+	return err_set(err, ERR_CONFIG, "hsm.certMaxAge is not a time from 1s to 24h");
+}
+
 static int load_values(const struct reader *r, struct server *s, struct err *err)
 {
 	const char *state = server_value(r, "statedir");
@@ -151,6 +197,8 @@ static int load_values(const struct reader *r, struct server *s, struct err *err
 		s->repository = xstrdup(repository);
 	if (rc == 0)
 		rc = load_clock(r, s, err);
+	if (rc == 0)
+		rc = load_certs(r, s, err);
 	return rc ? rc : load_introductions(r, s, err);
 }
 
@@ -179,6 +227,9 @@ void server_free(struct server *s)
 	free(s->policy_from);
 	free(s->state_dir);
 	free(s->repository);
+	for (size_t i = 0; i < s->push_urls_n; i++)
+		free(s->push_urls[i]);
+	free(s->push_urls);
 	free(s->introductions);
 	memset(s, 0, sizeof(*s));
 }

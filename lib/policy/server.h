@@ -14,6 +14,7 @@
 #include "object/object.h"
 
 #define SERVER_POLICY "/etc/gitsign-hsm/policy"
+#define SERVER_CERT_MAX_AGE 600
 
 struct server {
 	char *git_dir;     /* absolute */
@@ -23,6 +24,10 @@ struct server {
 	bool no_record;    /* hsm.record = off */
 	char *repository;  /* hsm.repository, or NULL */
 	uint64_t clock_reset; /* hsm.clockReset, or 0 */
+	char **push_urls;  /* hsm.pushUrl, without user names; none: any will do */
+	size_t push_urls_n;
+	int64_t cert_max_age; /* hsm.certMaxAge, seconds */
+	bool asks_certs;   /* receive.certNonceSeed: git takes push certificates */
 	struct oid *introductions;
 	size_t introductions_n;
 };
@@ -35,6 +40,10 @@ struct server {
  */
 int server_load(const char *git_dir, uint8_t hash_bytes, struct server *ret, struct err *err);
 void server_free(struct server *s);
+
+/* A URL as git writes it into push certificates: without user name and password (git
+ * transport.c, transport_anonymize_url()). The caller frees. */
+char *server_plain_url(const char *url);
 
 /*
  * Calls `problem` with one text for each reason why a hook here enforces nothing:

@@ -13,13 +13,25 @@
 #                certificate, sent line by line as a block of commands
 #   RAW_CERTS    how often the block is sent (1)
 #   RAW_AFTER    when set, COMMANDs stand behind the certificate, not in front of it
+#   RAW_STATELESS as over HTTP: the server that answers is not the one that gave the nonce
+#   RAW_SAVE     a file that the request is kept in
+#   RAW_SEND     a file that is sent as the request, with RAW_STATELESS
 use strict;
 use warnings;
 use IPC::Open2;
 
 my ($repo, @commands) = @ARGV;
-my $pid = open2(my $from, my $to, 'git', 'receive-pack', $repo);
-binmode $_ for $from, $to, *STDOUT;
+my $stateless = $ENV{RAW_STATELESS} || $ENV{RAW_SEND};
+my ($pid, $from, $server);
+my $request = '';
+open my $to, '>', \$request or die $!;
+
+# The command's words, one by one.
+sub start {
+	$pid = open2($from, $server, 'git', 'receive-pack', @_, $repo);
+	binmode $_ for $from, $server, *STDOUT;
+}
+start($stateless ? ('--stateless-rpc', '--advertise-refs') : ());
 $SIG{PIPE} = 'IGNORE';
 
 sub read_n {
@@ -68,6 +80,10 @@ while (defined(my $line = pkt_read())) {
 	$nonce = $1 if $line =~ /[ \0]push-cert=(\S+)/;
 	$format = " $1" if $line =~ /[ \0](object-format=\S+)/;
 }
+if ($stateless) {
+	waitpid $pid, 0;
+	start('--stateless-rpc');
+}
 my $cert = $ENV{RAW_CERT} ? `$ENV{RAW_CERT} '$nonce'` : '';
 my @lines = $cert =~ /[^\n]*\n/g;
 my $wanted = @commands || grep { /^[0-9a-f]{40,} [0-9a-f]{40,} / } @lines;
@@ -102,6 +118,13 @@ if ($cert ne '' || $ENV{RAW_PACK} || grep { !/^[0-9a-f]+ 0{40,} / } @commands) {
 	print {$to} pack_data();
 }
 close $to;
+if ($ENV{RAW_SAVE}) {
+	open my $f, '>:raw', $ENV{RAW_SAVE} or die "$ENV{RAW_SAVE}: $!";
+	print {$f} $request;
+	close $f;
+}
+print {$server} $ENV{RAW_SEND} ? file($ENV{RAW_SEND}) : $request;
+close $server;
 
 my $report = '';
 while (defined(my $p = pkt_read())) {

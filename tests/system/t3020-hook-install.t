@@ -57,6 +57,7 @@ chmod g-w ../fresh/refs
 is 'refusals change nothing' "$(git -C ../fresh config --local --list)" \
 	"$(git config --file ../config.before --list)"
 
+mode=$(stat -c %a ../fresh/config)
 hk_unsigned 'from before'
 gh_setup git push fresh main HEAD:refs/heads/old
 gh_setup git tag light
@@ -66,7 +67,15 @@ like 'it says what it changed' "$(cat "$GH_OUT")" 'receive.fsckObjects = true'
 is 'one introduction covers what is there' "$(git -C ../fresh config --get-all hsm.introduction)" \
 	"$(git rev-parse HEAD)"
 is 'the policy is set, absolute' "$(git -C ../fresh config hsm.policy)" "$GH_WORLD/made"
+seed=$(git -C ../fresh config receive.certNonceSeed)
+is 'git has a seed to ask for push certificates' "$(printf %s "$seed" | grep -c '^[0-9a-f]\{64\}$')" 1
+like 'which is told of' "$(cat "$GH_OUT")" '^receive.certNonceSeed: made'
+unlike 'and not shown' "$(cat "$GH_OUT" "$GH_ERR")" "$seed"
+is 'and how long one is good' "$(git -C ../fresh config receive.certNonceSlop)" 600
+is 'the mode of the configuration is what it was' "$(stat -c %a ../fresh/config)" "$mode"
+chmod 600 ../fresh/config
 ok 'installing again is fine' "$hsm" hook install --policy ../made --introduce ../fresh
+is 'the seed stays' "$(git -C ../fresh config --get-all receive.certNonceSeed)" "$seed"
 is 'and introduces nothing twice' "$(git -C ../fresh config --get-all hsm.introduction | wc -l)" 1
 ok 'status is good' "$hsm" hook status ../fresh
 like 'with the policy' "$(cat "$GH_OUT")" "^policy +$GH_WORLD/made"

@@ -467,6 +467,33 @@ START_TEST(allows)
 }
 END_TEST
 
+START_TEST(allows_push)
+{
+	static const char text[] = HEAD
+		"[signer \"bob\"]\nemail = bob@example.com\ntrust = corp\n"
+		"[role \"two\"]\nsigner = bob\nsigner = alice\n"
+		"[rule \"signers\"]\nref = refs/heads/a\nsigner = bob\n"
+		"[rule \"other\"]\nref = refs/heads/b\nsigner = bob\npusher = alice\n"
+		"[rule \"role\"]\nref = refs/heads/c\nsigner = bob\npusher = role:two\n"
+		"[rule \"all\"]\nref = refs/heads/d\nsigner = bob\npusher = anyone\n"
+		"pushCertificate = required\n";
+	static const bool expected[4][2] = { { 0, 1 }, { 1, 0 }, { 1, 1 }, { 1, 1 } };
+	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
+	struct policy *p = parse(text, &root);
+	struct policy_signer stranger = p->signers[0];
+
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t k = 0; k < 2; k++)
+			ck_assert_int_eq(policy_rule_allows_push(p, &p->rules[i], &p->signers[k]),
+					 expected[i][k]);
+		ck_assert(!policy_rule_allows_push(p, &p->rules[i], &stranger));
+		ck_assert_int_eq(p->rules[i].cert_required, i == 3);
+	}
+	policy_free(p);
+	pki_free(&root);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int main(void)
@@ -489,6 +516,7 @@ int main(void)
 	tcase_add_test(t, owner_needs_good);
 	tcase_add_test(t, malformed_email);
 	tcase_add_test(t, allows);
+	tcase_add_test(t, allows_push);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

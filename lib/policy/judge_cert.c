@@ -1,0 +1,285 @@
+/*
+ * The push certificate (git send-pack.c, builtin/receive-pack.c): who answers for this
+ * push, to this repository, now. git's word is taken for the nonce's MAC alone.
+ */
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "policy/judge_internal.h"
+#include "record/certs.h"
+
+#define AGAIN "git push --signed"
+
+/* Both strings are owned; every ref of the push gets the finding. */
+static void fault(struct judge *j, char *seen, const char *cure)
+{
+	size_t n = j->cert_faults_n + 1;
+
+	j->cert_faults = xreallocarray(j->cert_faults, n, sizeof(*j->cert_faults));
+	j->cert_faults[n - 1] = (struct judge_fault){ xasprintf("push certificate: %s", seen),
+						      xstrdup(cure) };
+	j->cert_faults_n = n;
+	free(seen);
+}
+
+void judge_cert_free(struct judge *j)
+{
+	for (size_t i = 0; i < j->cert_faults_n; i++) {
+		free(j->cert_faults[i].seen);
+		free(j->cert_faults[i].cure);
+	}
+	free(j->cert_faults);
+}
+
+/* --- what it says ------------------------------------------------------- */
+
+/* Another command beside the certificate's would ride along unsigned. */
+static void check_commands(struct judge *j, const struct object_push_cert *c)
+{
+	struct bytes rest = c->commands;
+	struct object_command command;
+	size_t i = 0;
+
+	while (i < j->n && object_push_cert_command(&rest, &command) &&
+	       oid_eq(&command.old, &j->u[i].old) && oid_eq(&command.new_, &j->u[i].new_) &&
+	       bytes_eq_str(command.ref, j->u[i].ref))
+		i++;
+	if (i < j->n || c->commands_n != j->n)
+		fault(j, xstrdup("it names other ref updates than those of this push"), AGAIN);
+}
+
+static void check_options(struct judge *j, const struct object_push_cert *c)
+{
+	const struct judge_cert *in = j->c->cert;
+	struct bytes rest = c->options, value;
+	size_t i = 0;
+
+	while (i < in->options_n && object_push_cert_option(&rest, &value) &&
+	       bytes_eq_str(value, in->options[i]))
+		i++;
+	if (i < in->options_n || c->options_n != in->options_n)
+		fault(j, xstrdup("it names other push options than those of this push"), AGAIN);
+}
+
+static void check_pushee(struct judge *j, const struct object_push_cert *c)
+{
+	const struct judge_cert *in = j->c->cert;
+	_cleanup_free_ char *shown = NULL;
+
+	for (size_t i = 0; i < in->urls_n; i++)
+		if (c->pushee.n > 0 && bytes_eq_str(c->pushee, in->urls[i]))
+			return;
+	if (in->urls_n == 0)
+		return;
+	shown = text_escaped(c->pushee);
+	fault(j, xasprintf("it is for another repository: %s", c->pushee.n ? shown : "no URL"),
+	      "Push to a URL of this repository, or ask its administrator to add yours to "
+	      "hsm.pushUrl.");
+}
+
+/* git writes user.signingKey there, word for word. */
+static void check_pusher(struct judge *j, const struct object_push_cert *c)
+{
+	if (bytes_starts(c->pusher, BYTES_LIT("pkcs11:")) && memchr(c->pusher.p, '?', c->pusher.n))
+		fault(j, xstrdup("it publishes a PKCS#11 URI with a query part, where PINs stand"),
+		      "If a PIN was in it, change the PIN. Let user.signingKey name the key by its "
+		      "certificate:\ngitsign-hsm setup");
+}
+
+/* --- the nonce ------------------------------------------------------------ */
+
+/* "SECONDS-HEX"; when it was issued. */
+static bool nonce_time(struct bytes nonce, int64_t *ret)
+{
+	const uint8_t *dash = memchr(nonce.p, '-', nonce.n);
+	size_t n = dash ? (size_t)(dash - nonce.p) : 0;
+	uint64_t x;
+
+	if (!dash || !text_parse_u64(bytes_of(nonce.p, n), &x) || x > INT64_MAX / 2)
+		return false;
+	*ret = (int64_t)x;
+	return true;
+}
+
+static void check_age(struct judge *j, const struct object_push_cert *c)
+{
+	int64_t max = j->c->cert->max_age, issued, age;
+
+	if (!nonce_time(c->nonce, &issued)) {
+		fault(j, xstrdup("its nonce is none of this server's"), AGAIN);
+		return;
+	}
+	age = j->c->now - issued;
+	if (age > max)
+		fault(j, xasprintf("its nonce is %lld s old, and %lld are allowed",
+				   (long long)age, (long long)max),
+		      "Sign and send it sooner (hsm.certMaxAge says how soon):\n" AGAIN);
+	else if (age < -max)
+		fault(j, xasprintf("its nonce was issued %lld s from now",
+				   (long long)-age),
+		      "The server's administrator has to set its clock.");
+}
+
+static void check_nonce(struct judge *j, const struct object_push_cert *c)
+{
+	const char *status = j->c->cert->nonce_status;
+
+	if (strcmp(status, "OK") == 0 || strcmp(status, "SLOP") == 0)
+		check_age(j, c);
+	else if (j->c->way == JUDGE_WAY_UNASKED || strcmp(status, "UNSOLICITED") == 0)
+		fault(j, xstrdup("this server asks for none, so that its nonce proves nothing"),
+		      "The server's administrator has to set receive.certNonceSeed (gitsign-hsm "
+		      "hook install).");
+	else
+		fault(j, xstrdup("its nonce is none of this server's for this repository: a "
+				 "certificate is good for one push"), AGAIN);
+}
+
+/* --- the signature ---------------------------------------------------------- */
+
+static const char *verdict_cure(const struct verdict *v)
+{
+	switch (v->level) {
+	case VERDICT_FOREIGN:
+		return "Sign with an X.509 key:\ngit config gpg.format x509\n"
+		       "git config gpg.x509.program gitsign-hsm\n" AGAIN;
+	case VERDICT_EXPIRED:
+		return "Ask for a new certificate, then push with it:\n" AGAIN;
+	case VERDICT_UNKNOWN:
+	case VERDICT_FORBIDDEN:
+		return "Sign with a key and a certificate that the policy allows:\n" AGAIN;
+	case VERDICT_REVOKED:
+		return "Make a new key, ask for a certificate of it, then push with it:\n" AGAIN;
+	case VERDICT_UNCHECKED:
+		return "The server's administrator has to put a current CRL in its place.";
+	default:
+		return AGAIN;
+	}
+}
+
+/* What was signed, and by which key: another signature over the same is no other push. */
+static bool identify(const struct object_push_cert *c, const struct verdict *v, uint8_t ret[32])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+
+	for (size_t i = 0; i < OBJECT_PAYLOAD_PIECES && ok; i++)
+		ok = EVP_DigestUpdate(ctx, c->payload[i].p, c->payload[i].n);
+	ok = ok && EVP_DigestUpdate(ctx, v->cert->spki_sha256, sizeof(v->cert->spki_sha256)) &&
+	     EVP_DigestFinal_ex(ctx, ret, NULL);
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+static int check_replay(struct judge *j, const struct object_push_cert *c, const struct verdict *v,
+			struct err *err)
+{
+	const char *dir = j->c->cert->state_dir;
+	bool seen = false;
+	int rc = 0;
+
+	if (!identify(c, v, j->out->cert_id))
+		return err_set(err, ERR_INTERNAL, "SHA-256 failed");
+	if (dir)
+		rc = record_certs_seen(dir, j->out->cert_id, &seen, err);
+	if (rc == 0 && seen)
+		fault(j, xstrdup("it was used for a push already"), AGAIN);
+	return rc;
+}
+
+static int check_signature(struct judge *j, const struct object_push_cert *c, struct err *err)
+{
+	char why[512] = "";
+	struct verdict v;
+
+	trust_judge(j->c->policy->trust, c->payload, OBJECT_PAYLOAD_PIECES,
+		    buf_bytes(&c->signature), j->c->now, &v);
+	if (v.level != VERDICT_GOOD) {
+		fault(j, judge_seen_text("push certificate", &v), verdict_cure(&v));
+		return 0;
+	}
+	j->pusher = policy_signer_of(j->c->policy, &v, j->c->now, why, sizeof(why));
+	if (!j->pusher) {
+		char *shown = text_escaped(bytes_str(why));
+
+		fault(j, shown, "Let a signer of the policy push:\n" AGAIN);
+	}
+	return check_replay(j, c, &v, err);
+}
+
+int judge_cert(struct judge *j, struct err *err)
+{
+	struct object_push_cert c = { .commands_n = 0 };
+	struct err why = ERR_INIT;
+	int rc;
+
+	if (!j->c->cert)
+		return 0;
+	if (object_parse_push_cert(j->c->cert->raw, &c, &why)) {
+		fault(j, xasprintf("malformed: %s", why.text), AGAIN);
+		return 0;
+	}
+	check_commands(j, &c);
+	check_options(j, &c);
+	check_pushee(j, &c);
+	check_pusher(j, &c);
+	check_nonce(j, &c);
+	rc = check_signature(j, &c, err);
+	object_push_cert_free(&c);
+	j->out->cert_good = rc == 0 && j->cert_faults_n == 0 && j->pusher;
+	return rc;
+}
+
+/* --- one ref ------------------------------------------------------------------ */
+
+static void find_none(struct judge *j, struct judge_job *job)
+{
+	static const struct {
+		const char *seen, *cure;
+	} words[] = {
+		[JUDGE_WAY_GIT] = { "pushed without a push certificate, which this rule wants",
+				    AGAIN },
+		[JUDGE_WAY_HTTP] = { "pushed over HTTP without a push certificate, which this rule "
+				     "wants",
+				     "Over HTTP it is made as over SSH, and is good for some minutes "
+				     "only: have the PIN at hand.\n" AGAIN },
+		[JUDGE_WAY_WEB] = { "made on a web page, where nobody signs a push: this rule wants "
+				    "a push certificate", "Push the change from a clone:\n" AGAIN },
+		[JUDGE_WAY_UNASKED] = { "this rule wants a push certificate, and this server does not "
+					"ask for any",
+					"The server's administrator has to set receive.certNonceSeed "
+					"(gitsign-hsm hook install)." },
+	};
+
+	judge_job_find(j, job, NULL, BYTES_NONE, xstrdup(words[j->c->way].seen),
+		       xstrdup(words[j->c->way].cure), MEND_NONE);
+}
+
+static void find_pusher(struct judge *j, struct judge_job *job)
+{
+	_cleanup_free_ char *name = text_escaped(bytes_str(j->pusher->name));
+	_cleanup_free_ char *right = judge_rule_pushers(j->c->policy, job->rule);
+
+	judge_job_find(j, job, NULL, BYTES_NONE,
+		       xasprintf("push certificate by %s, who may not push here", name),
+		       xasprintf("Let one push who may: %s.", right), MEND_NONE);
+}
+
+void judge_cert_job(struct judge *j, struct judge_job *job)
+{
+	for (size_t i = 0; i < j->cert_faults_n; i++)
+		judge_job_find(j, job, NULL, BYTES_NONE, xstrdup(j->cert_faults[i].seen),
+			       xstrdup(j->cert_faults[i].cure), MEND_NONE);
+	if (!j->c->cert && job->rule->cert_required)
+		find_none(j, job);
+	if (!j->out->cert_good)
+		return;
+	job->pushed = policy_rule_allows_push(j->c->policy, job->rule, j->pusher);
+	if (job->pushed)
+		judge_names_add(&job->who, j->pusher->name);
+	else
+		find_pusher(j, job);
+}
