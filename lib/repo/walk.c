@@ -47,7 +47,6 @@ struct walk *walk_new(struct repo *r, size_t max)
 
 	w->r = r;
 	w->max = max;
-	w->quarantine = r->ops->held && r->quarantine;
 	w->at = w->sought = GRAPH_NONE;
 	return w;
 }
@@ -84,6 +83,11 @@ void walk_hide(struct walk *w, const struct oid *id)
 		return;
 	w->g.node[n].flags |= NODE_HIDDEN;
 	add(&w->hide, &w->hide_n, n);
+}
+
+void walk_push(struct walk *w)
+{
+	w->quarantine = w->r->quarantine;
 }
 
 static struct graph_node *node(struct walk *w, uint32_t n)
@@ -369,7 +373,6 @@ static int seek(struct repo *r, const struct oid *tips, size_t n, const struct o
 	bool end = false;
 	int rc;
 
-	w->quarantine = false;
 	walk_hide(w, old);
 	w->sought = w->hide[0];
 	for (size_t i = 0; i < n; i++)

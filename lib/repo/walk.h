@@ -1,14 +1,8 @@
 /*
  * The commits that are new: what tips reach and accepted commits do not.
  *
- * Which commits these are depends on no date: dates only say where to look first. Objects
- * that a push brings lie in git's quarantine, and nothing accepted reaches them (unless
- * an accepted tip lies there itself, or there is no quarantine: then the accepted history
- * is read to its end, or until nothing is left that could be part of it). So a new commit
- * is known for one as soon as it is read, and is read once.
- *
- * Where the accepted history has holes (branches deleted, `git gc`) it ends at them, even
- * if the push fills them.
+ * Which commits these are depends on no date: dates only say where to look first. The
+ * accepted history is read until nothing is left that could be part of it.
  */
 #ifndef GH_REPO_WALK_H
 #define GH_REPO_WALK_H
@@ -23,6 +17,14 @@ void walk_free(struct walk *w);                    /* accepts NULL */
  * gone, a tag (of a tag ...) stands for its commit, and other objects hide nothing. */
 void walk_tip(struct walk *w, const struct oid *id);
 void walk_hide(struct walk *w, const struct oid *id);
+
+/*
+ * What is accepted was there before the push that is being judged: so what the push brings
+ * (githooks(5), quarantine) is new, whatever its dates, and known for it as soon as it is
+ * read. But for a hidden commit itself: that stays hidden. Where the accepted history has
+ * holes (branches deleted, `git gc`) it ends at them, even if the push fills them.
+ */
+void walk_push(struct walk *w);
 
 struct walk_found {
 	size_t n; /* 0, 1, 2, ... in the order of finding */

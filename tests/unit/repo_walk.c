@@ -90,7 +90,7 @@ static void paint(const struct history *h, size_t i, uint8_t *seen)
 }
 
 /* Walks, and holds what comes against `want`: each once, with its content and its tip. */
-static void walk_gives(struct repo *r, const struct history *h, const size_t *tips, size_t tips_n,
+static void walk_gives(struct repo *r, bool push, const struct history *h, const size_t *tips, size_t tips_n,
 		       const size_t *hide, size_t hide_n, const uint8_t *want)
 {
 	struct walk *w = walk_new(r, 65536);
@@ -101,6 +101,8 @@ static void walk_gives(struct repo *r, const struct history *h, const size_t *ti
 	size_t *order, n = 0;
 	bool more, is;
 
+	if (push)
+		walk_push(w);
 	for (size_t i = 0; i < tips_n; i++)
 		walk_tip(w, &h->id[tips[i]]);
 	for (size_t i = 0; i < hide_n; i++)
@@ -198,7 +200,7 @@ START_TEST(exact)
 			choose(hide, &hide_n, 4, h.n);
 			hide_n -= i % 4 == 0;
 			expect(&h, tips, tips_n, hide, hide_n, want);
-			walk_gives(r, &h, tips, tips_n, hide, hide_n, want);
+			walk_gives(r, false, &h, tips, tips_n, hide, hide_n, want);
 		}
 		for (int i = 0; i < 60; i++) {
 			size_t old = below((uint32_t)h.n), tip = below((uint32_t)h.n);
@@ -288,7 +290,13 @@ START_TEST(pushed)
 			}
 			choose(tips, &tips_n, 4, h.n);
 			expect(&h, tips, tips_n, hide, hide_n, want);
-			walk_gives(r, &h, tips, tips_n, hide, hide_n, want);
+			walk_gives(r, true, &h, tips, tips_n, hide, hide_n, want);
+		}
+		for (int i = 0; i < 10; i++) { /* whatever the push has brought */
+			choose(tips, &tips_n, 4, h.n);
+			choose(hide, &hide_n, 4, h.n);
+			expect(&h, tips, tips_n, hide, hide_n, want);
+			walk_gives(r, false, &h, tips, tips_n, hide, hide_n, want);
 		}
 		repo_close(r);
 		forget_push();
@@ -317,17 +325,17 @@ START_TEST(holes)
 	tips[0] = 3;
 	hide[0] = 2; /* c was accepted once: it still is, what is below it was not there */
 	want[3] = 1;
-	walk_gives(r, &h, tips, 1, hide, 1, want);
+	walk_gives(r, true, &h, tips, 1, hide, 1, want);
 	tips[1] = 0; /* nor is what the push would lead to */
 	want[0] = 1;
-	walk_gives(r, &h, tips, 2, hide, 1, want);
+	walk_gives(r, true, &h, tips, 2, hide, 1, want);
 	tips[0] = 1;
 	memset(want, 0, sizeof(want));
 	want[0] = want[1] = 1;
-	walk_gives(r, &h, tips, 1, hide, 1, want);
+	walk_gives(r, true, &h, tips, 1, hide, 1, want);
 	hide[0] = 0;
 	want[0] = 0;
-	walk_gives(r, &h, tips, 1, hide, 1, want);
+	walk_gives(r, true, &h, tips, 1, hide, 1, want);
 	repo_close(r);
 	forget_push();
 	world_end();
