@@ -53,46 +53,43 @@ void judge_one_close(struct judge_one *j)
 	memset(j, 0, sizeof(*j));
 }
 
-static bool some_rule_allows(const struct policy *p, const struct policy_signer *s)
-{
-	for (size_t i = 0; i < p->rules_n; i++) {
-		if (policy_rule_allows(p, &p->rules[i], s))
-			return true;
-	}
-	return false;
-}
-
-static bool tag_rule_allows(const struct policy *p, const struct policy_signer *s, struct bytes tag)
+/* For a tag the rule that governs its ref counts, else any. */
+static bool is_admitted(const struct policy *p, const struct verdict *v, struct bytes tag,
+			int64_t now, struct policy_who *who)
 {
 	const struct policy_rule *rule = NULL;
 	struct buf ref = BUF_INIT;
-	bool ok;
+	int r;
 
+	for (size_t i = 0; i < p->rules_n && tag.n == 0; i++)
+		if (policy_admits(p, &p->rules[i], v, now, who))
+			return true;
+	if (tag.n == 0)
+		return false;
 	buf_add_str(&ref, "refs/tags/");
 	buf_add_bytes(&ref, tag);
-	ok = policy_rule_for(p, buf_bytes(&ref), &rule, NULL) == 0 && rule != NULL &&
-	     policy_rule_allows(p, rule, s);
+	r = policy_rule_for(p, buf_bytes(&ref), &rule, NULL);
 	buf_free(&ref);
-	return ok;
+	return r == 0 && rule != NULL && policy_admits(p, rule, v, now, who);
 }
 
 static void place(const struct policy *p, struct bytes tag, int64_t now, struct opinion *o)
 {
 	char why[256] = "";
 	const struct policy_signer *s = policy_signer_of(p, &o->verdict, now, why, sizeof(why));
+	struct policy_who who = { .name = NULL };
 
 	o->trust = TRUST_MARGINAL;
-	if (s == NULL) {
-		snprintf(o->why, sizeof(o->why), "the policy lists no such signer: %s", why);
-		return;
-	}
-	o->signer = s->name;
-	if (tag.n > 0 ? tag_rule_allows(p, s, tag) : some_rule_allows(p, s)) {
+	if (is_admitted(p, &o->verdict, tag, now, &who)) {
 		o->trust = TRUST_FULLY;
-		snprintf(o->why, sizeof(o->why), "signer %s", s->name);
-	} else {
+		o->signer = who.name;
+		snprintf(o->why, sizeof(o->why), "signer %s", who.name);
+	} else if (s != NULL) {
+		o->signer = s->name;
 		snprintf(o->why, sizeof(o->why), "signer %s may not sign this by the policy",
 			 s->name);
+	} else {
+		snprintf(o->why, sizeof(o->why), "the policy lists no such signer: %s", why);
 	}
 }
 

@@ -21,7 +21,8 @@ struct judge_one {
 struct opinion {
 	struct verdict verdict;
 	enum status_trust trust;
-	const char *signer; /* name in the policy; NULL: none */
+	const char *signer; /* name in the policy, or the certificate's address that it admits;
+			       lives as long as the verdict; NULL: none */
 	char why[600];      /* one sentence for people */
 };
 

@@ -41,6 +41,8 @@ static char *signers_text(const struct policy *p, const struct policy_rule *r)
 	add_list(&b, r->anyone, "anyone");
 	for (size_t i = 0; i < r->signers_n && !r->anyone; i++)
 		add_list(&b, true, p->signers[r->signers[i]].name);
+	for (size_t i = 0; i < r->trusts_n; i++)
+		buf_addf(&b, "%strust:%s", b.n ? "," : "", p->trusts[r->trusts[i]].name);
 	return buf_detach(&b);
 }
 
@@ -154,6 +156,13 @@ static void json_rule(struct buf *b, const struct policy *p, const struct policy
 		text_json(b, bytes_str(p->signers[r->signers[i]].name));
 	}
 	buf_add_str(b, "]");
+	json_key(b, "trusts");
+	buf_add_str(b, "[");
+	for (size_t i = 0; i < r->trusts_n; i++) {
+		buf_add_str(b, i ? "," : "");
+		text_json(b, bytes_str(p->trusts[r->trusts[i]].name));
+	}
+	buf_add_str(b, "]");
 	if (r->judges_tags)
 		json_string(b, "target", r->target_any ? "any" : "accepted");
 	json_string(b, "committer", r->committer_match ? "match" : "any");
@@ -161,6 +170,8 @@ static void json_rule(struct buf *b, const struct policy *p, const struct policy
 	json_string(b, "delete", r->allow_delete ? "allow" : "deny");
 	json_string(b, "keylessUpdate", r->allow_keyless ? "allow" : "deny");
 	json_string(b, "pushCertificate", r->cert_required ? "required" : "optional");
+	json_key(b, "expiryGrace");
+	buf_addf(b, "%lld", (long long)r->expiry_grace);
 	json_string(b, "mode", p->report || r->report ? "report" : "enforce");
 	buf_add_str(b, "}");
 }

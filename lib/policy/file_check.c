@@ -126,19 +126,47 @@ static void check_named(struct policy_draft *d, bool committer_match, const stru
 			     "(add email to the signer, or committer = any here)", w->text);
 }
 
-static void resolve_word(struct policy_draft *d, struct names *x, bool committer_match,
+/* signer = trust:NAME: an authority answers for addresses, so the committer's is one. */
+static void resolve_trust(struct policy_draft *d, struct policy_rule *r, const struct policy_word *w)
+{
+	const char *name = w->text + strlen("trust:");
+	size_t i = 0;
+
+	while (i < d->p->trusts_n && strcmp(d->p->trusts[i].name, name) != 0)
+		i++;
+	if (i == d->p->trusts_n) {
+		unknown_name(d, w, "trust", name);
+		return;
+	}
+	for (size_t k = 0; k < r->trusts_n; k++)
+		if (r->trusts[k] == i)
+			policy_fault(d, w->line, "signer = %s stands twice here (remove one)", w->text);
+	if (!d->p->trusts[i].email_domain)
+		policy_fault(d, w->line, "signer = %s, but [trust \"%s\"] has no emailDomain (add one, "
+			     "or name signers)", w->text, name);
+	else if (!r->committer_match)
+		policy_fault(d, w->line, "signer = %s beside committer = any (remove one: of whom only "
+			     "the address is known, the committer must have it)", w->text);
+	r->trusts = xreallocarray(r->trusts, r->trusts_n + 1, sizeof(*r->trusts));
+	r->trusts[r->trusts_n++] = i;
+}
+
+/* `r` when the word is one of its signers, NULL for a pusher. */
+static void resolve_word(struct policy_draft *d, struct names *x, struct policy_rule *r,
 			 const struct policy_word *w, struct list *l)
 {
 	bool role = strncmp(w->text, "role:", 5) == 0;
 	size_t i;
 
-	if (role && index_find(&x->roles, w->text + 5, &i)) {
+	if (r && strncmp(w->text, "trust:", 6) == 0) {
+		resolve_trust(d, r, w);
+	} else if (role && index_find(&x->roles, w->text + 5, &i)) {
 		for (size_t k = 0; k < d->roles[i].signers_n; k++)
 			take(x, l, d->roles[i].signers[k]);
 	} else if (role) {
 		unknown_name(d, w, "role", w->text + 5);
 	} else if (index_find(&x->signers, w->text, &i)) {
-		check_named(d, committer_match, w, i);
+		check_named(d, r && r->committer_match, w, i);
 		take(x, l, i);
 	} else {
 		unknown_name(d, w, "signer", w->text);
@@ -146,10 +174,10 @@ static void resolve_word(struct policy_draft *d, struct names *x, bool committer
 }
 
 /* The values of a rule's `signer` or `pusher`. */
-static struct list resolve_words(struct policy_draft *d, struct names *x, const char *key,
-				 bool anyone, bool committer_match,
-				 const struct policy_words *words)
+static struct list resolve_words(struct policy_draft *d, struct names *x, struct policy_rule *r,
+				 bool anyone, const struct policy_words *words)
 {
+	const char *key = r ? "signer" : "pusher";
 	struct list l = { NULL, 0 };
 
 	if (anyone) {
@@ -160,7 +188,7 @@ static struct list resolve_words(struct policy_draft *d, struct names *x, const 
 	}
 	l.v = xcalloc(d->p->signers_n + 1, sizeof(size_t));
 	for (size_t i = 0; i < words->n; i++)
-		resolve_word(d, x, committer_match, &words->v[i], &l);
+		resolve_word(d, x, r, &words->v[i], &l);
 	give_back(x, &l);
 	l.v = xreallocarray(l.v, l.n + 1, sizeof(size_t));
 	return l;
@@ -169,12 +197,11 @@ static struct list resolve_words(struct policy_draft *d, struct names *x, const 
 static void resolve_rule(struct policy_draft *d, struct names *x, size_t i)
 {
 	struct policy_rule *r = &d->p->rules[i];
-	struct list l = resolve_words(d, x, "signer", r->anyone, r->committer_match,
-				      &d->rule_words[i]);
+	struct list l = resolve_words(d, x, r, r->anyone, &d->rule_words[i]);
 
 	r->signers = l.v;
 	r->signers_n = l.n;
-	l = resolve_words(d, x, "pusher", r->any_pusher, false, &d->pusher_words[i]);
+	l = resolve_words(d, x, NULL, r->any_pusher, &d->pusher_words[i]);
 	r->pushers = l.v;
 	r->pushers_n = l.n;
 }

@@ -176,6 +176,14 @@ void policy_end_rule(struct policy_draft *d);
 /* NULL: there is no such section. `name` is lower case. */
 const struct policy_section *policy_section_find(const char *name);
 
+/* --- the files that are named (file_trust.c) -------------------------------------- */
+
+void policy_read_files(struct policy_draft *d);
+/* Anchors, lists and [revoked] into the policy's trust object; faults are noted. */
+void policy_load_trust(struct policy_draft *d);
+/* Of `text` and of all that was read. False: there is no SHA-256. */
+bool policy_digest(struct policy_draft *d, struct bytes text);
+
 /* --- the whole (file_check.c) ---------------------------------------------------- */
 
 /* What one section alone cannot show: names, windows that overlap, rules that tie. */

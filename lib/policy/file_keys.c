@@ -92,6 +92,8 @@ static void begin_trust(struct policy_draft *d, const char *name)
 	a = &d->anchors[d->anchors_n - 1];
 	a->name = name;
 	a->line = d->section_line;
+	d->p->trusts = policy_grow(d->p->trusts, &d->p->trusts_n, sizeof(*d->p->trusts));
+	d->p->trusts[d->p->trusts_n - 1].name = xstrdup(name);
 	if (d->anchors_n == TRUST_MAX_NAMES + 1)
 		policy_fault(d, d->section_line, "more than %d [trust] sections (put anchors of one "
 			     "kind into one PEM file)", TRUST_MAX_NAMES);
@@ -147,6 +149,24 @@ static void set_crl_policy(struct policy_draft *d, const char *value)
 	policy_fault(d, d->line, "crlPolicy is \"%s\" (write require, ifPresent or off)", shown);
 }
 
+/* Exactly this one: a subdomain is another. */
+static void set_email_domain(struct policy_draft *d, const char *value)
+{
+	struct policy_trust *t = &d->p->trusts[d->p->trusts_n - 1];
+	_cleanup_free_ char *email = xasprintf("x@%s", value), *shown = NULL;
+	bool ok = text_email_ok(bytes_str(email)) && !strpbrk(value, "@*?,") && *value != '.';
+
+	for (const char *p = value; ok && *p; p++)
+		ok = (uint8_t)*p < 0x80;
+	if (ok) {
+		t->email_domain = xstrdup(value);
+		return;
+	}
+	shown = policy_shown(value);
+	policy_fault(d, d->line, "emailDomain is \"%s\" (write what stands behind the @, without "
+		     "wildcards: example.com)", shown);
+}
+
 static void end_trust(struct policy_draft *d)
 {
 	const struct policy_anchors *a = &d->anchors[d->anchors_n - 1];
@@ -160,7 +180,8 @@ static const struct policy_key trust_keys[] = {
 	{ "roots", KEY_ONCE, true, set_roots },
 	{ "crl", KEY_REPEAT, false, set_crl },
 	{ "crlPolicy", KEY_ONCE, false, set_crl_policy },
-	POLICY_KEY_LATER("emailDomain"), POLICY_KEY_LATER("timestampRoots"), POLICY_KEY_LATER("openpgpKeyring"),
+	{ "emailDomain", KEY_ONCE, false, set_email_domain },
+	POLICY_KEY_LATER("timestampRoots"), POLICY_KEY_LATER("openpgpKeyring"),
 	POLICY_KEYS_END
 };
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "policy/file_internal.h"
 
+#define GRACE_MAX (366 * 86400)
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static struct policy_rule *rule_now(struct policy_draft *d)
@@ -79,7 +80,7 @@ static void add_who(struct policy_draft *d, const char *key, const char *value, 
 {
 	_cleanup_free_ char *shown = policy_shown(value);
 
-	if (strncmp(value, "trust:", 6) == 0) {
+	if (strcmp(key, "pusher") == 0 && strncmp(value, "trust:", 6) == 0) {
 		policy_fault(d, d->line, "`%s = %s' is not supported by this version of "
 			     "gitsign-hsm", key, shown);
 		return;
@@ -139,6 +140,20 @@ static void set_roots(struct policy_draft *d, const char *value)
 static void set_target(struct policy_draft *d, const char *value)
 {
 	rule_now(d)->target_any = policy_word_of_two(d, "target", value, "any", "accepted");
+}
+
+static void set_grace(struct policy_draft *d, const char *value)
+{
+	_cleanup_free_ char *shown = NULL;
+	int64_t x;
+
+	if (text_parse_duration(bytes_str(value), &x) && x >= 0 && x <= GRACE_MAX) {
+		rule_now(d)->expiry_grace = x;
+		return;
+	}
+	shown = policy_shown(value);
+	policy_fault(d, d->line, "expiryGrace is \"%s\" (write a time from 0 to 366d: 90m, 12h, 7d)",
+		     shown);
 }
 
 static void set_rewind(struct policy_draft *d, const char *value)
@@ -231,10 +246,11 @@ const struct policy_key policy_rule_keys[] = {
 	{ "mode", KEY_ONCE, false, set_rule_mode },
 	{ "accepts", KEY_REPEAT, false, set_accepts },
 	{ "target", KEY_ONCE, false, set_target },
+	{ "expiryGrace", KEY_ONCE, false, set_grace },
 	{ "author", KEY_ONCE, false, set_author },
 	{ "roots", KEY_ONCE, false, set_roots },
 	POLICY_KEY_LATER("format"), POLICY_KEY_LATER("mergetag"),
-	POLICY_KEY_LATER("expiryGrace"), POLICY_KEY_LATER("timestamp"),
+	POLICY_KEY_LATER("timestamp"),
 	POLICY_KEY_LATER("approvals"), POLICY_KEY_LATER("service"),
 	POLICY_KEYS_END
 };

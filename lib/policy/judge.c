@@ -277,6 +277,7 @@ int judge_push(const struct judge_context *c, const struct judge_update *u, size
 	for (size_t i = 0; i < j.sets_n; i++)
 		judge_set_free(&j.sets[i]);
 	judge_cert_free(&j);
+	judge_names_free(&j.addresses);
 	free(j.jobs);
 	free(j.sets);
 	free(j.notes);

@@ -131,7 +131,8 @@ void judge_names_free(struct policy_names *names)
 
 #define SIGNERS_SHOWN 10
 
-static char *signers_text(const struct policy *p, const size_t *list, size_t list_n, bool anyone)
+static char *signers_text(const struct policy *p, const size_t *list, size_t list_n, bool anyone,
+			  const struct policy_rule *trusts_of)
 {
 	size_t n = anyone ? p->signers_n : list_n;
 	struct buf out = BUF_INIT;
@@ -144,17 +145,21 @@ static char *signers_text(const struct policy *p, const size_t *list, size_t lis
 	}
 	if (n > SIGNERS_SHOWN)
 		buf_addf(&out, " and %zu more", n - SIGNERS_SHOWN);
+	for (size_t i = 0; trusts_of && i < trusts_of->trusts_n; i++)
+		buf_addf(&out, "%swhoever has a certificate of %s with an address in %s",
+			 out.n ? ", " : "", p->trusts[trusts_of->trusts[i]].name,
+			 p->trusts[trusts_of->trusts[i]].email_domain);
 	return buf_detach(&out);
 }
 
 char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)
 {
-	return signers_text(p, r->signers, r->signers_n, r->anyone);
+	return signers_text(p, r->signers, r->signers_n, r->anyone, r);
 }
 
 char *judge_rule_pushers(const struct policy *p, const struct policy_rule *r)
 {
-	return r->pusher_said ? signers_text(p, r->pushers, r->pushers_n, r->any_pusher) :
+	return r->pusher_said ? signers_text(p, r->pushers, r->pushers_n, r->any_pusher, NULL) :
 				judge_rule_signers(p, r);
 }
 

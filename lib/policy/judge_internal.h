@@ -69,6 +69,7 @@ struct judge {
 	} *cert_faults;
 	size_t cert_faults_n;
 	const struct policy_signer *pusher;
+	struct policy_names addresses; /* of signers whom the policy does not name */
 };
 
 /* judge_find.c. `seen` and `cure` are owned strings for people: what comes from

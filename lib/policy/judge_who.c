@@ -91,17 +91,18 @@ static bool email_of(const struct policy_signer *s, struct bytes email)
 }
 
 static void find_ident(struct judge *j, struct judge_job *job, const struct judge_signed *s,
-		       const struct policy_signer *signer)
+		       const struct policy_who *who)
 {
 	const char *role = strcmp(s->kind, "tag") == 0 ? "tagger" : "committer";
 	_cleanup_free_ char *email = s->ident ? text_escaped(s->ident->email) : NULL;
-	_cleanup_free_ char *name = text_escaped(bytes_str(signer->name));
-	_cleanup_free_ char *right = signer->emails.n ?
-		text_escaped(bytes_str(signer->emails.v[0])) : xstrdup("ADDRESS");
+	_cleanup_free_ char *name = text_escaped(bytes_str(who->name));
+	const char *address = policy_who_email(who);
+	_cleanup_free_ char *right = text_escaped(bytes_str(address ? address : "ADDRESS"));
 	bool own = s->author && s->ident && bytes_eq(s->author->email, s->ident->email);
-	char *seen = email ?
-		xasprintf("%s %s, but signed by %s (%s)", role, email, name, right) :
-		xasprintf("no %s, but signed by %s", role, name);
+	_cleanup_free_ char *by = who->by_trust && !who->signer ?
+		xstrdup(name) : xasprintf("%s (%s)", name, right);
+	char *seen = email ? xasprintf("%s %s, but signed by %s", role, email, by) :
+			     xasprintf("no %s, but signed by %s", role, name);
 
 	/* Somebody else's authorship is kept; one's own wrong address is set right. */
 	judge_job_find(j, job, s->id, s->message, seen,
@@ -109,32 +110,32 @@ static void find_ident(struct judge *j, struct judge_job *job, const struct judg
 		       own ? MEND_RESET_AUTHOR : MEND_SIGN);
 }
 
-static bool author_known(const struct policy *p, struct bytes email)
+static bool author_known(const struct policy *p, const struct policy_rule *r, struct bytes email)
 {
 	for (size_t i = 0; i < p->signers_n; i++)
 		if (email_of(&p->signers[i], email))
 			return true;
-	return false;
+	return policy_rule_domain(p, r, email);
 }
 
 /* Tags have a tagger and no author. */
 static bool check_author(struct judge *j, struct judge_job *job, const struct judge_signed *s,
-			 const struct policy_signer *signer)
+			 const struct policy_who *who)
 {
 	bool match = job->rule->author == AUTHOR_MATCH;
 	_cleanup_free_ char *email = NULL;
 
 	if (!s->author || job->rule->author == AUTHOR_ANY)
 		return true;
-	if (match ? email_of(signer, s->author->email) :
-		    author_known(j->c->policy, s->author->email))
+	if (match ? policy_who_has(who, s->author->email) :
+		    author_known(j->c->policy, job->rule, s->author->email))
 		return true;
 	if (s->quiet)
 		return false;
 	email = text_escaped(s->author->email);
 	if (match)
 		judge_job_find(j, job, s->id, s->message,
-			       xasprintf("author %s, but signed by %s", email, signer->name),
+			       xasprintf("author %s, but signed by %s", email, who->name),
 			       xstrdup("This rule wants its signers to sign their own work. Let the "
 				       "author sign, or take the authorship over:"),
 			       MEND_RESET_AUTHOR);
@@ -146,56 +147,52 @@ static bool check_author(struct judge *j, struct judge_job *job, const struct ju
 	return false;
 }
 
-static const struct policy_signer *signer_of(struct judge *j, struct judge_job *job,
-					     const struct judge_signed *s,
-					     const struct verdict *v)
+static void find_stranger(struct judge *j, struct judge_job *job, const struct judge_signed *s,
+			  const struct policy_who *who)
 {
-	const struct policy_signer *signer;
-	char why[512] = "";
+	_cleanup_free_ char *shown = text_escaped(bytes_str(who->name ? who->name : who->why));
 
-	signer = policy_signer_of(j->c->policy, v, j->c->now, why, sizeof(why));
-	if (!signer && !s->quiet) {
-		_cleanup_free_ char *shown = text_escaped(bytes_str(why));
+	judge_job_find(j, job, s->id, s->message,
+		       who->name ? xasprintf("signed by %s, who may not sign here", shown) :
+				   xstrdup(*shown ? shown : "the signer is not in the policy"),
+		       wrong_signer_cure(j, job), MEND_SIGN);
+}
 
-		judge_job_find(j, job, s->id, s->message,
-			       xstrdup(*shown ? shown : "the signer is not in the policy"),
-			       wrong_signer_cure(j, job), MEND_SIGN);
-	}
-	return signer;
+/* For the whole judgement: a certificate's address lives shorter. */
+static const char *lasting_name(struct judge *j, const struct policy_who *who)
+{
+	if (who->signer)
+		return who->name;
+	judge_names_add(&j->addresses, who->name);
+	for (size_t i = 0;; i++)
+		if (strcmp(j->addresses.v[i], who->name) == 0)
+			return j->addresses.v[i];
 }
 
 const char *judge_who(struct judge *j, struct judge_job *job, const struct judge_signed *s)
 {
-	const struct policy_signer *signer;
+	struct policy_who who;
 	struct verdict v;
 
-	trust_judge(j->c->policy->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, j->c->now,
-		    &v);
+	trust_judge_late(j->c->policy->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, j->c->now,
+			 job->rule->expiry_grace, &v);
 	if (v.level != VERDICT_GOOD) {
 		if (!s->quiet)
 			judge_job_find(j, job, s->id, s->message, judge_seen_text(s->kind, &v),
 				       cure_text(j, job, &v), MEND_SIGN);
 		return NULL;
 	}
-	signer = signer_of(j, job, s, &v);
-	if (!signer)
-		return NULL;
-	if (!policy_rule_allows(j->c->policy, job->rule, signer)) {
-		_cleanup_free_ char *name = text_escaped(bytes_str(signer->name));
-
+	if (!policy_admits(j->c->policy, job->rule, &v, j->c->now, &who)) {
 		if (!s->quiet)
-			judge_job_find(j, job, s->id, s->message,
-				       xasprintf("signed by %s, who may not sign here", name),
-				       wrong_signer_cure(j, job), MEND_SIGN);
+			find_stranger(j, job, s, &who);
 		return NULL;
 	}
-	if (job->rule->committer_match &&
-	    !(s->ident && email_of(signer, s->ident->email))) {
+	if (job->rule->committer_match && !(s->ident && policy_who_has(&who, s->ident->email))) {
 		if (!s->quiet)
-			find_ident(j, job, s, signer);
+			find_ident(j, job, s, &who);
 		return NULL;
 	}
-	if (!check_author(j, job, s, signer))
+	if (!check_author(j, job, s, &who))
 		return NULL;
-	return signer->name;
+	return lasting_name(j, &who);
 }

@@ -22,6 +22,11 @@ enum policy_author { AUTHOR_ANY, AUTHOR_MATCH, AUTHOR_KNOWN };
 
 struct policy_names { char **v; size_t n; };
 
+struct policy_trust {
+	char *name;
+	char *email_domain; /* emailDomain; NULL: none */
+};
+
 struct policy_signer {
 	char *name;
 	struct policy_names emails;
@@ -62,6 +67,7 @@ struct policy_rule {
 	enum policy_commits commits;
 	bool anyone;                    /* signer = anyone */
 	size_t *signers; size_t signers_n; /* indices, roles resolved, no duplicates */
+	size_t *trusts; size_t trusts_n;   /* signer = trust:NAME: indices */
 	size_t *accepts; size_t accepts_n; /* indices of rules, itself left out */
 	bool committer_match;
 	enum policy_author author;
@@ -71,6 +77,7 @@ struct policy_rule {
 	bool any_pusher;                /* pusher = anyone */
 	size_t *pushers; size_t pushers_n; /* as signers */
 	bool cert_required;             /* pushCertificate = required */
+	int64_t expiry_grace;           /* expiryGrace, in seconds; default 0 */
 	bool report;                    /* mode = report */
 	unsigned line;
 };
@@ -81,6 +88,7 @@ struct policy {
 	uint8_t rules_digest[32];       /* the same without CRLs: what a serial stands for */
 	int64_t serial;
 	bool report;                    /* [policy] mode = report */
+	struct policy_trust *trusts; size_t trusts_n;
 	struct policy_signer *signers; size_t signers_n;
 	struct policy_key_lines *keys; size_t keys_n;
 	struct policy_revoked *revoked; size_t revoked_n;
@@ -119,10 +127,35 @@ bool policy_reported(const struct policy *p, struct bytes ref);
  */
 const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
 					     int64_t when, char *why, size_t why_n);
+/* By name or role, or `anyone`. */
 bool policy_rule_allows(const struct policy *p, const struct policy_rule *r,
 			const struct policy_signer *s);
 /* May this signer push, with a push certificate, to the refs of a rule? */
 bool policy_rule_allows_push(const struct policy *p, const struct policy_rule *r,
 			     const struct policy_signer *s);
+
+/* Who signed, as one rule sees it. Borrowed: lives as long as policy and verdict. */
+struct policy_who {
+	const struct policy_signer *signer; /* NULL: nobody whom the file names */
+	const char *name;                   /* the signer's, else an address; NULL: nobody's */
+	const struct policy_rule *by_trust; /* admitted by its `signer = trust:NAME` */
+	const struct policy *policy;
+	const struct verdict *verdict;
+	char why[512];                      /* when not admitted, and there is no signer */
+};
+/*
+ * May the owner of a good verdict's key sign under the rule? By the [signer] that it
+ * belongs to; or because an address of its certificate is in the emailDomain of a trust:NAME
+ * that the chain ends at, unless the address is one of a [signer]: then that section
+ * decides. False: `why`, or a signer who may not sign here.
+ */
+bool policy_admits(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
+		   int64_t when, struct policy_who *ret);
+/* Is an address one of the signer's: of the section, or of the certificate in a domain. */
+bool policy_who_has(const struct policy_who *w, struct bytes email);
+/* The address to write; NULL: none. */
+const char *policy_who_email(const struct policy_who *w);
+/* Is an address in the emailDomain of a trust:NAME of the rule? */
+bool policy_rule_domain(const struct policy *p, const struct policy_rule *r, struct bytes email);
 
 #endif

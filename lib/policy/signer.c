@@ -97,12 +97,14 @@ static void say_late(const char *kind, const char *name, int64_t from, int64_t u
 	buf_free(&date);
 }
 
-const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
-					     int64_t when, char *why, size_t why_n)
+/* *nobody: no section has anything to do with it. */
+static const struct policy_signer *find_signer(const struct policy *p, const struct verdict *v,
+					       int64_t when, bool *nobody, char *why, size_t why_n)
 {
 	const struct policy_signer *found = NULL, *late = NULL;
 	const struct policy_key_lines *late_key = NULL;
 
+	*nobody = false;
 	if (v->level != VERDICT_GOOD || !v->cert) {
 		snprintf(why, why_n, "the signature is not good");
 		return NULL;
@@ -123,6 +125,7 @@ const struct policy_signer *policy_signer_of(const struct policy *p, const struc
 		}
 		found = s;
 	}
+	*nobody = !found && !late && !late_key;
 	if (!found && late)
 		say_late("signer", late->name, late->valid_from, late->valid_until, when, why,
 			 why_n);
@@ -132,4 +135,119 @@ const struct policy_signer *policy_signer_of(const struct policy *p, const struc
 	else if (!found)
 		say_nobody(v, why, why_n);
 	return found;
+}
+
+const struct policy_signer *policy_signer_of(const struct policy *p, const struct verdict *v,
+					     int64_t when, char *why, size_t why_n)
+{
+	bool nobody;
+
+	return find_signer(p, v, when, &nobody, why, why_n);
+}
+
+/* --- signer = trust:NAME -------------------------------------------------------------- */
+
+/* The record lists names with commas between. */
+static bool in_domain(const char *domain, struct bytes email)
+{
+	const uint8_t *at = email.n ? memrchr(email.p, '@', email.n) : NULL;
+
+	return domain && at && !memchr(email.p, ',', email.n) &&
+	       text_eq_nocase(bytes_str(domain), bytes_skip(email, (size_t)(at + 1 - email.p)));
+}
+
+bool policy_rule_domain(const struct policy *p, const struct policy_rule *r, struct bytes email)
+{
+	for (size_t i = 0; i < r->trusts_n; i++)
+		if (in_domain(p->trusts[r->trusts[i]].email_domain, email))
+			return true;
+	return false;
+}
+
+/* Is it an address that the authority answers for? */
+static bool vouched(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
+		    const char *email)
+{
+	for (size_t i = 0; i < r->trusts_n; i++) {
+		const struct policy_trust *t = &p->trusts[r->trusts[i]];
+
+		if (in_domain(t->email_domain, bytes_str(email)) &&
+		    verdict_has_trust(p->trust, v, t->name))
+			return true;
+	}
+	return false;
+}
+
+/* The first address that counts; NULL: none. */
+static const char *vouched_email(const struct policy *p, const struct policy_rule *r,
+				 const struct verdict *v)
+{
+	/* One address that other programs may read otherwise makes all of them doubtful. */
+	for (size_t i = 0; i < v->cert->emails_n && !v->cert->emails_malformed; i++)
+		if (vouched(p, r, v, v->cert->emails[i]))
+			return v->cert->emails[i];
+	return NULL;
+}
+
+/* A leaver's section stays, and does what it says about a new certificate too. */
+static const struct policy_signer *section_of_email(const struct policy *p, const struct cert *c)
+{
+	for (size_t i = 0; i < p->signers_n; i++)
+		if (has_email(&p->signers[i], c))
+			return &p->signers[i];
+	return NULL;
+}
+
+static bool admit_by_trust(const struct policy *p, const struct policy_rule *r,
+			   const struct verdict *v, struct policy_who *w)
+{
+	const char *email = vouched_email(p, r, v);
+	const struct policy_signer *other = w->signer ? NULL : section_of_email(p, v->cert);
+
+	if (!email)
+		return false;
+	if (other) {
+		snprintf(w->why, sizeof(w->why), "certificate %s has an address of signer %s, but is "
+			 "none of that signer's keys", v->cert->subject, other->name);
+		return false;
+	}
+	w->by_trust = r;
+	if (!w->signer)
+		w->name = email;
+	return true;
+}
+
+bool policy_admits(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
+		   int64_t when, struct policy_who *ret)
+{
+	bool nobody;
+
+	*ret = (struct policy_who){ .policy = p, .verdict = v };
+	ret->signer = find_signer(p, v, when, &nobody, ret->why, sizeof(ret->why));
+	ret->name = ret->signer ? ret->signer->name : NULL;
+	if (ret->signer && policy_rule_allows(p, r, ret->signer))
+		return true;
+	return (ret->signer || nobody) && admit_by_trust(p, r, v, ret);
+}
+
+bool policy_who_has(const struct policy_who *w, struct bytes email)
+{
+	const struct cert *c = w->verdict->cert;
+
+	for (size_t i = 0; w->by_trust && i < c->emails_n; i++)
+		if (text_email_eq(bytes_str(c->emails[i]), email))
+			return vouched(w->policy, w->by_trust, w->verdict, c->emails[i]);
+	if (w->by_trust)
+		return false;
+	for (size_t i = 0; w->signer && i < w->signer->emails.n; i++)
+		if (text_email_eq(bytes_str(w->signer->emails.v[i]), email))
+			return true;
+	return false;
+}
+
+const char *policy_who_email(const struct policy_who *w)
+{
+	if (w->by_trust)
+		return vouched_email(w->policy, w->by_trust, w->verdict);
+	return w->signer && w->signer->emails.n ? w->signer->emails.v[0] : NULL;
 }

@@ -418,6 +418,16 @@ static void say_uncovered(struct verdict *v, const struct crl_cover *c)
 	say_time(v, VERDICT_UNCHECKED, what, v->when > c->until ? c->until : c->from);
 }
 
+/*
+ * Has the chain expired no longer than that ago, and was it signed before, by the signer's
+ * word? Authorities may have been renewed since: the signer's certificate says from when.
+ */
+static bool is_excused(const struct known_span *s, const struct verdict *v)
+{
+	return v->when > s->until && v->when - s->until <= v->grace && v->has_signing_time &&
+	       v->signing_time >= v->cert->not_before && v->signing_time <= s->until;
+}
+
 static void judge_time(const struct trust *t, const struct known *k, struct verdict *v)
 {
 	const struct known_span *s, *end = k->spans + k->spans_n, *covered = NULL;
@@ -429,6 +439,9 @@ static void judge_time(const struct trust *t, const struct known *k, struct verd
 		if (v->when >= s->from && v->when <= s->until)
 			take_span(t, v, s);
 	}
+	for (s = k->spans; s < end; s++)
+		if (is_covered(t, s, v->when) && is_excused(s, v))
+			take_span(t, v, s);
 	if (v->trust_set) {
 		say(v, VERDICT_GOOD, "");
 		return;
@@ -451,6 +464,8 @@ static void judge_good(const struct trust *t, const struct cms *c, const struct 
 		say(v, VERDICT_REVOKED, k->revoked.why);
 	} else if (!t->limits.hashes[c->hash]) {
 		say(v, VERDICT_FORBIDDEN, "the signature's digest algorithm is not allowed");
+	} else if (!v->has_signing_time) {
+		say(v, VERDICT_FORBIDDEN, "the signature does not say when it was made (signingTime)");
 	} else if (k->level != VERDICT_GOOD) {
 		say(v, k->level, k->why ? k->why : "not judged");
 	} else {
@@ -508,7 +523,15 @@ static void judge_x509(struct trust *t, const struct bytes *payload, size_t payl
 void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n, struct bytes armor,
 		 int64_t when, struct verdict *ret)
 {
-	*ret = (struct verdict){ .level = VERDICT_BAD, .when = when, .why = "not judged" };
+	trust_judge_late(t, payload, payload_n, armor, when, 0, ret);
+}
+
+void trust_judge_late(struct trust *t, const struct bytes *payload, size_t payload_n,
+		      struct bytes armor, int64_t when, int64_t grace, struct verdict *ret)
+{
+	*ret = (struct verdict){
+		.level = VERDICT_BAD, .when = when, .grace = grace, .why = "not judged"
+	};
 	if (armor.n == 0)
 		say(ret, VERDICT_UNSIGNED, "there is no signature");
 	else if (is_foreign(armor))

@@ -46,6 +46,7 @@ struct verdict {
 	bool has_signing_time;
 	int64_t signing_time; /* as claimed by the signer: shown, never decides */
 	int64_t when;         /* the time it was judged for */
+	int64_t grace;        /* see trust_judge_late() */
 	int64_t revoked_at;   /* when the level is revoked: since then; INT64_MIN: always */
 };
 
@@ -117,7 +118,8 @@ bool verdict_has_trust(const struct trust *t, const struct verdict *v, const cha
  * and an anchor (alone) may lack keyUsage or have basicConstraints not critical.
  * Keys of CAs are RSA of at least 2048 bits, or of the kinds in enum alg_kind; SHA-1
  * and MD5 under a certificate are refused. The bag of the signature holds the
- * signer's one chain and nothing else; the root may be in it.
+ * signer's one chain and nothing else; the root may be in it. A signature without
+ * signingTime is refused, as what git's signing programs never make.
  *
  * Revocation (RFC 5280 6.3) is judged for the whole chain but its anchor, under each name
  * by the name's CRLs. What one of them revokes is revoked whatever the other names say:
@@ -125,5 +127,13 @@ bool verdict_has_trust(const struct trust *t, const struct verdict *v, const cha
  */
 void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n, struct bytes armor,
 		 int64_t when, struct verdict *ret);
+/*
+ * The same, but a chain of which certificates expired at most `grace` seconds before
+ * `when` is good when the signature's own signingTime is not before the signer's certificate
+ * was valid, and not after the first of them expired. Nothing else is excused: revocation and
+ * CRLs are judged for `when`.
+ */
+void trust_judge_late(struct trust *t, const struct bytes *payload, size_t payload_n,
+		      struct bytes armor, int64_t when, int64_t grace, struct verdict *ret);
 
 #endif

@@ -60,7 +60,11 @@ case_95c() {
 case_95d() {
 	forged --extra-attr 2a864886f70d010904
 	forged --extra-attr 2a864886f70d010903
-	honest --no-time
+	honest
+}
+case_95f() {
+	forged --no-time
+	honest --time=2026-11-26
 }
 case_95e() {
 	forged --unsorted

@@ -48,6 +48,7 @@ static int parse(const char *text, struct policy **p, struct err *err)
 #define ALICE "[signer \"alice\"]\nemail = alice@example.com\ntrust = corp\n"
 #define BOB "[signer \"bob\"]\nemail = bob@example.com\ntrust = corp\n"
 #define BASE POLICY TRUST ALICE BOB
+#define DOMAIN POLICY TRUST "emailDomain = example.com\n" ALICE BOB
 #define RULE_X "[rule \"x\"]\nref = refs/heads/x\nsigner = bob\n"
 #define RULE_Y "[rule \"y\"]\nref = refs/heads/y\nsigner = bob\n"
 #define RULE_T "[rule \"t\"]\nref = refs/tags/t\nsigner = bob\ntarget = any\n"
@@ -146,7 +147,14 @@ static const struct {
 	  POLICY TRUST "crl = a.crl\ncrlPolicy = require\n" },
 	{ POLICY TRUST "crl = a.crl\ncrlPolicy = on\n", "6: crlPolicy is \"on\" (write require, "
 	  "ifPresent or off)", POLICY TRUST "crl = a.crl\ncrlPolicy = ifPresent\n" },
-	{ POLICY TRUST "emailDomain = x\n", "5: `emailDomain' is not supported", POLICY TRUST },
+	{ POLICY TRUST "emailDomain = x@example.com\n", "5: emailDomain is \"x@example.com\" (write "
+	  "what stands behind the @", POLICY TRUST "emailDomain = Example.com\n" },
+	{ POLICY TRUST "emailDomain = *.example.com\n", "5: emailDomain is \"*.example.com\"",
+	  POLICY TRUST "emailDomain = mail.example.com\n" },
+	{ POLICY TRUST "emailDomain = .example.com\n", "5: emailDomain is \".example.com\"", BASE },
+	{ POLICY TRUST "emailDomain = \xc3\xa9.example.com\n", "5: emailDomain is ", BASE },
+	{ POLICY TRUST "emailDomain = a.com\nemailDomain = b.com\n", "6: `emailDomain' stands twice",
+	  BASE },
 	{ POLICY TRUST "timestampRoots = x\n", "5: `timestampRoots' is not supported", POLICY TRUST },
 	{ POLICY TRUST "openpgpKeyring = x\n", "5: `openpgpKeyring' is not supported",
 	  POLICY TRUST },
@@ -274,8 +282,17 @@ static const struct {
 	  BASE RULE "signer = bob\n" },
 	{ BASE RULE "signer = role:x\n", "14: there is no role \"x\"",
 	  BASE RULE "signer = role:x\n[role \"x\"]\nsigner = alice\n" },
-	{ BASE RULE "signer = trust:corp\n", "14: `signer = trust:corp' is not supported by this "
-	  "version of gitsign-hsm", BASE RULE "signer = bob\n" },
+	{ BASE RULE "signer = trust:corp\n", "14: signer = trust:corp, but [trust \"corp\"] has no "
+	  "emailDomain", DOMAIN RULE "signer = trust:corp\n" },
+	{ DOMAIN RULE "signer = trust:other\n", "15: there is no trust \"other\"", DOMAIN RULE },
+	{ DOMAIN RULE "signer = trust:corp\nsigner = trust:corp\n", "16: signer = trust:corp stands "
+	  "twice", DOMAIN RULE "signer = trust:corp\n" },
+	{ DOMAIN RULE "signer = trust:corp\ncommitter = any\n", "15: signer = trust:corp beside "
+	  "committer = any", DOMAIN RULE "signer = trust:corp\ncommitter = match\n" },
+	{ DOMAIN "[rule \"x\"]\nref = refs/x\nsigner = anyone\nsigner = trust:corp\n",
+	  "15: signer = anyone stands with other signers",
+	  DOMAIN "[rule \"x\"]\nref = refs/x\nsigner = trust:corp\n" },
+	{ DOMAIN "[role \"r\"]\nsigner = trust:corp\n", "13: signer = trust:corp in a role", DOMAIN },
 	{ BASE RULE "signer = anyone\n", "14: signer = anyone stands with other signers",
 	  BASE "[rule \"x\"]\nref = refs/x\nsigner = anyone\n" },
 	{ BASE "[rule \"x\"]\nref = refs/x\nsigner = anyone\nsigner = anyone\n",
@@ -344,7 +361,9 @@ static const struct {
 	{ BASE RULE "roots = all\n", "14: roots is \"all\" (write introduced or any)",
 	  BASE RULE "roots = introduced\n" },
 	{ BASE RULE "mergetag = known\n", "14: `mergetag' is not supported by this version", BASE },
-	{ BASE RULE "expiryGrace = 0\n", "14: `expiryGrace' is not supported by this version", BASE },
+	{ BASE RULE "expiryGrace = 367d\n", "14: expiryGrace is \"367d\" (write a time from 0 to 366d",
+	  BASE RULE "expiryGrace = 366d\n" },
+	{ BASE RULE "expiryGrace = -1\n", "14: expiryGrace is \"-1\"", BASE RULE "expiryGrace = 0\n" },
 	{ BASE RULE "timestamp = x\n", "14: `timestamp' is not supported by this version", BASE },
 	{ BASE RULE "service = x\n", "14: `service' is not supported by this version", BASE },
 	{ BASE RULE "comits = signed\n", "14: unknown key `comits' in [rule]", BASE },

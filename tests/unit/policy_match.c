@@ -494,6 +494,95 @@ START_TEST(allows_push)
 }
 END_TEST
 
+/* --- signer = trust:NAME ------------------------------------------------------------------- */
+
+#define CORP "[policy]\nversion = 1\n[trust \"corp\"]\nroots = r\nemailDomain = Example.com\n"
+#define STAFF "[rule \"x\"]\nref = refs/x\nsigner = trust:corp\n"
+#define STAFF_Y "[rule \"y\"]\nref = refs/y\nsigner = trust:corp\n"
+#define NAMED "[rule \"x\"]\nref = refs/x\nsigner = alice\nsigner = trust:corp\n"
+
+static const struct {
+	const char *text, *san;
+	const char *name, *why;       /* admitted as; or why not */
+	const char *has, *has_not;    /* addresses of hers */
+} admitted[] = {
+	{ CORP STAFF, "email:alice@example.com", "alice@example.com", NULL, "alice@EXAMPLE.com",
+	  "Alice@example.com" },
+	{ CORP STAFF, "email:alice@example.com", "alice@example.com", NULL, NULL, "bob@example.com" },
+	{ CORP STAFF, "email:alice@EXAMPLE.COM", "alice@EXAMPLE.COM", NULL, "alice@example.com", NULL },
+	{ CORP STAFF, "email:alice@mail.example.com", NULL, "belongs to no signer", NULL, NULL },
+	{ CORP STAFF, "email:alice@badexample.com", NULL, "belongs to no signer", NULL, NULL },
+	{ CORP STAFF, "", NULL, "belongs to no signer", NULL, NULL },
+	/* The first in the domain; others of it count, others do not. */
+	{ CORP STAFF, "email:a@example.org,email:b@example.com,email:c@example.com", "b@example.com",
+	  NULL, "c@example.com", "a@example.org" },
+	/* A [signer] by name, and by address: the section's name, the certificate's addresses. */
+	{ CORP ALICE STAFF, "email:alice@example.com", "alice", NULL, "alice@example.com", NULL },
+	{ CORP ALICE NAMED, "email:alice@example.com,email:b@example.com", "alice", NULL,
+	  "alice@example.com", "b@example.com" },
+	{ CORP ALICE STAFF, "email:alice@example.com,email:b@example.com", "alice", NULL,
+	  "b@example.com", "c@example.com" },
+	{ CORP ALICE NAMED, "email:bob@example.com", "bob@example.com", NULL, "bob@example.com",
+	  "alice@example.com" },
+	/* Out of the domain a signer signs where she is named. */
+	{ CORP "[signer \"alice\"]\nspki = %S\nemail = alice@example.org\n" STAFF,
+	  "email:alice@example.org", NULL, "", NULL, NULL },
+	/* Leavers, keys with conditions, addresses that are somebody's: the section decides. */
+	{ CORP ALICE "validUntil = 2027-01-15\n" STAFF, "email:alice@example.com", NULL,
+	  "signer alice is not valid any more", NULL, NULL },
+	{ CORP ALICE "validUntil = 2027-01-15\n" STAFF,
+	  "email:al@example.com,email:alice@example.com", NULL, "signer alice is not valid any more", NULL, NULL },
+	{ CORP "[signer \"alice\"]\nspki = %C\nemail = alice@example.com\n" STAFF,
+	  "email:alice@example.com", NULL, "has an address of signer alice, but is none of that", NULL, NULL },
+	{ CORP "[signer \"alice\"]\nspki = %C\nemail = alice@example.com\n" STAFF,
+	  "email:b@example.com,email:alice@example.com", NULL, "has an address of signer alice", NULL, NULL },
+	{ CORP "[signer \"alice\"]\nemail = alice@example.com\n[key \"k\"]\nsigner = alice\n"
+	  "spki = %S\nvalidUntil = 2027-01-15\n" STAFF, "email:alice@example.com", NULL,
+	  "key k is not valid any more", NULL, NULL },
+	{ CORP ALICE "[signer \"key\"]\nspki = %S\n" STAFF, "email:alice@example.com", NULL,
+	  "two signers: alice and key", NULL, NULL },
+};
+
+START_TEST(admits)
+{
+	struct wcase c = { "admits", ROOT, .leaf = { .san = admitted[_i].san } };
+	struct policy_who who;
+	struct people x;
+	bool yes;
+
+	meet_people(&x, admitted[_i].text, &c);
+	expect(&x.v, GOOD);
+	yes = policy_admits(x.p, &x.p->rules[0], &x.v, PKI_NOW, &who);
+	ck_assert_msg(yes == (admitted[_i].name != NULL), "%d: %s", _i, who.why);
+	if (yes)
+		ck_assert_msg(strcmp(who.name, admitted[_i].name) == 0, "%d: %s", _i, who.name);
+	else
+		ck_assert_msg(strstr(who.why, admitted[_i].why), "%d: %s", _i, who.why);
+	if (yes && admitted[_i].has)
+		ck_assert_msg(policy_who_has(&who, bytes_str(admitted[_i].has)), "%d", _i);
+	if (yes && admitted[_i].has_not)
+		ck_assert_msg(!policy_who_has(&who, bytes_str(admitted[_i].has_not)), "%d", _i);
+	part(&x);
+}
+END_TEST
+
+/* Of another authority the address says nothing. */
+START_TEST(admits_by_chain)
+{
+	struct wcase c = { "chain", ROOT, .leaf = { .san = "email:alice@example.com" } };
+	struct policy_who who;
+	struct people x;
+
+	meet_people(&x, CORP "[trust \"other\"]\nroots = r\nemailDomain = example.org\n"
+		    "[rule \"x\"]\nref = refs/x\nsigner = trust:other\n" STAFF_Y, &c);
+	ck_assert(!policy_admits(x.p, &x.p->rules[0], &x.v, PKI_NOW, &who));
+	ck_assert(policy_admits(x.p, &x.p->rules[1], &x.v, PKI_NOW, &who));
+	x.v.trust_set = 2; /* as if the chain ended at the other's anchors only */
+	ck_assert(!policy_admits(x.p, &x.p->rules[1], &x.v, PKI_NOW, &who));
+	part(&x);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int main(void)
@@ -513,6 +602,8 @@ int main(void)
 	t = tcase_create("signers");
 	tcase_add_loop_test(t, owner, 0, COUNT(owners));
 	tcase_add_loop_test(t, revoked, 0, COUNT(revocations));
+	tcase_add_loop_test(t, admits, 0, COUNT(admitted));
+	tcase_add_test(t, admits_by_chain);
 	tcase_add_test(t, owner_needs_good);
 	tcase_add_test(t, malformed_email);
 	tcase_add_test(t, allows);

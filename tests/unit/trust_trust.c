@@ -3,6 +3,8 @@
 
 #include "tests/unit/world.h"
 
+#include "tests/unit/forge.h"
+
 static const struct wcase cases[] = {
 	{ "leaf under root", ROOT, .level = GOOD },
 	{ "leaf under intermediate", ICA = { .cn = "Sub" }, .level = GOOD },
@@ -323,6 +325,109 @@ START_TEST(many_signers)
 }
 END_TEST
 
+/* --- signingTime, and what it may excuse ------------------------------------------------ */
+
+START_TEST(no_signing_time)
+{
+	struct wcase c = { "no time", ROOT };
+	struct buf der = BUF_INIT;
+	struct forge f;
+	struct world w;
+
+	world_open(&w, &c);
+	f = forge_of(&w.leaf, PAYLOAD);
+	forge(&der, &f);
+	judge(w.t, PAYLOAD, &der, PKI_NOW, &w.v);
+	expect(&w.v, GOOD);
+	f.flags |= FORGE_NO_TIME;
+	buf_clear(&der);
+	forge(&der, &f);
+	judge(w.t, PAYLOAD, &der, PKI_NOW, &w.v);
+	expect(&w.v, FORBIDDEN, "signingTime");
+	buf_free(&der);
+	world_close(&w);
+}
+END_TEST
+
+static void judge_late(struct world *w, int64_t when, int64_t grace)
+{
+	struct bytes payload = PAYLOAD;
+	struct buf armor = BUF_INIT;
+
+	pem_write(&armor, PEM_SIGNED_MESSAGE, buf_bytes(&w->der));
+	trust_judge_late(w->t, &payload, 1, buf_bytes(&armor), when, grace, &w->v);
+	buf_free(&armor);
+}
+
+static void sign_at(struct world *w, int64_t t)
+{
+	struct forge f = forge_of(&w->leaf, PAYLOAD);
+
+	f.time = t;
+	buf_clear(&w->der);
+	forge(&w->der, &f);
+}
+
+START_TEST(grace)
+{
+	struct wcase c = { "grace", ROOT };
+	struct world w;
+	int64_t end;
+
+	world_open(&w, &c);
+	end = w.v.valid_until;
+	judge_late(&w, end, 0);
+	expect(&w.v, GOOD);
+	judge_late(&w, end + 1, 0);
+	expect(&w.v, VERDICT_EXPIRED, "expired on");
+	judge_late(&w, end + 100, 100);
+	expect(&w.v, GOOD);
+	ck_assert_int_eq(w.v.valid_until, end);
+	judge_late(&w, end + 101, 100);
+	expect(&w.v, VERDICT_EXPIRED, "expired on");
+	/* Not for what is not valid yet, and not for what was signed outside of the validity. */
+	judge_late(&w, w.v.valid_from - 1, PKI_DAY);
+	expect(&w.v, VERDICT_EXPIRED, "not valid before");
+	sign_at(&w, end);
+	judge_late(&w, end + 100, 100);
+	expect(&w.v, GOOD);
+	sign_at(&w, end + 1);
+	judge_late(&w, end + 100, 100);
+	expect(&w.v, VERDICT_EXPIRED, "expired on");
+	sign_at(&w, w.v.valid_from - 1);
+	judge_late(&w, end + 100, 100);
+	expect(&w.v, VERDICT_EXPIRED, "expired on");
+	sign_at(&w, w.v.valid_from);
+	judge_late(&w, end + 100, 100);
+	expect(&w.v, GOOD);
+	/* Revocation is that of the receive time. */
+	trust_revoke_certificate(w.t, w.v.cert->sha256, end + 50, "keyCompromise");
+	judge_late(&w, end + 49, 100);
+	expect(&w.v, GOOD);
+	judge_late(&w, end + 50, 100);
+	expect(&w.v, VERDICT_REVOKED, "keyCompromise");
+	world_close(&w);
+}
+END_TEST
+
+/* What has expired may be above the signer. */
+START_TEST(grace_of_chains)
+{
+	struct wcase c = { "chains", .root = { .cn = "Root" }, .has_ica = true,
+			   .ica = { .cn = "Sub", .until = 3 } };
+	int64_t end = PKI_NOW + 3 * PKI_DAY;
+	struct world w;
+
+	world_open(&w, &c);
+	judge_late(&w, end + 100, 100);
+	expect(&w.v, GOOD);
+	ck_assert_int_eq(w.v.valid_until, end);
+	judge_late(&w, end + 101, 100);
+	expect(&w.v, VERDICT_EXPIRED, "CA certificate that expired");
+	world_close(&w);
+}
+END_TEST
+
 #define N(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int main(void)
@@ -342,6 +447,9 @@ int main(void)
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, openssl_floor);
 	tcase_add_test(tc, many_signers);
+	tcase_add_test(tc, no_signing_time);
+	tcase_add_test(tc, grace);
+	tcase_add_test(tc, grace_of_chains);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
