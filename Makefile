@@ -26,6 +26,8 @@ GIT2_LIBS := $(call pkg,--libs,libgit2)
 Z_LIBS := $(call pkg,--libs,zlib)
 CURL_CFLAGS := $(call pkg,--cflags,libcurl jansson)
 CURL_LIBS := $(call pkg,--libs,libcurl jansson)
+ASSUAN_CFLAGS := $(call pkg,--cflags,libassuan gpg-error)
+ASSUAN_LIBS := $(call pkg,--libs,libassuan gpg-error)
 SECRET_CFLAGS := $(call pkg,--cflags,libsecret-1)
 SECRET_LIBS := $(call pkg,--libs,libsecret-1)
 FETCH_CFLAGS := $(call pkg,--cflags,libp11 libqrencode libssl)
@@ -93,7 +95,7 @@ all: have-libraries programs
 # The compiler's own words for a missing library help nobody.
 .PHONY: have-libraries
 have-libraries:
-ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(Z_LIBS),$(CURL_LIBS),$(SECRET_LIBS)),)
+ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(Z_LIBS),$(CURL_LIBS),$(SECRET_LIBS),$(ASSUAN_LIBS)),)
 	@echo "make: a library that the build needs is missing: type \`make deps'" >&2; exit 1
 endif
 

@@ -22,6 +22,11 @@ $(SIBLINGS)/direct: $(DIRECT_OBJS)
 $(SIBLINGS)/agent: $(AGENT_OBJS)
 $(SIBLINGS)/verbs: $(VERB_OBJS)
 
+PROGRAMS += $(SIBLINGS)/pinentry
+$(SIBLINGS)/pinentry: $(call objs,gitsign-hsm/pinentry/*.c)
+$(SIBLINGS)/pinentry: MORE_LIBS := $(ASSUAN_LIBS)
+$(call objs,gitsign-hsm/pinentry/*.c): ALL_CFLAGS += $(ASSUAN_CFLAGS)
+
 # The credential helper: the program that git runs needs libc only; the siblings that it
 # turns into bring the libraries.
 HELPER_OBJS := $(call objs,helper/ask.c helper/say.c helper/sibling.c helper/store.c)

@@ -22,6 +22,18 @@ static int absolute(const struct settings *s, const char *key, const char **ret,
 	return 0;
 }
 
+/* hsm.pinentry and hsm.askpass: an absolute path, or one word. */
+static int asker(const struct settings *s, const char *key, const char *word, const char **ret,
+		 struct err *err)
+{
+	const char *v = gitconf_get(&s->conf, key);
+
+	*ret = v != NULL && v[0] != '\0' ? v : NULL;
+	if (*ret == NULL || v[0] == '/' || strcmp(v, word) == 0)
+		return 0;
+	return err_set(err, ERR_CONFIG, "%s wants an absolute path or \"%s\"", key, word);
+}
+
 static int timeout(const struct settings *s, int *ret, struct err *err)
 {
 	const char *v = gitconf_get(&s->conf, "hsm.timeout");
@@ -63,7 +75,9 @@ static int from_conf(struct gitconf *conf, struct settings *ret, struct err *err
 	    (r = absolute(&s, "hsm.policy", &s.policy, err)) != 0 ||
 	    (r = absolute(&s, "hsm.roots", &s.roots, err)) != 0 ||
 	    (r = timeout(&s, &s.timeout_ms, err)) != 0 || (r = agent(&s, &s.agent, err)) != 0 ||
-	    (r = pin_source_parse(s.pin_source_text, &s.pin_source, err)) != 0) {
+	    (r = pin_source_parse(s.pin_source_text, &s.pin_source, err)) != 0 ||
+	    (r = asker(&s, "hsm.pinentry", "off", &s.pin_source.pinentry, err)) != 0 ||
+	    (r = asker(&s, "hsm.askpass", "true", &s.pin_source.askpass, err)) != 0) {
 		settings_free(&s);
 		return r;
 	}

@@ -69,16 +69,18 @@ static char **c_environment(void)
 	return v;
 }
 
-static int set_attr(posix_spawnattr_t *attr)
+static int set_attr(posix_spawnattr_t *attr, bool foreground)
 {
+	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	sigset_t none, dfl;
 	int rc;
 
 	sigemptyset(&none);
 	sigemptyset(&dfl);
 	sigaddset(&dfl, SIGPIPE); /* we ignore it, and exec would hand that down */
-	rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-						    POSIX_SPAWN_SETSIGDEF);
+	if (!foreground)
+		flags |= POSIX_SPAWN_SETPGROUP;
+	rc = posix_spawnattr_setflags(attr, flags);
 	if (!rc)
 		rc = posix_spawnattr_setpgroup(attr, 0);
 	if (!rc)
@@ -111,7 +113,7 @@ int proc_spawn(const char *const *argv, const struct proc_opts *o, const int chi
 		posix_spawn_file_actions_destroy(&fa);
 		return rc;
 	}
-	rc = set_attr(&attr);
+	rc = set_attr(&attr, o->foreground);
 	if (!rc)
 		rc = wire(&fa, child[0], 0);
 	if (!rc)

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 struct proc_opts {
 	struct bytes input;      /* goes to its standard input; none: /dev/null */
@@ -13,6 +14,7 @@ struct proc_opts {
 	int timeout_ms;          /* 0: 30,000 */
 	const char *const *env;  /* "NAME=value", NULL at the end; NULL: ours with LC_ALL=C */
 	const char *dir;         /* working directory; NULL: ours */
+	bool foreground;         /* stays in our process group: it may use the terminal */
 	bool keep_stderr;        /* else it is collected (64 KiB) into `errors` or dropped */
 	struct buf *errors;      /* may be NULL */
 };
@@ -25,6 +27,14 @@ struct proc_opts {
  */
 int proc_run(const char *const *argv, const struct proc_opts *opts, struct buf *output,
 	     int *status, struct err *err);
+
+/*
+ * The same for a child that answers with a secret: what it writes goes straight into
+ * `ret` (an empty secret, filled up to its room), nothing of it is left elsewhere. More
+ * than that: ERR_IO. Its standard error is dropped, or kept.
+ */
+int proc_run_secret(const char *const *argv, const struct proc_opts *opts, struct secret *ret,
+		    int *status, struct err *err);
 
 /*
  * A child to talk with, line by line: `git cat-file --batch`. Of the options env, dir,

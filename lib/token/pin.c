@@ -4,16 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/os.h"
 #include "base/text.h"
+#include "token/pin_internal.h"
 
 #define FD_TIMEOUT_MS 60000
 
@@ -33,11 +31,18 @@ int pin_source_parse(const char *text, struct pin_source *ret, struct err *err)
 		   fd >= 3 && fd < 1024 * 1024) {
 		s.kind = PIN_FD;
 		s.fd = (int)fd;
+	} else if (strncmp(text, "credential:", 11) == 0 && text[11] != '\0' && text[11] != '.' &&
+		   strchr(text + 11, '/') == NULL) {
+		s.kind = PIN_CREDENTIAL;
+		s.path = text + 11;
+	} else if (strncmp(text, "command:/", 9) == 0) {
+		s.kind = PIN_COMMAND;
+		s.path = text + 8;
 	} else {
 		/* Not repeated: somebody may have written the PIN itself. */
 		return err_set(err, ERR_CONFIG,
-			       "hsm.pinSource must be prompt, file:/absolute/path or fd:N "
-			       "(N from 3 up)");
+			       "hsm.pinSource must be prompt, file:/absolute/path, fd:N (N from 3 "
+			       "up), credential:NAME or command:/absolute/path with its words");
 	}
 	*ret = s;
 	return 0;
@@ -71,7 +76,8 @@ static int read_secret(int fd, bool line, int64_t until, struct secret *s, struc
 		if (line && s->p[s->n - 1] == '\n')
 			return 0;
 		if (s->n == s->cap)
-			return err_set(err, ERR_PIN, "the PIN is longer than %zu bytes", s->cap - 1);
+			return err_set(err, ERR_PIN, "the PIN is longer than %zu bytes",
+				       s->cap - 1);
 	}
 }
 
@@ -103,115 +109,63 @@ static int from_file(const char *path, struct secret *s, struct err *err)
 	else if (st.st_uid != geteuid())
 		r = err_set(err, ERR_PIN, "the PIN file %s belongs to another user", shown);
 	else if ((st.st_mode & 07177) != 0)
-		r = err_set(err, ERR_PIN,
-			    "the PIN file %s is open to others: type  chmod 600 %s", shown, shown);
+		r = err_set(err, ERR_PIN, "the PIN file %s is open to others: type  chmod 600 %s",
+			    shown, shown);
 	else
 		r = read_secret(fd, false, os_monotonic_ms() + FD_TIMEOUT_MS, s, err);
 	close(fd);
 	return r;
 }
 
-/* --- the terminal ---------------------------------------------------------- */
-
-static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGALRM };
-#define STOPS_N (sizeof(stops) / sizeof(stops[0]))
-
-static volatile sig_atomic_t got_signal;
-
-static void on_signal(int s)
+/* pinentry, the terminal, SSH_ASKPASS: the first that is there. */
+static int from_prompt(const struct pin_source *src, const char *prompt, int timeout_ms,
+		       struct secret *s, struct err *err)
 {
-	got_signal = s;
+	struct err pinentry = ERR_INIT, tty = ERR_INIT, askpass = ERR_INIT;
+	bool there = false;
+	int r = pin_from_pinentry(src, prompt, timeout_ms, s, &there, &pinentry);
+
+	if (there)
+		return r == 0 ? 0 : err_set(err, pinentry.code, "%s", pinentry.text);
+	r = pin_from_tty(prompt, timeout_ms, s, &there, &tty);
+	if (there)
+		return r == 0 ? 0 : err_set(err, tty.code, "%s", tty.text);
+	r = pin_from_askpass(src, prompt, timeout_ms, s, &there, &askpass);
+	if (there)
+		return r == 0 ? 0 : err_set(err, askpass.code, "%s", askpass.text);
+	return err_set(
+		err, ERR_PIN,
+		"a PIN is needed and nobody can be asked: %s; %s; %s. Run git in a terminal, "
+		"or keep the PIN in a file of mode 600 and type\n"
+		"  git config --global hsm.pinSource file:/path/to/that/file",
+		tty.text, pinentry.text, askpass.text);
 }
 
-static void say(int tty, const char *text)
+/* systemd's LoadCredential= and relatives: systemd.exec(5). */
+static int from_credential(const char *name, struct secret *s, struct err *err)
 {
-	size_t n = strlen(text);
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	_cleanup_free_ char *path = NULL, *shown = text_escaped(bytes_str(name));
+	struct stat st;
+	int fd, r;
 
-	while (n > 0) {
-		ssize_t k = write(tty, text, n);
-
-		if (k <= 0)
-			return;
-		text += k;
-		n -= (size_t)k;
-	}
-}
-
-static int read_line(int tty, int timeout_ms, struct secret *s, struct err *err)
-{
-	int64_t until = os_monotonic_ms() + timeout_ms;
-
-	while (got_signal == 0) {
-		struct pollfd p = { .fd = tty, .events = POLLIN };
-		int64_t left = until - os_monotonic_ms();
-		ssize_t n;
-
-		if (left <= 0)
-			return err_set(err, ERR_PIN, "no PIN was entered within %d seconds",
-				       timeout_ms / 1000);
-		/* A signal between the test above and poll() is seen after a second. */
-		if (poll(&p, 1, left > 1000 ? 1000 : (int)left) <= 0)
-			continue;
-		n = read(tty, s->p + s->n, s->cap - s->n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_set(err, ERR_PIN, "no PIN was entered");
-		s->n += (size_t)n;
-		if (s->p[s->n - 1] == '\n')
-			return 0;
-		if (s->n == s->cap)
-			return err_set(err, ERR_PIN, "the PIN is longer than %zu bytes", s->cap - 1);
-	}
-	return err_set(err, ERR_PIN, "interrupted while the PIN was asked for");
-}
-
-static int with_echo_off(int tty, const char *prompt, int timeout_ms, struct secret *s,
-			 struct err *err)
-{
-	struct sigaction act, old[STOPS_N];
-	struct termios was, quiet;
-	int r;
-
-	if (tcgetattr(tty, &was) != 0)
-		return err_errno(err, ERR_PIN, "cannot switch the terminal's echo off");
-	memset(&act, 0, sizeof(act));
-	act.sa_handler = on_signal; /* no SA_RESTART: poll() has to come back */
-	got_signal = 0;
-	for (size_t i = 0; i < STOPS_N; i++)
-		sigaction(stops[i], &act, &old[i]);
-	quiet = was;
-	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
-	quiet.c_lflag |= ICANON | ISIG;
-	if (tcsetattr(tty, TCSAFLUSH, &quiet) != 0) {
-		r = err_errno(err, ERR_PIN, "cannot switch the terminal's echo off");
-	} else {
-		say(tty, prompt);
-		r = read_line(tty, timeout_ms, s, err);
-		(void)tcsetattr(tty, TCSAFLUSH, &was);
-		say(tty, "\n");
-	}
-	for (size_t i = 0; i < STOPS_N; i++)
-		sigaction(stops[i], &old[i], NULL);
-	if (got_signal != 0) {
-		mem_wipe(s->p, s->n);
-		raise(got_signal);
-	}
-	return r;
-}
-
-static int from_prompt(const char *prompt, int timeout_ms, struct secret *s, struct err *err)
-{
-	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	int r;
-
-	if (tty < 0)
+	if (dir == NULL || dir[0] != '/')
 		return err_set(err, ERR_PIN,
-			       "a PIN is needed and there is no terminal to ask on: run git in a "
-			       "terminal, or keep the PIN in a file of mode 600 and type\n"
-			       "  git config --global hsm.pinSource file:/path/to/that/file");
-	r = with_echo_off(tty, prompt, timeout_ms, s, err);
-	close(tty);
+			       "hsm.pinSource is credential:%s, and systemd has given this process "
+			       "no credentials (LoadCredential= in its unit)",
+			       shown);
+	path = xasprintf("%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+	if (fd < 0)
+		return err_errno(err, ERR_PIN, "cannot open the credential %s", shown);
+	/* systemd lets the unit's user in by an ACL, whose mask shows as the group's mode. */
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		r = err_set(err, ERR_PIN, "the credential %s is no regular file", shown);
+	else if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 0027) != 0)
+		r = err_set(err, ERR_PIN, "the credential %s is open to others", shown);
+	else
+		r = read_secret(fd, false, os_monotonic_ms() + FD_TIMEOUT_MS, s, err);
+	close(fd);
 	return r;
 }
 
@@ -232,8 +186,14 @@ int pin_get(const struct pin_source *src, const char *prompt, int timeout_ms, st
 		if (r != 0)
 			err_prefix(err, "hsm.pinSource = fd:%d", src->fd);
 		break;
+	case PIN_CREDENTIAL:
+		r = from_credential(src->path, &s, err);
+		break;
+	case PIN_COMMAND:
+		r = pin_from_command(src->path, &s, err);
+		break;
 	case PIN_PROMPT:
-		r = from_prompt(prompt, timeout_ms, &s, err);
+		r = from_prompt(src, prompt, timeout_ms, &s, err);
 		break;
 	default:
 		r = err_set(err, ERR_INTERNAL, "no source of a PIN");

@@ -5,24 +5,31 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-enum pin_kind { PIN_PROMPT, PIN_FILE, PIN_FD };
+enum pin_kind { PIN_PROMPT, PIN_FILE, PIN_FD, PIN_CREDENTIAL, PIN_COMMAND };
 
 struct pin_source {
 	enum pin_kind kind;
-	const char *path; /* a view into the text parsed */
+	const char *path; /* a view into the text parsed: file, credential, command */
 	int fd;
+	/* For prompts; set by the caller. */
+	const char *pinentry; /* hsm.pinentry: a path, "off"; NULL: where a display is */
+	const char *askpass;  /* hsm.askpass: a path, "true" (SSH_ASKPASS); NULL: none */
 };
 
-/* "prompt" (or NULL), "file:/absolute/path", "fd:N" (N >= 3). ERR_CONFIG else. */
+/*
+ * "prompt" (or NULL), "file:/absolute/path", "fd:N" (N >= 3), "credential:NAME" (of
+ * systemd), "command:/absolute/path words". ERR_CONFIG else.
+ */
 int pin_source_parse(const char *text, struct pin_source *ret, struct err *err);
 
 /*
- * Fetches the PIN. `prompt` names the token ("PIN for token 'demo'"); it is shown
- * on /dev/tty with echo off, which is restored also on a signal or the deadline.
- * A file must be ours with mode 0400 or 0600; one final newline is cut.
- * ERR_PIN with what to do when there is no terminal.
+ * Fetches the PIN. `prompt` names the token ("PIN for token 'demo'"); it is shown by
+ * pinentry, on /dev/tty with echo off, or by the program of hsm.askpass, whichever
+ * comes first. A file must be ours with mode 0400 or 0600; a command has a clean
+ * environment and 30 s. One final newline is cut. ERR_PIN with what to do when nobody
+ * can be asked. Children are spawned, never forked: a module may be loaded.
  */
-int pin_get(const struct pin_source *src, const char *prompt, int timeout_ms,
-	    struct secret *ret, struct err *err);
+int pin_get(const struct pin_source *src, const char *prompt, int timeout_ms, struct secret *ret,
+	    struct err *err);
 
 #endif

@@ -1,0 +1,149 @@
+/* PINs that other programs ask for or print. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "token/pin_internal.h"
+
+#define COMMAND_MS 30000
+#define WORDS_MAX 32
+
+extern char **environ;
+
+/* Our helper's way to say that pinentry cannot be used here (gitsign-hsm/pinentry.c). */
+#define HELPER_NO_PINENTRY ERR_CONFIG
+
+static bool has_display(void)
+{
+	const char *x = getenv("DISPLAY"), *w = getenv("WAYLAND_DISPLAY");
+
+	return (x != NULL && x[0] != '\0') || (w != NULL && w[0] != '\0');
+}
+
+/* Beside us, or from bin/ in libexec. */
+static int helper_path(struct buf *out, struct err *err)
+{
+	size_t n;
+	int r = os_self_dir(out, err);
+
+	if (r != 0)
+		return r;
+	n = out->n;
+	buf_add_str(out, "/pinentry");
+	if (access(buf_str(out), X_OK) == 0)
+		return 0;
+	out->n = n;
+	buf_add_str(out, "/../libexec/gitsign-hsm/pinentry");
+	return 0;
+}
+
+int pin_from_pinentry(const struct pin_source *src, const char *prompt, int timeout_ms,
+		      struct secret *s, bool *there, struct err *err)
+{
+	struct buf path = BUF_INIT;
+	struct proc_opts o = { .input = bytes_str(prompt),
+			       .timeout_ms = timeout_ms + 5000,
+			       .env = (const char *const *)environ,
+			       .foreground = true };
+	const char *argv[] = { NULL, "pin", src->pinentry, NULL };
+	int status = 0, r;
+
+	*there = false;
+	if (src->pinentry == NULL ? !has_display() : strcmp(src->pinentry, "off") == 0)
+		return err_set(err, ERR_PIN, "pinentry is not used (no display; hsm.pinentry)");
+	r = helper_path(&path, err);
+	argv[0] = buf_str(&path);
+	if (r == 0)
+		r = proc_run_secret(argv, &o, s, &status, err);
+	buf_free(&path);
+	if (r != 0)
+		return r;
+	if (status == HELPER_NO_PINENTRY)
+		return err_set(err, ERR_PIN, "pinentry cannot be used here (is it installed?)");
+	*there = true;
+	return status == 0 ? 0
+			   : err_set(err, ERR_PIN,
+				     "no PIN was entered: nothing was sent to "
+				     "the token");
+}
+
+int pin_from_askpass(const struct pin_source *src, const char *prompt, int timeout_ms,
+		     struct secret *s, bool *there, struct err *err)
+{
+	const char *program = src->askpass;
+	struct proc_opts o = { .timeout_ms = timeout_ms,
+			       .env = (const char *const *)environ,
+			       .foreground = true };
+	int status = 0, r;
+
+	*there = false;
+	if (program != NULL && strcmp(program, "true") == 0)
+		program = getenv("SSH_ASKPASS");
+	if (program == NULL || program[0] != '/')
+		return err_set(err, ERR_PIN, "SSH_ASKPASS is not used (hsm.askpass)");
+	const char *argv[] = { program, prompt, NULL };
+
+	r = proc_run_secret(argv, &o, s, &status, err);
+	if (r != 0)
+		return r;
+	*there = true;
+	return status == 0 ? 0
+			   : err_set(err, ERR_PIN,
+				     "no PIN was entered: nothing was sent to "
+				     "the token");
+}
+
+/* A program whose output is the PIN must not be one that others can change. */
+static int check_command(const char *path, struct err *err)
+{
+	_cleanup_free_ char *shown = text_escaped(bytes_str(path));
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return err_errno(err, ERR_PIN, "hsm.pinSource: %s", shown);
+	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) ||
+	    (st.st_mode & 0022) != 0)
+		return err_set(err, ERR_PIN,
+			       "hsm.pinSource: %s can be changed by others: it must belong to root "
+			       "or to you, and be writable by nobody else",
+			       shown);
+	return 0;
+}
+
+int pin_from_command(const char *command, struct secret *s, struct err *err)
+{
+	_cleanup_free_ char *text = xstrdup(command), *home = NULL;
+	const char *argv[WORDS_MAX + 1], *env[6];
+	struct proc_opts o = { .timeout_ms = COMMAND_MS, .env = env };
+	size_t n = 0, k = 0;
+	char *rest = NULL;
+	int status = 0, r;
+
+	for (char *w = strtok_r(text, " \t", &rest); w != NULL; w = strtok_r(NULL, " \t", &rest)) {
+		if (n == WORDS_MAX)
+			return err_set(err, ERR_PIN,
+				       "the command of hsm.pinSource has more than "
+				       "%d words",
+				       WORDS_MAX);
+		argv[n++] = w;
+	}
+	argv[n] = NULL;
+	env[k++] = "PATH=/usr/local/bin:/usr/bin:/bin";
+	env[k++] = "LC_ALL=C";
+	if (getenv("HOME") != NULL)
+		env[k++] = home = xasprintf("HOME=%s", getenv("HOME"));
+	env[k] = NULL;
+	r = check_command(argv[0], err);
+	if (r == 0)
+		r = proc_run_secret(argv, &o, s, &status, err);
+	if (r == 0 && status != 0)
+		r = err_set(err, ERR_PIN, "it ended with status %d", status);
+	if (r != 0)
+		err_prefix(err, "the command of hsm.pinSource");
+	return r == 0 ? 0 : ERR_PIN;
+}
