@@ -207,6 +207,10 @@ static bool set_request(CURL *c, const struct http_request *rq, struct curl_slis
 	bool ok = curl_easy_setopt(c, CURLOPT_URL, rq->url) == CURLE_OK &&
 		  curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
 
+	/* On a connection that was used before libcurl sends a request twice when it breaks: a
+	 * refresh token that comes twice costs the whole grant. */
+	if (strcmp(rq->method, "GET") != 0)
+		ok = ok && curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
 	if (strcmp(rq->method, "POST") == 0)
 		return ok && curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
 		       curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)rq->body.n) == CURLE_OK &&

@@ -81,11 +81,19 @@ srv oidc fault kind=cut on='POST /token' >/dev/null
 not_ok 'no network, no token' clone
 unlike 'and no code' "$(cat "$GH_ERR")" 'enter  '
 ok 'the refresh token is good still' clone
+# The answer is lost on its way: asked again, the refresh token would be taken for a stolen one.
+fresh
+before=$(requests)
+srv oidc fault kind=lost on='POST /token' >/dev/null
+not_ok 'an answer that is lost' clone
+is 'is not asked for twice' "$(requests)" "$((before + 1))"
 
 # --- refused -------------------------------------------------------------------------------
+set_to hsmStore none # each call asks
 set_to hsmScope 'openid read_repository'
 not_ok 'a no' with_person deny=1
 like 'is told' "$(cat "$GH_ERR")" 'says no: access_denied'
+srv oidc clear >/dev/null
 srv oidc fault kind=edit on='POST /device/auth' set=interval=1 set=expires_in=3 >/dev/null
 not_ok 'nobody answers' clone
 like 'is told too' "$(cat "$GH_ERR")" 'nobody said yes'
@@ -95,15 +103,13 @@ quick
 srv oidc fault kind=status on='POST /token' status=400 body='{"error":"slow_down"}' >/dev/null
 ok 'a server that wants us slower' with_person
 is 'gets its time' "$(srv_count oidc 'POST /token')" 2
-set_to hsmScope read_repository
 srv oidc fault kind=cut on='POST /token' >/dev/null
 ok 'a connection that breaks while waiting' with_person
 for bad in 'set=verification_uri=http://127.0.0.1/' 'set=verification_uri=javascript:x' \
 	'set=verification_uri_complete=https://u@h/' unset=user_code unset=expires_in \
-	'set=user_code=7' 'set=interval="x"'; do
+	'set=user_code=7' 'set=interval="x"' set=device_code=; do
 	srv oidc clear >/dev/null
 	srv oidc fault kind=edit on='POST /device/auth' "$bad" >/dev/null
-	set_to hsmScope 'openid read_repository'
 	not_ok "an answer that is none: $bad" clone
 done
 srv oidc clear >/dev/null
