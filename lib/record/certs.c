@@ -25,7 +25,7 @@ struct certs {
 		int64_t until;
 		uint8_t id[32];
 	} *v;
-	size_t n;
+	size_t n, cap;
 };
 
 static bool text_of(const struct certs *c, struct buf *out)
@@ -48,7 +48,10 @@ static bool text_of(const struct certs *c, struct buf *out)
 
 static void add(struct certs *c, int64_t until, const uint8_t id[32])
 {
-	c->v = xreallocarray(c->v, c->n + 1, sizeof(*c->v));
+	if (c->n == c->cap) {
+		c->cap = c->cap ? 2 * c->cap : 64;
+		c->v = xreallocarray(c->v, c->cap, sizeof(*c->v));
+	}
 	c->v[c->n].until = until;
 	memcpy(c->v[c->n++].id, id, 32);
 }
@@ -113,7 +116,7 @@ static bool find(const struct certs *c, const uint8_t id[32])
 int record_certs_seen(const char *dir, const uint8_t id[32], bool *ret, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
-	struct certs c = { NULL, 0 };
+	struct certs c = { NULL, 0, 0 };
 	int rc = load(path, &c, err);
 
 	if (rc == 0)
@@ -137,7 +140,7 @@ int record_certs_add(const char *dir, const uint8_t id[32], int64_t now, int64_t
 {
 	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
 	_cleanup_(buf_free) struct buf text = BUF_INIT;
-	struct certs c = { NULL, 0 };
+	struct certs c = { NULL, 0, 0 };
 	int rc = load(path, &c, err);
 
 	if (rc == 0) {
