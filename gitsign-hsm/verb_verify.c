@@ -9,6 +9,7 @@
 #include "repo/repo.h"
 #include "say.h"
 #include "verbs.h"
+#include "verify_modes.h"
 
 #define OBJECT_MAX ((size_t)16 << 20)
 
@@ -222,21 +223,52 @@ static int verify_all(struct run *run, int argc, char **argv, struct err *err)
 	return r;
 }
 
+/* --as-push, --all. */
+static int ask_rules(const struct verify_mode *m, bool all, int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	int r;
+
+	if (all && m->as_push != NULL)
+		r = err_set(&err, ERR_USAGE, "--all or --as-push: one of them");
+	else if (!all && m->as_push == NULL)
+		r = err_set(&err, ERR_USAGE, "--remote goes with --all or --as-push");
+	else if (all && argc > 0)
+		r = err_set(&err, ERR_USAGE, "--all takes no revisions");
+	else if (m->as_push != NULL && argc != 1)
+		r = err_set(&err, ERR_USAGE, "--as-push REF wants one range: A..B, or B alone");
+	else
+		r = all ? verify_everything(m, &err) : verify_as_push(m, argv[0], &err);
+	if (r != 0 && err.code != ERR_NONE)
+		say_err(&err);
+	return r;
+}
+
 int verb_verify(int argc, char **argv)
 {
 	const char *policy = NULL;
+	struct verify_mode mode = { .json = false };
+	bool all = false;
 	struct run run = { .now = os_now() };
 	const struct opt opts[] = {
 		{ 0, "policy", "FILE", "judge by this policy (else hsm.policy)", OPT_STRING, &policy },
+		{ 0, "as-push", "REF", "would a push of the range to REF be let in?", OPT_STRING,
+		  &mode.as_push },
+		{ 0, "all", NULL, "judge every ref that a rule governs", OPT_FLAG, &all },
+		{ 0, "remote", "NAME", "with these: the refs that this remote is known to have",
+		  OPT_STRING, &mode.remote },
 		{ 0, "json", NULL, "print JSON", OPT_FLAG, &run.json },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
 	const struct opt_command cmd = {
-		.usage = "gitsign-hsm verify [--policy FILE] [--json] [REVISION | A..B]...",
+		.usage = "gitsign-hsm verify [--policy FILE] [--json] [REVISION | A..B]...\n"
+			 "       gitsign-hsm verify --as-push REF [--remote NAME] A..B | B\n"
+			 "       gitsign-hsm verify --all [--remote NAME]",
 		.summary = "Verifies commits and tags as git verify-commit would through this "
 			   "program; without words, HEAD. Ends with 1 when one is not good.",
 		.opts = opts,
-		.epilogue = "  gitsign-hsm verify origin/main..HEAD\n  gitsign-hsm verify v1.0\n",
+		.epilogue = "  gitsign-hsm verify origin/main..HEAD\n  gitsign-hsm verify v1.0\n"
+			    "  gitsign-hsm verify --as-push main origin/main..HEAD\n",
 		.args_max = -1,
 	};
 	struct settings s = { .conf = GITCONF_INIT };
@@ -245,6 +277,10 @@ int verb_verify(int argc, char **argv)
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
+	mode.policy = policy;
+	mode.json = run.json;
+	if (all || mode.as_push != NULL || mode.remote != NULL)
+		return ask_rules(&mode, all, argc, argv);
 	run.err = &err;
 	r = settings_load(&s, &err);
 	if (r == 0 && policy != NULL)

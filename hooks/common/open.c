@@ -67,17 +67,6 @@ int hook_load_policy(struct hook *h, struct err *err)
 	return rc;
 }
 
-static int ref_value(const char *ref, struct oid *ret, void *ctx, struct err *err)
-{
-	struct hook *h = ctx;
-	bool found = false;
-	int rc = repo_ref(h->repo, ref, ret, &found, NULL, err);
-
-	if (rc == 0 && !found)
-		*ret = (struct oid){ .n = repo_hash_bytes(h->repo) };
-	return rc;
-}
-
 static int open_record(struct hook *h, struct err *err)
 {
 	int rc = record_open(h->server.state_dir, LOCK_WAIT_MS, hook_show_waiting, NULL, &h->record,
@@ -89,7 +78,7 @@ static int open_record(struct hook *h, struct err *err)
 		rc = record_serial_keep(h->server.state_dir, h->policy->serial,
 					h->policy->rules_digest, err);
 	if (rc == 0)
-		rc = record_settle(h->record, ref_value, h, err);
+		rc = past_settle(h->record, h->repo, err);
 	if (rc == 0)
 		h->past = past_of_record(h->record, h->repo);
 	return rc;

@@ -10,14 +10,6 @@
 
 /* --- which rules -------------------------------------------------------- */
 
-static bool rule_covers(const struct policy_rule *r, struct bytes ref)
-{
-	for (size_t i = 0; i < r->refs.n; i++)
-		if (policy_glob(r->refs.v[i], ref))
-			return true;
-	return false;
-}
-
 static void add_job(struct judge *j, const struct judge_update *u, const struct policy_rule *rule,
 		    bool report, const struct oid *was, bool old_lied)
 {
@@ -70,7 +62,7 @@ static int add_jobs(struct judge *j, const struct judge_update *u, const struct 
 	for (size_t i = 0; i < p->rules_n; i++) {
 		const struct policy_rule *r = &p->rules[i];
 
-		if (r == rule || !r->report || !rule_covers(r, bytes_str(u->ref)))
+		if (r == rule || !r->report || !policy_rule_covers(r, bytes_str(u->ref)))
 			continue;
 		add_job(j, u, r, true, was, old_lied);
 		watched = true;
@@ -116,7 +108,8 @@ static void judge_delete(struct judge *j, struct judge_job *job)
 
 static void judge_keyless(struct judge *j, struct judge_job *job)
 {
-	if ((job->fresh && job->good_object) || job->pushed || job->rule->allow_keyless)
+	if ((job->fresh && job->good_object) || job->pushed || job->rule->allow_keyless ||
+	    j->c->standing)
 		return;
 	judge_job_find(j, job, NULL, BYTES_NONE,
 		       xstrdup(job->rule->judges_tags ?

@@ -273,7 +273,7 @@ void judge_cert_job(struct judge *j, struct judge_job *job)
 	for (size_t i = 0; i < j->cert_faults_n; i++)
 		judge_job_find(j, job, NULL, BYTES_NONE, xstrdup(j->cert_faults[i].seen),
 			       xstrdup(j->cert_faults[i].cure), MEND_NONE);
-	if (!j->c->cert && job->rule->cert_required)
+	if (!j->c->cert && job->rule->cert_required && !j->c->standing)
 		find_none(j, job);
 	if (!j->out->cert_good)
 		return;

@@ -107,6 +107,8 @@ struct judge_signed {
 	const struct object_ident *ident, *author;
 	bool quiet;
 };
+/* The time to judge an object at. */
+int64_t judge_time_of(const struct judge *j, const struct oid *id);
 const char *judge_who(struct judge *j, struct judge_job *job, const struct judge_signed *s);
 /* What is wrong with a verdict that is not good, of a "commit", a "tag", ...; owned. */
 char *judge_seen_text(const char *kind, const struct verdict *v);

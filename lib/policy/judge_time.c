@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "policy/judge.h"
+#include "policy/judge_internal.h"
 
 #define BEHIND_MAX 600 /* seconds that a clock is set back without a word */
 
@@ -38,4 +38,11 @@ int judge_receive_time(const struct record *r, int64_t now, uint64_t clock_reset
 	*note = t - now > BEHIND_MAX ? behind_text(now, t, from) : NULL;
 	*ret = t;
 	return 0;
+}
+
+int64_t judge_time_of(const struct judge *j, const struct oid *id)
+{
+	const struct judge_context *c = j->c;
+
+	return c->time_of ? c->time_of(id, c->now, c->time_ctx) : c->now;
 }

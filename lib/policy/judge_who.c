@@ -171,10 +171,11 @@ static const char *lasting_name(struct judge *j, const struct policy_who *who)
 
 const char *judge_who(struct judge *j, struct judge_job *job, const struct judge_signed *s)
 {
+	int64_t when = judge_time_of(j, s->id);
 	struct policy_who who;
 	struct verdict v;
 
-	trust_judge_late(j->c->policy->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, j->c->now,
+	trust_judge_late(j->c->policy->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, when,
 			 job->rule->expiry_grace, &v);
 	if (v.level != VERDICT_GOOD) {
 		if (!s->quiet)
@@ -182,7 +183,7 @@ const char *judge_who(struct judge *j, struct judge_job *job, const struct judge
 				       cure_text(j, job, &v), MEND_SIGN);
 		return NULL;
 	}
-	if (!policy_admits(j->c->policy, job->rule, &v, j->c->now, &who)) {
+	if (!policy_admits(j->c->policy, job->rule, &v, when, &who)) {
 		if (!s->quiet)
 			find_stranger(j, job, s, &who);
 		return NULL;

@@ -175,6 +175,13 @@ static bool rule_rank(const struct policy_rule *r, struct bytes ref, size_t *ran
 	return found;
 }
 
+bool policy_rule_covers(const struct policy_rule *r, struct bytes ref)
+{
+	size_t rank;
+
+	return rule_rank(r, ref, &rank);
+}
+
 static int tie(const struct policy *p, struct bytes ref, const struct policy_rule *a,
 	       const struct policy_rule *b, struct err *err)
 {
@@ -211,10 +218,8 @@ int policy_rule_for(const struct policy *p, struct bytes ref, const struct polic
 
 bool policy_reported(const struct policy *p, struct bytes ref)
 {
-	size_t rank;
-
 	for (size_t i = 0; i < p->rules_n; i++)
-		if (p->rules[i].report && rule_rank(&p->rules[i], ref, &rank))
+		if (p->rules[i].report && policy_rule_covers(&p->rules[i], ref))
 			return true;
 	return p->report;
 }

@@ -21,21 +21,39 @@ struct past_ref {
 	struct oid value;
 };
 
+/* The refs that a repository has now but for the symbolic ones: they hold what was judged
+ * under another name. An owned array; free it with past_refs_free(). */
+int past_refs(struct repo *repo, struct past_ref **ret, size_t *n, struct err *err);
+/* Names and array. */
+void past_refs_free(struct past_ref *v, size_t n);
+
+/* Settles what the record has pending by the repository's refs: record_settle(). */
+int past_settle(struct record *r, struct repo *repo, struct err *err);
 /* From the record and the repository's refs, both borrowed. */
 struct past *past_of_record(const struct record *r, struct repo *repo);
 /*
- * From the refs that the repository (borrowed) has now. Symbolic ones count for nothing:
- * they hold what was judged under another name. Each belongs to the rule that governs it
- * by the policy (borrowed): ERR_CONFIG when two tie.
+ * From past_refs() of the repository (borrowed). Each ref belongs to the rule that governs
+ * it by the policy (borrowed): ERR_CONFIG when two tie.
  */
 int past_of_repo(struct repo *repo, const struct policy *policy, struct past **ret,
 		 struct err *err);
 /* From a list of refs (copied), such as what is known of the repository that a client
  * pushes to: a ref that it does not name does not exist there. Of two with one name
- * either may be taken. */
+ * the later is taken. */
 int past_of_list(const struct past_ref *v, size_t n, const struct policy *policy, struct past **ret,
 		 struct err *err);
+/* Of nothing: what it is told then. */
+struct past *past_new(void);
 void past_free(struct past *p); /* accepts NULL */
+
+/*
+ * For one of past_new(): this value (null: nothing) is accepted under the rule of this name
+ * (borrowed). `forward`: it descends from where the ref stands. Then past_set() puts the
+ * ref there; null: it is deleted.
+ */
+void past_accept(struct past *p, const char *ref, const struct oid *value, const char *rule,
+		 bool forward);
+void past_set(struct past *p, const char *ref, const struct oid *value);
 
 /*
  * The ids whose histories are accepted under a rule: of the rule itself and of those it

@@ -118,6 +118,7 @@ bool policy_glob(const char *pattern, struct bytes name);
  */
 int policy_rule_for(const struct policy *p, struct bytes ref, const struct policy_rule **ret,
 		    struct err *err);
+bool policy_rule_covers(const struct policy_rule *r, struct bytes ref);
 /* Is a report rule (or the whole file) watching this ref? */
 bool policy_reported(const struct policy *p, struct bytes ref);
 

@@ -262,6 +262,20 @@ void record_close(struct record *r)
 	free(r);
 }
 
+bool record_exists(const char *dir)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+void record_unlock(struct record *r)
+{
+	flock(r->fd, LOCK_UN);
+	r->broken = true;
+}
+
 const struct record_entry *record_entries(const struct record *r, size_t *n)
 {
 	*n = r->n;

@@ -41,6 +41,10 @@ int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *
 		struct record **ret, struct err *err);
 /* What opening had to mend (a torn last line), for people; NULL: nothing. */
 const char *record_note(const struct record *r);
+/* Is there a record in the directory? */
+bool record_exists(const char *dir);
+/* Gives the lock back: what was read stays, nothing can be written any more. */
+void record_unlock(struct record *r);
 /* Unlocks and frees (accepts NULL); what was not committed is not there. */
 void record_close(struct record *r);
 

@@ -214,6 +214,41 @@ START_TEST(of_repo)
 }
 END_TEST
 
+static void land(struct past *p, const char *ref, const struct oid *value, const char *rule,
+		 bool forward)
+{
+	past_accept(p, ref, value, rule, forward);
+	past_set(p, ref, value);
+}
+
+/* What a replay tells, one update after the other. */
+START_TEST(of_telling)
+{
+	const struct oid one_id = id(1), two_id = id(2), three_id = id(3), none = { .n = 20 };
+	struct past *p = past_new();
+
+	err = (struct err)ERR_INIT;
+	land(p, "refs/heads/main", &one_id, "main", false);
+	land(p, "refs/heads/a", &three_id, "work", false);
+	ACCEPTED(p, 0, 1);
+	ACCEPTED(p, 1, 3);
+	land(p, "refs/heads/main", &two_id, "main", true);
+	ACCEPTED(p, 0, 2); /* what it descends from goes without saying */
+	value_is(p, "refs/heads/main", &two_id, false);
+	land(p, "refs/heads/main", &one_id, "main", false);
+	ACCEPTED(p, 0, 1, 2); /* rewound: both count */
+	past_set(p, "refs/heads/main", &none);
+	ACCEPTED(p, 0, 1, 2);
+	value_is(p, "refs/heads/main", NULL, false);
+	last_is(p, "refs/heads/main", true, true, 1);
+	past_set(p, "refs/heads/main", &three_id);
+	ACCEPTED(p, 0, 1, 2); /* stands there, and is not accepted */
+	land(p, "refs/heads/main", &two_id, "main", true);
+	ACCEPTED(p, 0, 1, 2, 2);
+	past_free(p);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("past");
@@ -222,6 +257,7 @@ int main(void)
 	tcase_add_test(tc, of_record);
 	tcase_add_test(tc, of_list);
 	tcase_add_test(tc, of_list_tied);
+	tcase_add_test(tc, of_telling);
 	tcase_add_loop_test(tc, of_repo, 0, (int)N(kinds));
 	return run_suite("policy_past", tc);
 }
