@@ -454,6 +454,7 @@ void policy_free(struct policy *p)
 		free(p->rules[i].pushers);
 		free(p->rules[i].accepts);
 		free(p->rules[i].trusts);
+		free(p->rules[i].push_trusts);
 	}
 	for (size_t i = 0; i < p->trusts_n; i++) {
 		free(p->trusts[i].name);

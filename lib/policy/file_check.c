@@ -126,8 +126,15 @@ static void check_named(struct policy_draft *d, bool committer_match, const stru
 			     "(add email to the signer, or committer = any here)", w->text);
 }
 
-/* signer = trust:NAME: an authority answers for addresses, so the committer's is one. */
-static void resolve_trust(struct policy_draft *d, struct policy_rule *r, const struct policy_word *w)
+/* What a rule's lines of one key come to. */
+struct who_list {
+	const char *key; /* "signer" or "pusher" */
+	bool anyone, committer_match;
+	struct list signers, trusts;
+};
+
+/* trust:NAME: an authority answers for addresses, so the committer's is one. */
+static void resolve_trust(struct policy_draft *d, const struct policy_word *w, struct who_list *l)
 {
 	const char *name = w->text + strlen("trust:");
 	size_t i = 0;
@@ -138,72 +145,75 @@ static void resolve_trust(struct policy_draft *d, struct policy_rule *r, const s
 		unknown_name(d, w, "trust", name);
 		return;
 	}
-	for (size_t k = 0; k < r->trusts_n; k++)
-		if (r->trusts[k] == i)
-			policy_fault(d, w->line, "signer = %s stands twice here (remove one)", w->text);
+	for (size_t k = 0; k < l->trusts.n; k++)
+		if (l->trusts.v[k] == i)
+			policy_fault(d, w->line, "%s = %s stands twice here (remove one)", l->key,
+				     w->text);
 	if (!d->p->trusts[i].email_domain)
-		policy_fault(d, w->line, "signer = %s, but [trust \"%s\"] has no emailDomain (add one, "
-			     "or name signers)", w->text, name);
-	else if (!r->committer_match)
+		policy_fault(d, w->line, "%s = %s, but [trust \"%s\"] has no emailDomain (add one, or "
+			     "name signers)", l->key, w->text, name);
+	else if (strcmp(l->key, "signer") == 0 && !l->committer_match)
 		policy_fault(d, w->line, "signer = %s beside committer = any (remove one: of whom only "
 			     "the address is known, the committer must have it)", w->text);
-	r->trusts = xreallocarray(r->trusts, r->trusts_n + 1, sizeof(*r->trusts));
-	r->trusts[r->trusts_n++] = i;
+	l->trusts.v = xreallocarray(l->trusts.v, l->trusts.n + 1, sizeof(*l->trusts.v));
+	l->trusts.v[l->trusts.n++] = i;
 }
 
-/* `r` when the word is one of its signers, NULL for a pusher. */
-static void resolve_word(struct policy_draft *d, struct names *x, struct policy_rule *r,
-			 const struct policy_word *w, struct list *l)
+static void resolve_word(struct policy_draft *d, struct names *x, const struct policy_word *w,
+			 struct who_list *l)
 {
 	bool role = strncmp(w->text, "role:", 5) == 0;
 	size_t i;
 
-	if (r && strncmp(w->text, "trust:", 6) == 0) {
-		resolve_trust(d, r, w);
+	if (strncmp(w->text, "trust:", 6) == 0) {
+		resolve_trust(d, w, l);
 	} else if (role && index_find(&x->roles, w->text + 5, &i)) {
 		for (size_t k = 0; k < d->roles[i].signers_n; k++)
-			take(x, l, d->roles[i].signers[k]);
+			take(x, &l->signers, d->roles[i].signers[k]);
 	} else if (role) {
 		unknown_name(d, w, "role", w->text + 5);
 	} else if (index_find(&x->signers, w->text, &i)) {
-		check_named(d, r && r->committer_match, w, i);
-		take(x, l, i);
+		check_named(d, strcmp(l->key, "signer") == 0 && l->committer_match, w, i);
+		take(x, &l->signers, i);
 	} else {
 		unknown_name(d, w, "signer", w->text);
 	}
 }
 
-/* The values of a rule's `signer` or `pusher`. */
-static struct list resolve_words(struct policy_draft *d, struct names *x, struct policy_rule *r,
-				 bool anyone, const struct policy_words *words)
+static void resolve_words(struct policy_draft *d, struct names *x, struct who_list *l,
+			  const struct policy_words *words)
 {
-	const char *key = r ? "signer" : "pusher";
-	struct list l = { NULL, 0 };
-
-	if (anyone) {
+	if (l->anyone) {
 		if (words->n > 1)
 			policy_fault(d, words->v[1].line, "%s = anyone stands with other %ss (anyone "
-				     "of [signer] is all of them: keep one or the other)", key, key);
-		return l;
+				     "of [signer] is all of them: keep one or the other)", l->key,
+				     l->key);
+		return;
 	}
-	l.v = xcalloc(d->p->signers_n + 1, sizeof(size_t));
+	l->signers.v = xcalloc(d->p->signers_n + 1, sizeof(size_t));
 	for (size_t i = 0; i < words->n; i++)
-		resolve_word(d, x, r, &words->v[i], &l);
-	give_back(x, &l);
-	l.v = xreallocarray(l.v, l.n + 1, sizeof(size_t));
-	return l;
+		resolve_word(d, x, &words->v[i], l);
+	give_back(x, &l->signers);
+	l->signers.v = xreallocarray(l->signers.v, l->signers.n + 1, sizeof(size_t));
 }
 
 static void resolve_rule(struct policy_draft *d, struct names *x, size_t i)
 {
 	struct policy_rule *r = &d->p->rules[i];
-	struct list l = resolve_words(d, x, r, r->anyone, &d->rule_words[i]);
+	struct who_list signers = { .key = "signer", .anyone = r->anyone,
+				    .committer_match = r->committer_match };
+	struct who_list pushers = { .key = "pusher", .anyone = r->any_pusher };
 
-	r->signers = l.v;
-	r->signers_n = l.n;
-	l = resolve_words(d, x, NULL, r->any_pusher, &d->pusher_words[i]);
-	r->pushers = l.v;
-	r->pushers_n = l.n;
+	resolve_words(d, x, &signers, &d->rule_words[i]);
+	resolve_words(d, x, &pushers, &d->pusher_words[i]);
+	r->signers = signers.signers.v;
+	r->signers_n = signers.signers.n;
+	r->trusts = signers.trusts.v;
+	r->trusts_n = signers.trusts.n;
+	r->pushers = pushers.signers.v;
+	r->pushers_n = pushers.signers.n;
+	r->push_trusts = pushers.trusts.v;
+	r->push_trusts_n = pushers.trusts.n;
 }
 
 static bool has_key(const struct policy *p, size_t signer)

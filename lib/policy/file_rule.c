@@ -75,16 +75,9 @@ static void set_tag(struct policy_draft *d, const char *value)
 }
 
 /* A value of `signer` or `pusher`. */
-static void add_who(struct policy_draft *d, const char *key, const char *value, bool *anyone,
+static void add_who(struct policy_draft *d, const char *value, bool *anyone,
 		    struct policy_words *words)
 {
-	_cleanup_free_ char *shown = policy_shown(value);
-
-	if (strcmp(key, "pusher") == 0 && strncmp(value, "trust:", 6) == 0) {
-		policy_fault(d, d->line, "`%s = %s' is not supported by this version of "
-			     "gitsign-hsm", key, shown);
-		return;
-	}
 	if (strcmp(value, "anyone") == 0)
 		*anyone = true;
 	policy_word_add(words, value, d->line);
@@ -92,14 +85,13 @@ static void add_who(struct policy_draft *d, const char *key, const char *value, 
 
 static void set_signer(struct policy_draft *d, const char *value)
 {
-	add_who(d, "signer", value, &rule_now(d)->anyone, &d->rule_words[d->p->rules_n - 1]);
+	add_who(d, value, &rule_now(d)->anyone, &d->rule_words[d->p->rules_n - 1]);
 }
 
 static void set_pusher(struct policy_draft *d, const char *value)
 {
 	rule_now(d)->pusher_said = true;
-	add_who(d, "pusher", value, &rule_now(d)->any_pusher,
-		&d->pusher_words[d->p->rules_n - 1]);
+	add_who(d, value, &rule_now(d)->any_pusher, &d->pusher_words[d->p->rules_n - 1]);
 }
 
 static void set_push_certificate(struct policy_draft *d, const char *value)

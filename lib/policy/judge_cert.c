@@ -3,6 +3,7 @@
  * push, to this repository, now. git's word is taken for the nonce's MAC alone.
  */
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ void judge_cert_free(struct judge *j)
 		free(j->cert_faults[i].cure);
 	}
 	free(j->cert_faults);
+	free(j->pusher);
 }
 
 /* --- what it says ------------------------------------------------------- */
@@ -190,9 +192,31 @@ static int check_replay(struct judge *j, const struct object_push_cert *c, const
 	return rc;
 }
 
+/* Whose it is, and which of the push's rules let that one push. */
+static void check_signer(struct judge *j, const struct verdict *v)
+{
+	const struct policy_signer *signer;
+	const char *name = v->cert->subject;
+	char why[512] = "";
+
+	signer = policy_signer_of(j->c->policy, v, j->c->now, why, sizeof(why));
+	for (size_t i = 0; i < j->jobs_n; i++) {
+		struct judge_job *job = &j->jobs[i];
+		struct policy_who who;
+
+		if (policy_admits_push(j->c->policy, job->rule, v, j->c->now, &who))
+			job->pusher = name = judge_lasting_name(j, &who);
+		else if (!signer && !who.signer)
+			snprintf(why, sizeof(why), "%s", who.why);
+	}
+	if (signer || name != v->cert->subject)
+		j->pusher = text_escaped(bytes_str(signer ? signer->name : name));
+	else
+		fault(j, text_escaped(bytes_str(why)), "Let a signer of the policy push:\n" AGAIN);
+}
+
 static int check_signature(struct judge *j, const struct object_push_cert *c, struct err *err)
 {
-	char why[512] = "";
 	struct verdict v;
 
 	trust_judge(j->c->policy->trust, c->payload, OBJECT_PAYLOAD_PIECES,
@@ -201,12 +225,7 @@ static int check_signature(struct judge *j, const struct object_push_cert *c, st
 		fault(j, judge_seen_text("push certificate", &v), verdict_cure(&v));
 		return 0;
 	}
-	j->pusher = policy_signer_of(j->c->policy, &v, j->c->now, why, sizeof(why));
-	if (!j->pusher) {
-		char *shown = text_escaped(bytes_str(why));
-
-		fault(j, shown, "Let a signer of the policy push:\n" AGAIN);
-	}
+	check_signer(j, &v);
 	return check_replay(j, c, &v, err);
 }
 
@@ -260,11 +279,10 @@ static void find_none(struct judge *j, struct judge_job *job)
 
 static void find_pusher(struct judge *j, struct judge_job *job)
 {
-	_cleanup_free_ char *name = text_escaped(bytes_str(j->pusher->name));
 	_cleanup_free_ char *right = judge_rule_pushers(j->c->policy, job->rule);
 
 	judge_job_find(j, job, NULL, BYTES_NONE,
-		       xasprintf("push certificate by %s, who may not push here", name),
+		       xasprintf("push certificate by %s, who may not push here", j->pusher),
 		       xasprintf("Let one push who may: %s.", right), MEND_NONE);
 }
 
@@ -277,9 +295,9 @@ void judge_cert_job(struct judge *j, struct judge_job *job)
 		find_none(j, job);
 	if (!j->out->cert_good)
 		return;
-	job->pushed = policy_rule_allows_push(j->c->policy, job->rule, j->pusher);
+	job->pushed = job->pusher != NULL;
 	if (job->pushed)
-		judge_names_add(&job->who, j->pusher->name);
+		judge_names_add(&job->who, job->pusher);
 	else
 		find_pusher(j, job);
 }

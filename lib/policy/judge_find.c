@@ -131,36 +131,47 @@ void judge_names_free(struct policy_names *names)
 
 #define SIGNERS_SHOWN 10
 
-static char *signers_text(const struct policy *p, const size_t *list, size_t list_n, bool anyone,
-			  const struct policy_rule *trusts_of)
+static void add_signers(struct buf *out, const struct policy *p, const size_t *list, size_t list_n,
+			bool anyone)
 {
 	size_t n = anyone ? p->signers_n : list_n;
-	struct buf out = BUF_INIT;
 
 	for (size_t i = 0; i < n && i < SIGNERS_SHOWN; i++) {
 		size_t k = anyone ? i : list[i];
 
-		buf_add_str(&out, i ? ", " : "");
-		text_escape(&out, bytes_str(p->signers[k].name));
+		buf_add_str(out, i ? ", " : "");
+		text_escape(out, bytes_str(p->signers[k].name));
 	}
 	if (n > SIGNERS_SHOWN)
-		buf_addf(&out, " and %zu more", n - SIGNERS_SHOWN);
-	for (size_t i = 0; trusts_of && i < trusts_of->trusts_n; i++)
-		buf_addf(&out, "%swhoever has a certificate of %s with an address in %s",
-			 out.n ? ", " : "", p->trusts[trusts_of->trusts[i]].name,
-			 p->trusts[trusts_of->trusts[i]].email_domain);
-	return buf_detach(&out);
+		buf_addf(out, " and %zu more", n - SIGNERS_SHOWN);
+}
+
+static void add_trusts(struct buf *out, const struct policy *p, const size_t *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_addf(out, "%swhoever has a certificate of %s with an address in %s",
+			 out->n ? ", " : "", p->trusts[list[i]].name,
+			 p->trusts[list[i]].email_domain);
 }
 
 char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)
 {
-	return signers_text(p, r->signers, r->signers_n, r->anyone, r);
+	struct buf out = BUF_INIT;
+
+	add_signers(&out, p, r->signers, r->signers_n, r->anyone);
+	add_trusts(&out, p, r->trusts, r->trusts_n);
+	return buf_detach(&out);
 }
 
 char *judge_rule_pushers(const struct policy *p, const struct policy_rule *r)
 {
-	return r->pusher_said ? signers_text(p, r->pushers, r->pushers_n, r->any_pusher, NULL) :
-				judge_rule_signers(p, r);
+	struct buf out = BUF_INIT;
+
+	if (!r->pusher_said)
+		return judge_rule_signers(p, r);
+	add_signers(&out, p, r->pushers, r->pushers_n, r->any_pusher);
+	add_trusts(&out, p, r->push_trusts, r->push_trusts_n);
+	return buf_detach(&out);
 }
 
 static void finding_free(struct judge_finding *f)

@@ -21,7 +21,8 @@ struct judge_job {
 	bool forward;
 	bool good_object;      /* the new value is signed by a permitted signer */
 	size_t findings;
-	bool pushed;           /* a permitted pusher answers for it with a certificate */
+	const char *pusher;    /* who signed the push certificate, and may; NULL: nobody */
+	bool pushed;           /* and it is good: that one answers for it */
 	struct policy_names who;
 	/* For the command that signs again. */
 	size_t bad_n;
@@ -68,7 +69,7 @@ struct judge {
 		char *seen, *cure;
 	} *cert_faults;
 	size_t cert_faults_n;
-	const struct policy_signer *pusher;
+	char *pusher; /* escaped; NULL: nobody who may push anywhere */
 	struct policy_names addresses; /* of signers whom the policy does not name */
 };
 
@@ -110,6 +111,8 @@ struct judge_signed {
 /* The time to judge an object at. */
 int64_t judge_time_of(const struct judge *j, const struct oid *id);
 const char *judge_who(struct judge *j, struct judge_job *job, const struct judge_signed *s);
+/* The name for the whole judgement: a certificate's address lives shorter. */
+const char *judge_lasting_name(struct judge *j, const struct policy_who *who);
 /* What is wrong with a verdict that is not good, of a "commit", a "tag", ...; owned. */
 char *judge_seen_text(const char *kind, const struct verdict *v);
 

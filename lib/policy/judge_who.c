@@ -99,7 +99,7 @@ static void find_ident(struct judge *j, struct judge_job *job, const struct judg
 	const char *address = policy_who_email(who);
 	_cleanup_free_ char *right = text_escaped(bytes_str(address ? address : "ADDRESS"));
 	bool own = s->author && s->ident && bytes_eq(s->author->email, s->ident->email);
-	_cleanup_free_ char *by = who->by_trust && !who->signer ?
+	_cleanup_free_ char *by = who->trusts && !who->signer ?
 		xstrdup(name) : xasprintf("%s (%s)", name, right);
 	char *seen = email ? xasprintf("%s %s, but signed by %s", role, email, by) :
 			     xasprintf("no %s, but signed by %s", role, name);
@@ -158,8 +158,7 @@ static void find_stranger(struct judge *j, struct judge_job *job, const struct j
 		       wrong_signer_cure(j, job), MEND_SIGN);
 }
 
-/* For the whole judgement: a certificate's address lives shorter. */
-static const char *lasting_name(struct judge *j, const struct policy_who *who)
+const char *judge_lasting_name(struct judge *j, const struct policy_who *who)
 {
 	if (who->signer)
 		return who->name;
@@ -195,5 +194,5 @@ const char *judge_who(struct judge *j, struct judge_job *job, const struct judge
 	}
 	if (!check_author(j, job, s, &who))
 		return NULL;
-	return lasting_name(j, &who);
+	return judge_lasting_name(j, &who);
 }

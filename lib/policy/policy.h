@@ -76,6 +76,7 @@ struct policy_rule {
 	bool pusher_said;               /* has a `pusher` key; else the signers may push */
 	bool any_pusher;                /* pusher = anyone */
 	size_t *pushers; size_t pushers_n; /* as signers */
+	size_t *push_trusts; size_t push_trusts_n; /* pusher = trust:NAME: as trusts */
 	bool cert_required;             /* pushCertificate = required */
 	int64_t expiry_grace;           /* expiryGrace, in seconds; default 0 */
 	bool report;                    /* mode = report */
@@ -139,7 +140,7 @@ bool policy_rule_allows_push(const struct policy *p, const struct policy_rule *r
 struct policy_who {
 	const struct policy_signer *signer; /* NULL: nobody whom the file names */
 	const char *name;                   /* the signer's, else an address; NULL: nobody's */
-	const struct policy_rule *by_trust; /* admitted by its `signer = trust:NAME` */
+	const size_t *trusts; size_t trusts_n; /* admitted by one of these trust:NAME; else none */
 	const struct policy *policy;
 	const struct verdict *verdict;
 	char why[512];                      /* when not admitted, and there is no signer */
@@ -152,6 +153,9 @@ struct policy_who {
  */
 bool policy_admits(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
 		   int64_t when, struct policy_who *ret);
+/* The same for the push certificate: by `pusher`, or where the rule has none by `signer`. */
+bool policy_admits_push(const struct policy *p, const struct policy_rule *r,
+			const struct verdict *v, int64_t when, struct policy_who *ret);
 /* Is an address one of the signer's: of the section, or of the certificate in a domain. */
 bool policy_who_has(const struct policy_who *w, struct bytes email);
 /* The address to write; NULL: none. */

@@ -164,12 +164,12 @@ bool policy_rule_domain(const struct policy *p, const struct policy_rule *r, str
 	return false;
 }
 
-/* Is it an address that the authority answers for? */
-static bool vouched(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
-		    const char *email)
+/* Is it an address that one of these authorities answers for? */
+static bool vouched(const struct policy *p, const size_t *trusts, size_t n,
+		    const struct verdict *v, const char *email)
 {
-	for (size_t i = 0; i < r->trusts_n; i++) {
-		const struct policy_trust *t = &p->trusts[r->trusts[i]];
+	for (size_t i = 0; i < n; i++) {
+		const struct policy_trust *t = &p->trusts[trusts[i]];
 
 		if (in_domain(t->email_domain, bytes_str(email)) &&
 		    verdict_has_trust(p->trust, v, t->name))
@@ -179,12 +179,12 @@ static bool vouched(const struct policy *p, const struct policy_rule *r, const s
 }
 
 /* The first address that counts; NULL: none. */
-static const char *vouched_email(const struct policy *p, const struct policy_rule *r,
+static const char *vouched_email(const struct policy *p, const size_t *trusts, size_t n,
 				 const struct verdict *v)
 {
 	/* One address that other programs may read otherwise makes all of them doubtful. */
 	for (size_t i = 0; i < v->cert->emails_n && !v->cert->emails_malformed; i++)
-		if (vouched(p, r, v, v->cert->emails[i]))
+		if (vouched(p, trusts, n, v, v->cert->emails[i]))
 			return v->cert->emails[i];
 	return NULL;
 }
@@ -198,46 +198,65 @@ static const struct policy_signer *section_of_email(const struct policy *p, cons
 	return NULL;
 }
 
-static bool admit_by_trust(const struct policy *p, const struct policy_rule *r,
-			   const struct verdict *v, struct policy_who *w)
+static bool admit_by_trust(struct policy_who *w, const size_t *trusts, size_t n)
 {
-	const char *email = vouched_email(p, r, v);
-	const struct policy_signer *other = w->signer ? NULL : section_of_email(p, v->cert);
+	const char *email = vouched_email(w->policy, trusts, n, w->verdict);
+	const struct policy_signer *other =
+		w->signer ? NULL : section_of_email(w->policy, w->verdict->cert);
 
 	if (!email)
 		return false;
 	if (other) {
 		snprintf(w->why, sizeof(w->why), "certificate %s has an address of signer %s, but is "
-			 "none of that signer's keys", v->cert->subject, other->name);
+			 "none of that signer's keys", w->verdict->cert->subject, other->name);
 		return false;
 	}
-	w->by_trust = r;
+	w->trusts = trusts;
+	w->trusts_n = n;
 	if (!w->signer)
 		w->name = email;
 	return true;
 }
 
-bool policy_admits(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
-		   int64_t when, struct policy_who *ret)
+/* `allows` is asked about a signer of the file, the trusts about anybody else. */
+static bool admits(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
+		   int64_t when,
+		   bool (*allows)(const struct policy *p, const struct policy_rule *r,
+				  const struct policy_signer *s),
+		   const size_t *trusts, size_t n, struct policy_who *ret)
 {
 	bool nobody;
 
 	*ret = (struct policy_who){ .policy = p, .verdict = v };
 	ret->signer = find_signer(p, v, when, &nobody, ret->why, sizeof(ret->why));
 	ret->name = ret->signer ? ret->signer->name : NULL;
-	if (ret->signer && policy_rule_allows(p, r, ret->signer))
+	if (ret->signer && allows(p, r, ret->signer))
 		return true;
-	return (ret->signer || nobody) && admit_by_trust(p, r, v, ret);
+	return (ret->signer || nobody) && admit_by_trust(ret, trusts, n);
+}
+
+bool policy_admits(const struct policy *p, const struct policy_rule *r, const struct verdict *v,
+		   int64_t when, struct policy_who *ret)
+{
+	return admits(p, r, v, when, policy_rule_allows, r->trusts, r->trusts_n, ret);
+}
+
+bool policy_admits_push(const struct policy *p, const struct policy_rule *r,
+			const struct verdict *v, int64_t when, struct policy_who *ret)
+{
+	return admits(p, r, v, when, policy_rule_allows_push,
+		      r->pusher_said ? r->push_trusts : r->trusts,
+		      r->pusher_said ? r->push_trusts_n : r->trusts_n, ret);
 }
 
 bool policy_who_has(const struct policy_who *w, struct bytes email)
 {
 	const struct cert *c = w->verdict->cert;
 
-	for (size_t i = 0; w->by_trust && i < c->emails_n; i++)
+	for (size_t i = 0; w->trusts && i < c->emails_n; i++)
 		if (text_email_eq(bytes_str(c->emails[i]), email))
-			return vouched(w->policy, w->by_trust, w->verdict, c->emails[i]);
-	if (w->by_trust)
+			return vouched(w->policy, w->trusts, w->trusts_n, w->verdict, c->emails[i]);
+	if (w->trusts)
 		return false;
 	for (size_t i = 0; w->signer && i < w->signer->emails.n; i++)
 		if (text_email_eq(bytes_str(w->signer->emails.v[i]), email))
@@ -247,7 +266,7 @@ bool policy_who_has(const struct policy_who *w, struct bytes email)
 
 const char *policy_who_email(const struct policy_who *w)
 {
-	if (w->by_trust)
-		return vouched_email(w->policy, w->by_trust, w->verdict);
+	if (w->trusts)
+		return vouched_email(w->policy, w->trusts, w->trusts_n, w->verdict);
 	return w->signer && w->signer->emails.n ? w->signer->emails.v[0] : NULL;
 }

@@ -14,7 +14,7 @@ policy_of() {
 		[ $# = 0 ] || shift
 		hk_head | sed '1,/roots = /d'
 		hk_rules
-		printf '[rule "staff"]\n\tref = refs/heads/staff\n\tref = refs/heads/old\n'
+		printf '[rule "staff"]\n\tref = refs/heads/staff\n\tref = refs/heads/old\n\tref = refs/heads/shared\n'
 		for line; do
 			printf '\t%s\n' "$line"
 		done
@@ -62,9 +62,24 @@ hk_as carol
 hk_commit 'by carol'
 refused 'where the rule names others it admits nobody' 'belongs to no signer' origin staff
 
+# --- who pushes ----------------------------------------------------------------------------
+git -C "$GH_WORLD/server" config receive.certNonceSeed "$(openssl rand -hex 16)"
+policy_of 'emailDomain = example.com' - 'signer = trust:corp'
+accepted 'she may sign the push where she may sign commits' --signed origin staff
+like 'in her name' "$(said)" 'by carol@example.com'
+policy_of 'emailDomain = example.com' - 'signer = trust:corp' 'pusher = alice' 'keylessUpdate = allow'
+refused 'not where the rule names who pushes' 'push certificate: certificate /CN=carol belongs' \
+	--signed origin staff:shared
+policy_of 'emailDomain = example.com' - 'signer = alice' 'pusher = trust:corp' 'committer = any' \
+	'accepts = again' 'pushCertificate = required'
+printf '[rule "again"]\n\tref = refs/heads/again\n\tsigner = trust:corp\n' >>"$GH_WORLD/policy"
+accepted 'the same commit elsewhere' origin staff:again
+accepted 'she pushes what others have signed where the rule says so' --signed origin staff:shared
+
 # --- the client says the same -------------------------------------------------------------
 git config --global gpg.x509.program "$GH_BIN/gitsign-hsm"
 git config --global hsm.policy "$GH_WORLD/policy"
+policy_of 'emailDomain = example.com' - 'signer = alice'
 is 'a client without such a rule does not know her' "$(git log -1 --format=%G?%GT)" Gmarginal
 policy_of 'emailDomain = example.com' - 'signer = trust:corp'
 is 'with it she is trusted' "$(git log -1 --format=%G?%GT)" Gfully

@@ -325,8 +325,9 @@ static const struct {
 	  BASE "[role \"x\"]\nsigner = bob\n" RULE "pusher = role:x\n" },
 	{ BASE RULE "pusher = anyone\npusher = bob\n", "15: pusher = anyone stands with other pushers",
 	  BASE RULE "pusher = anyone\n" },
-	{ BASE RULE "pusher = trust:corp\n", "14: `pusher = trust:corp' is not supported by this",
-	  BASE },
+	{ BASE RULE "pusher = trust:corp\n", "14: pusher = trust:corp, but [trust \"corp\"] has no "
+	  "emailDomain", DOMAIN RULE "pusher = trust:corp\ncommitter = any\n" },
+	{ DOMAIN RULE "pusher = trust:x\n", "15: there is no trust \"x\"", DOMAIN RULE },
 	/* One without an e-mail makes no commits here, but may push. */
 	{ BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\n" RULE "pusher = c\nsigner = c\n",
 	  "17: signer c has no email", BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\n" RULE

@@ -566,6 +566,36 @@ START_TEST(admits)
 }
 END_TEST
 
+/* The push certificate: by `pusher`, else by `signer`. */
+static const struct {
+	const char *rule;
+	bool sign, push;
+} pushes[] = {
+	{ "signer = trust:corp\n", true, true },
+	{ "signer = trust:corp\npusher = alice\n", true, false },
+	{ "signer = alice\npusher = trust:corp\n", false, true },
+	{ "signer = alice\n", false, false },
+	{ "signer = trust:corp\npusher = anyone\n", true, false },
+};
+
+START_TEST(admits_push)
+{
+	struct wcase c = { "push", ROOT, .leaf = { .san = "email:carol@example.com" } };
+	struct buf text = BUF_INIT;
+	struct policy_who who;
+	struct people x;
+
+	buf_addf(&text, "%s%s[rule \"x\"]\nref = refs/x\n%s", CORP, ALICE, pushes[_i].rule);
+	meet_people(&x, buf_str(&text), &c);
+	ck_assert_int_eq(policy_admits(x.p, x.p->rules, &x.v, PKI_NOW, &who), pushes[_i].sign);
+	ck_assert_int_eq(policy_admits_push(x.p, x.p->rules, &x.v, PKI_NOW, &who), pushes[_i].push);
+	if (pushes[_i].push)
+		ck_assert_str_eq(who.name, "carol@example.com");
+	part(&x);
+	buf_free(&text);
+}
+END_TEST
+
 /* Of another authority the address says nothing. */
 START_TEST(admits_by_chain)
 {
@@ -604,6 +634,7 @@ int main(void)
 	tcase_add_loop_test(t, revoked, 0, COUNT(revocations));
 	tcase_add_loop_test(t, admits, 0, COUNT(admitted));
 	tcase_add_test(t, admits_by_chain);
+	tcase_add_loop_test(t, admits_push, 0, COUNT(pushes));
 	tcase_add_test(t, owner_needs_good);
 	tcase_add_test(t, malformed_email);
 	tcase_add_test(t, allows);
