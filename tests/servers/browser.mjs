@@ -1,11 +1,12 @@
-// browser.mjs URL [deny]: the person's browser. Follows redirections with a cookie jar, logs in as
-// alice, consents (deny: follows "Cancel"), and ends where the pages end, at the program that waits
-// on 127.0.0.1 without TLS. Prints each address gone through, a line each, then the last status and
+// browser.mjs URL [deny|far]: the person's browser. Follows redirections with a cookie jar, logs in
+// as alice, consents (deny: follows "Cancel"), and ends where the pages end, at the program that
+// waits on 127.0.0.1 without TLS; far: on another machine, where that address cannot be opened. Prints each address gone through, a line each, then the last status and
 // body. As $BROWSER it takes the address as git's web--browse would give it. It trusts the file
 // in NODE_EXTRA_CA_CERTS.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-let [, , at, deny] = process.argv;
+let [, , at, word] = process.argv;
+const deny = word === 'deny';
 const jar = new Map();
 
 async function visit(form) {
@@ -29,6 +30,10 @@ const formOn = (page) => {
 
 let form;
 for (let hops = 0; hops < 20; hops++) {
+	if (word === 'far' && at.startsWith('http://')) {
+		console.log(at);
+		break;
+	}
 	const answer = await visit(form);
 	form = undefined;
 	const to = answer.headers.get('location');
