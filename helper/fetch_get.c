@@ -15,6 +15,7 @@
 #include "helper/store_internal.h"
 
 #define LOCK_MS 150000 /* the other one may be waiting for a person */
+#define QUIET_S 30     /* the issuer's time where nobody types a PIN meanwhile */
 
 /* --- asking the issuer ---------------------------------------------------------------------- */
 
@@ -33,6 +34,16 @@ static void hold_signals(sigset_t *before)
 	sigaddset(&s, SIGQUIT);
 	sigaddset(&s, SIGTSTP);
 	sigprocmask(SIG_BLOCK, &s, before);
+}
+
+/* 0: what the grant takes for itself. */
+static int64_t deadline(const struct ask *a, bool interactive)
+{
+	int64_t seconds = a->profile.timeout;
+
+	if (seconds == 0 && !interactive)
+		seconds = QUIET_S;
+	return seconds > 0 ? os_monotonic_ms() + seconds * 1000 : 0;
 }
 
 /* A token that cannot be kept is still one: said, and given. */
@@ -57,6 +68,7 @@ static int by_refresh(struct ask *a, struct grant_ask *g, struct cred_tokens *ke
 
 	g->refresh = &kept->refresh;
 	g->interactive = false;
+	g->deadline_ms = deadline(a, false);
 	g->refresh_refused = refused;
 	hold_signals(&before);
 	r = grant_run(&a->profile, g, ret, err);
@@ -98,6 +110,7 @@ static int ask_issuer(struct ask *a, struct cred_tokens *kept, struct cred_token
 	g.refresh = NULL;
 	g.refresh_refused = NULL;
 	g.interactive = ask_interactive(a) && !ask_can_give(a, kept);
+	g.deadline_ms = deadline(a, g.interactive);
 	asked = os_now();
 	r = grant_run(&a->profile, &g, ret, err);
 	if (r == 0)
@@ -242,7 +255,7 @@ int fetch_get(const char *no_keyring)
 			_exit(ERR_IO);
 		close(ends[0]);
 		close(ends[1]);
-		exit(work(no_keyring));
+		os_exit(work(no_keyring)); /* a module may have been loaded */
 	}
 	close(ends[1]);
 	return relay(ends[0], pid);

@@ -27,16 +27,18 @@ enum setting {
 	S_INSTALLATION,
 	S_REDIRECT,
 	S_USERNAME,
+	S_TIMEOUT,
 	S_N
 };
 
 /* As people write them; gitconf gives names in lower case. */
-static const char *const names[S_N] = {
-	"hsmIssuer",      "hsmClientId",     "hsmKey",          "hsmCertificate", "hsmGrant",
-	"hsmClientAuth",  "hsmScope",        "hsmAudience",     "hsmResource",    "hsmStore",
-	"hsmProvider",    "hsmAssertion",    "hsmKeyId",        "hsmKeyShared",   "hsmSubjectToken",
-	"hsmPermissions", "hsmRepositories", "hsmInstallation", "hsmRedirect",    "hsmUsername"
-};
+static const char *const names[S_N] = { "hsmIssuer",      "hsmClientId",     "hsmKey",
+					"hsmCertificate", "hsmGrant",        "hsmClientAuth",
+					"hsmScope",       "hsmAudience",     "hsmResource",
+					"hsmStore",       "hsmProvider",     "hsmAssertion",
+					"hsmKeyId",       "hsmKeyShared",    "hsmSubjectToken",
+					"hsmPermissions", "hsmRepositories", "hsmInstallation",
+					"hsmRedirect",    "hsmUsername",     "hsmTimeout" };
 static const char *const grants[] = { "none",           "client_credentials",
 				      "device_code",    "authorization_code",
 				      "token_exchange", "github_app" };
@@ -256,8 +258,20 @@ static int further_values(const struct cred_profile *p, struct err *err)
 	return 0;
 }
 
+/* Nothing that is no number of seconds, and no git that hangs for hours. */
+static int take_timeout(struct cred_profile *p, const char *value, struct err *err)
+{
+	if (value == NULL || (text_parse_duration(bytes_str(value), &p->timeout) &&
+			      p->timeout >= 1 && p->timeout <= 600))
+		return 0;
+	return wrong(p, S_TIMEOUT, "must be a time from 1s to 10m", err);
+}
+
 static int values(const struct cred_profile *p, struct err *err)
 {
+	/* The PIN belongs to hsm.pinSource; this is shown, stored and looked up by. */
+	if (p->key != NULL && strstr(p->key, "pin-value") != NULL)
+		return wrong(p, S_KEY, "must not hold a PIN: set hsm.pinSource", err);
 	if (p->issuer != NULL && (!cred_endpoint_ok(p->issuer) || strchr(p->issuer, '?') != NULL))
 		return wrong(p, S_ISSUER, "must be an https:// URL without query or user", err);
 	if (!printable(p->client_id, true))
@@ -332,6 +346,8 @@ static int make(const struct said *s, struct cred_profile *ret, struct err *err)
 	};
 	int r = words(&p, s, err);
 
+	if (r == 0)
+		r = take_timeout(&p, s->value[S_TIMEOUT], err);
 	if (r == 0)
 		r = values(&p, err);
 	if (r == 0)

@@ -42,6 +42,7 @@ struct cred_profile {
 	enum cred_provider provider;
 	bool assertion_for_endpoint; /* RFC 7523's older audience; else RFC 10070 */
 	bool key_shared;             /* the key may be the one that signs commits */
+	int64_t timeout;             /* seconds that asking the issuer may take; 0: not said */
 	/* Views into the configuration; NULL: not set. */
 	const char *issuer, *client_id, *key, *certificate, *scope, *audience, *resource;
 	const char *key_id;        /* kid of JSON web tokens */

@@ -34,16 +34,31 @@ cred_world() {
 	mkdir "$CRED_DIR" "$CRED_ROOT"
 	unset GIT_SSL_CAINFO GIT_SSL_CAPATH SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE GIT_ASKPASS \
 		SSH_ASKPASS DISPLAY WAYLAND_DISPLAY DBUS_SESSION_BUS_ADDRESS BROWSER https_proxy \
-		HTTPS_PROXY http_proxy all_proxy ALL_PROXY XDG_RUNTIME_DIR XDG_CACHE_HOME \
+		HTTPS_PROXY http_proxy all_proxy ALL_PROXY XDG_CACHE_HOME \
 		XDG_DATA_HOME 2>/dev/null || :
 	NODE_EXTRA_CA_CERTS=$GH_ROOTS
-	export NODE_EXTRA_CA_CERTS
+	# Sockets and locks of the helper: of this world only.
+	XDG_RUNTIME_DIR=$GH_WORLD/run
+	export NODE_EXTRA_CA_CERTS XDG_RUNTIME_DIR
+	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	gh_at_exit cred_session_stop
 	cp "$GH_ROOTS" "$CRED_DIR/clients.pem"
 	cred_tls_key server 127.0.0.1
 	git config --global http.sslCAInfo "$GH_ROOTS"
 	# The servers read this to its end, which comes when the script does, however it ends.
 	mkfifo "$CRED_DIR/alive"
 	exec 9<>"$CRED_DIR/alive"
+}
+
+# cred_session_pid: of the daemon that keeps tokens in memory; nothing when there is none.
+cred_session_pid() {
+	perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_STREAM, 0) or exit; connect($s, pack_sockaddr_un($ARGV[0])) or exit;
+		print unpack("i", getsockopt($s, SOL_SOCKET, 17)), "\n"' "$XDG_RUNTIME_DIR/gitsign-hsm/credential" 2>/dev/null
+}
+cred_session_stop() {
+	local pid
+	pid=$(cred_session_pid)
+	[ -z "$pid" ] || kill "$pid"
 }
 
 # cred_tls_key NAME CN: a key in a file and a server's certificate: $CRED_DIR/NAME.{key,pem}.

@@ -60,15 +60,17 @@ static void bad(int code, const char *text, const char *url, const char *why)
 
 START_TEST(a_profile)
 {
-	struct cred_profile p = good("[credential \"https://Git.Example:443/\"]\n" WHOLE
-				     "hsmScope = a b\nhsmAudience = x\nhsmResource = urn:x\n"
-				     "hsmCertificate = /c.pem\nhsmStore = session\n",
-				     "https://git.example/a/b.git");
+	struct cred_profile p =
+		good("[credential \"https://Git.Example:443/\"]\n" WHOLE
+		     "hsmScope = a b\nhsmAudience = x\nhsmResource = urn:x\n"
+		     "hsmCertificate = /c.pem\nhsmStore = session\nhsmTimeout = 2m\n",
+		     "https://git.example/a/b.git");
 
 	ck_assert_str_eq(p.url, "https://git.example");
 	ck_assert_int_eq(p.grant, CRED_CLIENT_CREDENTIALS);
 	ck_assert_int_eq(p.auth, CRED_PRIVATE_KEY_JWT);
 	ck_assert_int_eq(p.store, CRED_SESSION);
+	ck_assert_int_eq(p.timeout, 120);
 	ck_assert_str_eq(p.issuer, "https://as");
 	ck_assert_str_eq(p.client_id, "c");
 	ck_assert_str_eq(p.key, "pkcs11:id=%01");
@@ -169,6 +171,10 @@ START_TEST(refused)
 		{ "hsmClientAuth = tls_client_auth\nhsmKey =\n", "hsmKey is missing" },
 		{ "hsmClientAuth = private_key_jwt\nhsmGrant = github_app\n", "no meaning" },
 		{ "hsmStore = file\n", "secretservice, session, none" },
+		{ "hsmTimeout = 0\n", "from 1s to 10m" },
+		{ "hsmTimeout = 11m\n", "from 1s to 10m" },
+		{ "hsmTimeout = soon\n", "from 1s to 10m" },
+		{ "hsmKey = pkcs11:object=k?pin-value=1234\n", "must not hold a PIN" },
 		{ "hsmCertificate = c.pem\n", "absolute path" },
 		{ "hsmScope = \"a\\\"b\"\n", "hsmScope must be" },
 		{ "hsmScope = \"a\\nb\"\n", "hsmScope must be" },
