@@ -94,6 +94,28 @@ refused 'and not where deletions are not allowed' 'no deletion' --signed origin 
 hk_as alice
 refused 'not by one who may not push' 'who may not push here' --signed origin :shared/x
 
+# --- whoever has a certificate of the authority ---------------------------------------------
+hk_key carol carol@example.com
+sed -i 's/^\(.*roots = .*\)$/\1\n\temailDomain = example.com/' ../policy
+cat >>../policy <<EOF
+[rule "by-domain"]
+	ref = refs/heads/domain/*
+	commits = signed
+	signer = trust:corp
+	delete = allow
+EOF
+hk_as carol
+gh_setup git checkout -q -b carols HEAD~1
+hk_commit "carol's"
+accepted 'a signer by address' origin HEAD:refs/heads/domain/one
+accepted 'pushes by address too' --signed origin HEAD:refs/heads/domain/two
+accepted 'and answers for a deletion' --signed origin :refs/heads/domain/two
+refused 'where signers are named she may not' 'push certificate: .*carol' --signed origin \
+	HEAD:refs/heads/free/carol
+cert_policy </dev/null
+hk_as alice
+gh_setup git checkout -q main
+
 # --- another key, an expired one, an unsigned one ---------------------------------------------
 cp ../keys/alice.pem ../alice.pem
 gh_setup openssl x509 -new -force_pubkey ../keys/alice.pub -subj /CN=alice -CA ../ca/root.pem \
@@ -190,6 +212,24 @@ cert_refused 'a PKCS#11 URI that could hold a PIN' 'query part' \
 	'CERT_PUSHER=pkcs11:token=world?pin-value=1234'
 cert_accepted 'a PKCS#11 URI without' 'CERT_PUSHER=pkcs11:token=world;id=%01'
 cert_refused 'by a stranger' 'push certificate: .*mallory' CERT_BY=mallory
+
+# git takes the commands from the certificate. Should it ever leave one out, we see it.
+CERT_COMMANDS="$zero $one refs/heads/free/two
+$zero $one refs/heads/free/three"
+export CERT_COMMANDS
+two=$(../certificate "$(date +%s)-0123" | git -C ../server hash-object -w --stdin)
+# hook_alone LINES: the hook, as git would run it.
+hook_alone() (
+	cd ../server || exit 1
+	printf '%s\n' "$1" | GIT_DIR=. GIT_PUSH_CERT=$two GIT_PUSH_CERT_NONCE_STATUS=OK \
+		hooks/pre-receive
+)
+exits 1 'a certificate for more than is pushed is refused' hook_alone \
+	"$zero $one refs/heads/free/two"
+like 'by that name' "$(tr '\n' ' ' <"$GH_ERR")" 'names other ref updates'
+ok 'for all that is pushed it is good' hook_alone "$CERT_COMMANDS"
+exits 1 'in another order it is not' hook_alone "$(printf '%s\n' "$CERT_COMMANDS" | sed -n '2p;1p')"
+unset CERT_COMMANDS
 
 # Options are part of what is signed.
 printf 'ci.skip\0' >../options
