@@ -5,7 +5,8 @@
 # Signing must not wait for a library: bin/gitsign-hsm needs libc only and asks the
 # agent; what needs libcrypto (direct, agent) or libgit2 (verbs) are programs of
 # their own, which gitsign-hsm turns into.
-SIGNER_OBJS := $(call objs,$(addprefix gitsign-hsm/,settings.c select.c signer.c make.c status.c))
+SIGNER_OBJS := $(call objs,$(addprefix gitsign-hsm/,settings.c select.c \
+	cert_files.c signer.c make.c status.c))
 FRONT_OBJS := $(call objs,$(addprefix gitsign-hsm/,main.c args.c front.c deliver.c settings.c \
 	verb_table.c))
 DIRECT_OBJS := $(SIGNER_OBJS) $(call objs,$(addprefix gitsign-hsm/,direct.c args.c sign.c verify.c \
@@ -39,7 +40,7 @@ $(SIBLINGS)/credential-keyring: $(call objs,helper/keyring.c helper/keyring_main
 $(SIBLINGS)/credential-keyring: MORE_LIBS := $(SECRET_LIBS)
 $(B)/obj/helper/keyring.o: ALL_CFLAGS += $(SECRET_CFLAGS)
 FETCH_OBJS := $(call objs,helper/fetch*.c helper/grant*.c helper/key.c helper/key_find.c \
-	helper/mtls.c helper/people.c gitsign-hsm/settings.c gitsign-hsm/select.c)
+	helper/mtls.c helper/people.c gitsign-hsm/settings.c gitsign-hsm/select.c gitsign-hsm/cert_files.c)
 $(SIBLINGS)/credential-fetch: $(FETCH_OBJS)
 $(SIBLINGS)/credential-fetch: MORE_LIBS := $(FETCH_LIBS)
 $(FETCH_OBJS): ALL_CFLAGS += $(FETCH_CFLAGS)

@@ -39,7 +39,7 @@ static enum agent_outcome ask(const struct settings *s, const struct args *a, st
 	char where[PATH_MAX] = "";
 	struct agent_ask q = { .purpose = agent_purpose_of(payload),
 			       .payload = payload,
-			       .key = a->user };
+			       .key = settings_key_for(s, payload, a->user) };
 	enum agent_outcome o;
 
 	if (q.purpose == AGENT_NOTHING || payload.n > AGENT_PAYLOAD_MAX) {

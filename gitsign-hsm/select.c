@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cert_files.h"
 
 static bool parse_digest(const char *text, struct selector *ret)
 {
@@ -101,8 +102,8 @@ static void judge(struct candidate *c, int64_t now)
 	buf_free(&when);
 }
 
-int candidates_load(struct token *t, const struct uri *u, int64_t now, struct candidates *ret,
-		    struct err *err)
+int candidates_load(const struct settings *s, struct token *t, const struct uri *u, int64_t now,
+		    struct candidates *ret, struct err *err)
 {
 	struct candidates c = { .n = 0 };
 	const struct token_slot *slots;
@@ -120,8 +121,12 @@ int candidates_load(struct token *t, const struct uri *u, int64_t now, struct ca
 		where.has_id = false;
 	}
 	r = token_certificates(t, u != NULL ? &where : NULL, &c.objects, err);
-	if (r != 0)
+	if (r == 0)
+		r = cert_files_match(s, t, u != NULL ? &where : NULL, &c.objects, err);
+	if (r != 0) {
+		token_objects_free(&c.objects);
 		return r;
+	}
 	slots = token_slots(t, &slots_n);
 	c.v = xcalloc(c.objects.n + 1, sizeof(c.v[0]));
 	for (size_t i = 0; i < c.objects.n; i++) {

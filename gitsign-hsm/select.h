@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "settings.h"
 #include "sig/cert.h"
 #include "token/token.h"
 
@@ -43,9 +44,9 @@ struct candidates {
 	size_t n;
 };
 
-/* Everything on the tokens that `u` (NULL: all) fits. */
-int candidates_load(struct token *t, const struct uri *u, int64_t now, struct candidates *ret,
-		    struct err *err);
+/* Everything on the tokens that `u` (NULL: all) fits, and what hsm.certificate adds. */
+int candidates_load(const struct settings *s, struct token *t, const struct uri *u, int64_t now,
+		    struct candidates *ret, struct err *err);
 void candidates_free(struct candidates *c);
 
 /*

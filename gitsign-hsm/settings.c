@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "token/agent.h"
 
 static int absolute(const struct settings *s, const char *key, const char **ret, struct err *err)
 {
@@ -68,6 +69,8 @@ static int from_conf(struct gitconf *conf, struct settings *ret, struct err *err
 
 	s.module_args = gitconf_get(&s.conf, "hsm.moduleArgs");
 	s.key = gitconf_get(&s.conf, "hsm.key");
+	s.tag_key = gitconf_get(&s.conf, "hsm.tagKey");
+	s.push_key = gitconf_get(&s.conf, "hsm.pushKey");
 	s.pin_source_text = gitconf_get(&s.conf, "hsm.pinSource");
 	s.format = gitconf_get(&s.conf, "gpg.format");
 	s.user_key = gitconf_get(&s.conf, "user.signingKey");
@@ -124,6 +127,29 @@ void settings_text(const struct settings *s, struct buf *out)
 void settings_free(struct settings *s)
 {
 	gitconf_free(&s->conf);
+}
+
+/* Did the user name the key for this one object? Else git gives user.signingKey, or
+ * without one the identity, which ends in an address in angle brackets. */
+static bool named_for_this(const struct settings *s, const char *named)
+{
+	size_t n = named != NULL ? strlen(named) : 0;
+
+	if (n == 0)
+		return false;
+	if (s->user_key != NULL && s->user_key[0] != '\0')
+		return strcmp(named, s->user_key) != 0;
+	return named[n - 1] != '>';
+}
+
+const char *settings_key_for(const struct settings *s, struct bytes payload, const char *named)
+{
+	enum agent_purpose purpose = agent_purpose_of(payload);
+	const char *key = purpose == AGENT_TAG	  ? s->tag_key
+			  : purpose == AGENT_PUSH ? s->push_key
+						  : NULL;
+
+	return key == NULL || key[0] == '\0' || named_for_this(s, named) ? named : key;
 }
 
 static bool is_ours(const char *program)

@@ -20,6 +20,7 @@ struct settings {
 	const char *policy, *roots;
 	const char *format;   /* gpg.format; NULL: openpgp */
 	const char *user_key; /* user.signingKey */
+	const char *tag_key, *push_key; /* hsm.tagKey, hsm.pushKey; NULL: as for commits */
 };
 
 /* Reads what is in force here. ERR_CONFIG for a value that cannot be used. */
@@ -29,6 +30,13 @@ int settings_parse(struct bytes text, struct settings *ret, struct err *err);
 /* The hsm section of the configuration, without subsections, in git's syntax. */
 void settings_text(const struct settings *s, struct buf *out);
 void settings_free(struct settings *s);
+
+/*
+ * The key for what is being signed, when git names `named`: hsm.tagKey and hsm.pushKey take
+ * the place of user.signingKey, of the committer's identity that git gives without one, and
+ * of "", but not of a key that the user named for this object (git tag -u).
+ */
+const char *settings_key_for(const struct settings *s, struct bytes payload, const char *named);
 
 /*
  * Did git call us as its OpenPGP program? Then *ret is true: the output would be

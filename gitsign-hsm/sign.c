@@ -34,7 +34,7 @@ static int make(const struct settings *s, const struct args *a, const struct os_
 
 	if (settings_is_openpgp(s))
 		return refuse_openpgp(err);
-	r = signer_open(s, a->user, io, &signer, err);
+	r = signer_open(s, settings_key_for(s, payload, a->user), io, &signer, err);
 	if (r == 0)
 		r = signer_sign(signer, payload, now, pem, &hash, err);
 	if (r == 0)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "cert_files.h"
 #include "make.h"
 
 #define PIN_PROMPT_MS (5 * 60 * 1000)
@@ -12,6 +13,7 @@ struct signer {
 	bool owns_token;
 	struct candidates candidates;
 	const struct candidate *key;
+	struct cert_list further; /* of hsm.chain */
 };
 
 struct token_config signer_token_config(const struct settings *s, const struct os_stdio *io)
@@ -41,8 +43,10 @@ static int choose(struct signer *s, const char *key, struct err *err)
 		err_prefix(err, "hsm.key");
 		goto out;
 	}
-	r = candidates_load(s->token, want.kind == SELECT_URI ? &want.uri : NULL, os_now(),
-			    &s->candidates, err);
+	r = candidates_load(s->settings, s->token, want.kind == SELECT_URI ? &want.uri : NULL,
+			    os_now(), &s->candidates, err);
+	if (r == 0)
+		r = cert_files_load(s->settings, "hsm.chain", &s->further, err);
 	if (r == 0)
 		r = candidates_pick(&s->candidates, &want, has_fallback ? &fallback : NULL, &s->key,
 				    err);
@@ -91,6 +95,7 @@ void signer_close(struct signer *s)
 	if (s == NULL)
 		return;
 	candidates_free(&s->candidates);
+	cert_list_free(&s->further);
 	if (s->owns_token)
 		token_close(s->token);
 	free(s);
@@ -126,20 +131,22 @@ static int get_pin(void *ctx, const struct token_slot *slot, struct secret *pin,
 	return r;
 }
 
-/* Intermediates that stand on the same token. */
+/* Intermediates that stand on the same token, or in hsm.chain. */
 size_t signer_chain(const struct signer *s, struct bytes *out, size_t max)
 {
 	struct cert_list pool = { NULL, 0 };
 	const struct cert *found[MAKE_CHAIN_MAX];
 	size_t n;
 
-	pool.v = xcalloc(s->candidates.n + 1, sizeof(pool.v[0]));
+	pool.v = xcalloc(s->candidates.n + s->further.n + 1, sizeof(pool.v[0]));
 	for (size_t i = 0; i < s->candidates.n; i++) {
 		const struct candidate *c = &s->candidates.v[i];
 
 		if (c->cert != NULL && c->cert->is_ca && c->slot == s->key->slot)
 			pool.v[pool.n++] = c->cert;
 	}
+	for (size_t i = 0; i < s->further.n; i++)
+		pool.v[pool.n++] = s->further.v[i];
 	n = cert_chain_for(s->key->cert, &pool, found, max < MAKE_CHAIN_MAX ? max : MAKE_CHAIN_MAX);
 	for (size_t i = 0; i < n; i++)
 		out[i] = bytes_of(found[i]->der, found[i]->der_n);

@@ -50,7 +50,7 @@ int signer_raw(struct signer *s, enum alg_hash h, struct bytes tbs, struct buf *
 /* What the owner of a token is asked. */
 void signer_pin_prompt(struct buf *out, const struct token_slot *slot);
 
-/* DER of the intermediates on the same token, at most `max`; borrowed. Returns how many. */
+/* DER of the intermediates on the same token or in hsm.chain, at most `max`; borrowed. Returns how many. */
 size_t signer_chain(const struct signer *s, struct bytes *out, size_t max);
 
 /* The token configuration that settings ask for. */

@@ -97,7 +97,7 @@ static int list(const struct settings *s, const struct os_stdio *io, bool json, 
 	int r = token_open(&cfg, &token, err);
 
 	if (r == 0)
-		r = candidates_load(token, NULL, os_now(), &all, err);
+		r = candidates_load(s, token, NULL, os_now(), &all, err);
 	if (r == 0)
 		print_all(f, &all, json);
 	candidates_free(&all);

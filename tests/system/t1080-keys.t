@@ -1,0 +1,107 @@
+#!/bin/sh
+# Certificates in files, for modules that hold none; keys for tags and for push
+# certificates; a token with many keys.
+. "${GH_SRC:-tests}/system/lib.sh"
+gh_world
+PATH=$GH_BIN:$PATH
+gh_repo work
+
+signer_of() { # REV: the subject of the certificate that signed
+	git verify-commit --raw "$1" 2>&1 | sed -n 's/.*GOODSIG [0-9A-F]* //p'
+}
+
+# --- hsm.certificate, hsm.chain ------------------------------------------------------
+gh_authority middle root
+gh_keypair bare EC:prime256v1
+gh_certificate bare bare@example.com
+gh_keypair other EC:prime256v1
+git config --global user.email bare@example.com
+cd work || bail cd
+not_ok 'no certificate on the token' git commit -q -S --allow-empty -m none
+git config --global hsm.certificate "$GH_WORLD/keys/bare.pem"
+ok 'hsm.certificate' git commit -q -S --allow-empty -m one
+is 'the issuer is not known' "$(git log -1 --format='%G?')" U
+git config --global hsm.chain "$GH_WORLD/ca/middle.pem"
+ok 'hsm.chain' git commit -q -S --allow-empty -m two
+is 'the signature carries it' "$(git log -1 --format='%G?')" G
+ok 'key list shows it' gitsign-hsm key list
+like 'as one that can sign' "$(cat "$GH_OUT")" 'can sign +yes'
+ok 'by its fingerprint' git -c user.signingKey="$(gh_fp bare)" commit -q -S --allow-empty -m three
+ok 'by the key of the token' git -c user.signingKey="$(gh_uri bare)" commit -q -S --allow-empty -m four
+not_ok 'not by another key of the token' git -c user.signingKey="$(gh_uri other)" commit -q -S \
+	--allow-empty -m no
+gh_setup gh_store "$GH_WORLD/keys/bare.pem" bare
+ok 'also on the token: it is one key' git commit -q -S --allow-empty -m five
+GH_CA=root
+gh_keypair gone rsa:2048
+gh_certificate gone gone@example.com
+gh_p11 --delete-object --type pubkey --id "$(cat "$GH_WORLD/keys/gone.id")" >/dev/null 2>&1
+git config --global --add hsm.certificate "$GH_WORLD/keys/gone.pem"
+not_ok 'a certificate whose public key is nowhere' git -c user.email=gone@example.com commit -q -S \
+	--allow-empty -m no
+git config --global --add hsm.certificate nowhere.pem
+not_ok 'a relative path' git commit -q -S --allow-empty -m no
+like 'is told' "$(gitsign-hsm --status-fd=2 -bsau '' <.git/HEAD 2>&1)" 'hsm.certificate is nowhere.pem: .*absolute'
+git config --global --unset-all hsm.certificate
+git config --global hsm.chain "$GH_WORLD/keys/bare.ext"
+not_ok 'a chain that is none' git commit -q -S --allow-empty -m no
+git config --global --unset-all hsm.chain
+
+# --- hsm.tagKey, hsm.pushKey ------------------------------------------------------------
+gh_key dev EC:prime256v1 dev@example.com
+gh_key release EC:prime256v1 dev@example.com
+gh_key push EC:prime256v1 dev@example.com
+git config --global user.email dev@example.com
+git config --global user.signingKey "$(gh_fp dev)"
+git config --global hsm.tagKey "$(gh_fp release)"
+git config --global hsm.pushKey "$(gh_fp push)"
+ok 'a commit' git commit -q -S --allow-empty -m six
+is 'by user.signingKey' "$(signer_of HEAD)" /CN=dev
+ok 'a tag' git tag -s -m v1 v1
+like 'by hsm.tagKey' "$(git verify-tag --raw v1 2>&1)" 'GOODSIG .*/CN=release'
+ok 'a tag with another key' git tag -u "$(gh_fp push)" -m v2 v2
+like 'by that' "$(git verify-tag --raw v2 2>&1)" 'GOODSIG .*/CN=push'
+git config --global --unset user.signingKey
+git config --global hsm.key "$(gh_fp dev)"
+ok 'a tag without user.signingKey' git tag -s -m v3 v3
+like 'by hsm.tagKey too' "$(git verify-tag --raw v3 2>&1)" 'GOODSIG .*/CN=release'
+git config --global hsm.tagKey 1234
+not_ok 'a key that is none' git tag -s -m v4 v4
+git config --global hsm.tagKey ''
+ok 'an empty value takes it back' git tag -s -m v5 v5
+like 'then hsm.key signs' "$(git verify-tag --raw v5 2>&1)" 'GOODSIG .*/CN=dev'
+gh_bare server.git
+git -C ../server.git config receive.certNonceSeed seed
+git -C ../server.git config transfer.advertisePushOptions false
+cat >../server.git/hooks/pre-receive <<'EOF'
+#!/bin/sh
+git cat-file blob "$GIT_PUSH_CERT" >../push.cert
+EOF
+chmod 755 ../server.git/hooks/pre-receive
+ok 'a push certificate' git push -q --signed ../server.git HEAD:refs/heads/main
+sed '/^-----BEGIN/,$d' ../push.cert >../push.payload
+sed -n '/^-----BEGIN/,$p' ../push.cert >../push.sig
+like 'by hsm.pushKey' "$(gitsign-hsm --status-fd=1 --verify ../push.sig ../push.payload)" \
+	'GOODSIG .*/CN=push'
+
+# --- many keys -------------------------------------------------------------------------
+cd "$GH_WORLD" || bail cd
+gh_token many
+gh_key one EC:prime256v1 one@example.com
+printf 'x\n' >payload
+calls() { # how many PKCS#11 calls a signature makes
+	rm -f spy
+	env PKCS11SPY="$GH_MODULE" PKCS11SPY_OUTPUT="$GH_WORLD/spy" GIT_CONFIG_COUNT=1 \
+		GIT_CONFIG_KEY_0=hsm.module GIT_CONFIG_VALUE_0="$spy" gitsign-hsm --status-fd=2 \
+		-bsau 'pkcs11:token=many' <payload >/dev/null 2>&1 && grep -c '^[0-9]*: C_' spy
+}
+for spy in /usr/lib/*/pkcs11-spy.so /usr/lib*/pkcs11/pkcs11-spy.so; do
+	[ -e "$spy" ] && break
+done
+few=$(calls)
+for i in 1 2 3 4 5 6 7 8; do
+	gh_setup gh_p11 --keypairgen --key-type EC:prime256v1 --id "f$i" --label "f$i"
+done
+isnt 'a signature calls the module' "${few:-0}" 0
+is 'keys beside ours cost no call' "$(calls)" "$few"
+done_testing
