@@ -240,6 +240,7 @@ INSTALL ?= install
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/gitsign-hsm
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
+UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/user
 
 # Only what stands in the tree: programs and pages come one by one.
 .PHONY: install
@@ -251,11 +252,14 @@ install: all
 	set -e; for f in $(wildcard $(B)/hooks/*); do $(INSTALL) -m 755 $$f $(LIBEXECDIR)/hooks/; done
 	set -e; for f in $(wildcard man/*.[1-8]); do d=$(MANDIR)/man$${f##*.}; \
 		$(INSTALL) -d $$d; $(INSTALL) -m 644 $$f $$d/; done
+	$(INSTALL) -d $(UNITDIR)
+	$(INSTALL) -m 644 contrib/systemd/*.service contrib/systemd/*.socket $(UNITDIR)/
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(BINDIR)/gitsign-hsm $(BINDIR)/git-credential-hsm
 	rm -rf $(LIBEXECDIR)
+	rm -f $(addprefix $(UNITDIR)/,$(notdir $(wildcard contrib/systemd/*.*)))
 	set -e; for f in $(notdir $(wildcard man/*.[1-8])); do rm -f $(MANDIR)/man$${f##*.}/$$f; done
 
 .PHONY: clean

@@ -154,6 +154,12 @@ size_t signer_chain(const struct signer *s, struct bytes *out, size_t max)
 	return n;
 }
 
+bool signer_asks(const struct signer *s)
+{
+	return s->key->slot->login_required &&
+	       !token_logged_in(s->token, s->key->object->slot_index);
+}
+
 int signer_login(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, bool *before,
 		 struct err *err)
 {

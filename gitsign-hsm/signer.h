@@ -44,6 +44,7 @@ typedef int signer_pin_fn(void *ctx, const struct token_slot *slot, struct secre
 			  struct err *err);
 int signer_login(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, bool *before,
 		 struct err *err);
+bool signer_asks(const struct signer *s); /* Will signer_login() want a PIN? */
 int signer_raw(struct signer *s, enum alg_hash h, struct bytes tbs, struct buf *sig,
 	       struct err *err);
 

@@ -1,112 +1,71 @@
 /*
  * The agent: one process that holds the sockets and puts signatures together, and a
- * child for each PKCS#11 module that can be killed and replaced (worker.c).
+ * child for each PKCS#11 module (keeper.h). Who asks, for what, and whether its owner
+ * agrees: consent.h.
  */
 #ifndef GH_AGENT_AGENT_H
 #define GH_AGENT_AGENT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "base/alg.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/gitconf.h"
 #include "base/mem.h"
-#include "sig/cert.h"
 #include "token/agent.h"
 
-/* --- main.c ---------------------------------------------------------------- */
+/* --- config.c ---------------------------------------------------------------- */
 
-void agent_stop(void);              /* ends the agent when the reply is out */
-void agent_status(struct buf *out); /* lines for people */
+enum confirm { CONFIRM_NEVER, CONFIRM_EACH, CONFIRM_BATCH };
+
+/* What the agent itself goes by: the system's and the user's configuration, never that
+ * of a repository. */
+struct agent_config {
+	struct gitconf conf; /* what the views point into */
+	int64_t idle_ms, lifetime_ms;
+	enum confirm confirm;
+	bool confirm_set; /* not the default: PINs from a store do not take it away */
+	uint64_t batch_max;
+	int64_t batch_ms;
+	const char *pinentry; /* a path; NULL: none named */
+	char *log;
+};
+/* In a directory outside of every repository. ERR_CONFIG. */
+int config_load(struct agent_config *ret, struct err *err);
+/* "90s", "15m", "8h", or seconds: milliseconds. False for anything else or more than a week. */
+bool config_duration(const char *text, int64_t *ret);
+
+/* --- server.c ---------------------------------------------------------------- */
+
+/*
+ * Serves until it is stopped or unused for long; does not return after it has begun.
+ * With `tell` the descriptor READY_FD is closed when the socket answers, and an error
+ * goes there.
+ */
+int server_run(bool tell, struct err *err);
+void server_stop(void);      /* when the reply is out */
+void server_busy(bool busy); /* a request is being served; as often false as true */
+void server_used(void);      /* a request that keeps the agent from ending for being idle */
+const struct agent_config *server_config(void);
+/* For people, or one JSON object and a newline. */
+void server_status(bool json, struct buf *out);
+
+#define READY_FD 3
+
+/* --- lock.c ------------------------------------------------------------------ */
+
+/*
+ * Locked, the agent signs nothing and has no module open. With a password (may be NULL)
+ * only the same one unlocks it; each wrong one takes a while. ERR_USAGE: it is (not)
+ * locked already. ERR_PIN: the wrong password.
+ */
+int lock_set(const struct secret *password, struct err *err);
+int lock_clear(const struct secret *password, struct err *err);
+bool lock_is(void);
 
 /* --- session.c: one connection to the private socket ------------------------- */
 
 void session_run(int fd);
-
-/* --- keeper.c: which process has which module and key; may be called by any thread --- */
-
-/* A PIN from the client, or an error that is handed on. */
-typedef int keeper_pin_fn(void *ctx, const char *prompt, struct secret *pin, struct err *err);
-
-struct keeper_key {
-	atomic_uint refs;
-	struct cert *leaf;
-	struct bytes chain[8];
-	size_t chain_n;
-	struct buf raw; /* what the views point into */
-};
-void keeper_key_put(struct keeper_key *k); /* accepts NULL */
-
-struct keeper_request {
-	const char *module, *module_args; /* which worker; may be NULL */
-	const char *config, *key;         /* which key, for the worker to choose */
-	int timeout_ms;
-	bool stored; /* the PIN comes from a store, not from a person */
-	keeper_pin_fn *pin;
-	void (*slow)(void *ctx); /* called once when a signature takes longer than a second */
-	void *ctx;
-};
-
-/*
- * The key that a request names; the caller gives it back (keeper_key_put). Starts a
- * process when there is none.
- */
-int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, struct err *err);
-/*
- * A raw signature by that key. When a process that has signed before fails for another
- * reason than the PIN or the key, it is replaced and asked once more; one that hangs is
- * replaced when the next request comes.
- */
-int keeper_sign(const struct keeper_request *q, enum alg_hash h, struct bytes tbs, struct buf *sig,
-		struct err *err);
-/* Lets every session answer that a token would close when it is not used; drops dead ones. */
-void keeper_ping(void);
-void keeper_end(void); /* ends all processes: what they know is gone */
-/* How many there are, and how many signatures were made; does not wait. */
-size_t keeper_count(size_t *signatures);
-
-/* --- child.c: one process that has a module; one caller at a time --------------- */
-
-struct child;
-int child_start(const char *module, const char *args, struct child **ret, struct err *err);
-void child_end(struct child *c); /* kills it; accepts NULL */
-bool child_is(const struct child *c, const char *module, const char *args);
-/*
- * One request, `wanted` being the answer's first byte; the whole answer in `reply`.
- * *broken: it hung (and its deadline said so) or gave no sense. One that was found
- * dead has done nothing, and may be replaced and asked again.
- */
-int child_call(const struct keeper_request *q, struct child *c, struct bytes request,
-	       uint8_t wanted, struct buf *reply, bool *broken, struct err *err);
-
-/* --- refused.c: PINs that are not sent again; under keeper.c's lock --------------- */
-
-struct refused_pin {
-	bool there;
-	uint8_t digest[32];
-};
-/* ERR_PIN when this token has refused the PIN; else *ret is what refused_add() takes. */
-int refused_check(const char *module, struct bytes token, const struct secret *pin,
-		  struct refused_pin *ret, struct err *err);
-void refused_add(const struct refused_pin *p);
-
-/* --- worker.c: the child ------------------------------------------------------- */
-
-#define WORKER_FD 3
-#define WORKER_WORDS_FD 4 /* the deadline's last words */
-int worker_main(void);
-
-enum worker_message {
-	WORKER_OPEN = 'O', /* text configuration, text key */
-	WORKER_KEY = 'K',  /* u32 n, n strings: leaf and chain, DER */
-	WORKER_SIGN = 'S', /* text configuration, text key, byte stored, u32 hash, string tbs */
-	/* string token, text prompt; answered by WORKER_PIN, u32 code, string */
-	WORKER_PIN = 'P',
-	WORKER_SIG = 'R',    /* string */
-	WORKER_PING = 'G',   /* answered by WORKER_PING */
-	WORKER_ERROR = 'E',  /* u32 code, text */
-	WORKER_REFUSED = 'F' /* the same: the token did not take the PIN */
-};
 
 #endif

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "keeper.h"
 #include "base/os.h"
 #include "base/wire.h"
 

@@ -6,6 +6,7 @@
 
 #include "agent.h"
 #include "base/wire.h"
+#include "keeper.h"
 
 #define WORKERS_MAX 8
 
@@ -14,6 +15,7 @@ struct worker {
 	unsigned signatures;
 	char *config, *name; /* which key `key` is */
 	struct keeper_key *key;
+	bool asks; /* for the PIN, before it signs */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -73,6 +75,8 @@ static int find(const struct keeper_request *q, struct worker **ret, struct err 
 	struct child *c;
 	int r;
 
+	if (lock_is())
+		return err_set(err, ERR_PIN, "the agent is locked: type  gitsign-hsm agent unlock");
 	for (size_t i = 0; i < workers_n; i++)
 		if (child_is(workers[i].child, module, args)) {
 			*ret = &workers[i];
@@ -89,21 +93,22 @@ static int find(const struct keeper_request *q, struct worker **ret, struct err 
 	return 0;
 }
 
-static int read_key(struct buf *reply, struct keeper_key *k, struct err *err)
+static int read_key(struct buf *reply, struct keeper_key *k, bool *asks, struct err *err)
 {
 	struct bytes in, leaf = BYTES_NONE;
-	uint8_t message;
+	uint8_t message, flag = 0;
 	uint32_t n;
 	bool ok;
 
 	buf_add_bytes(&k->raw, buf_bytes(reply));
 	in = buf_bytes(&k->raw);
-	ok = wire_byte(&in, &message) && wire_u32(&in, &n) && n >= 1 && n <= 9 &&
-	     wire_string(&in, &leaf);
+	ok = wire_byte(&in, &message) && wire_byte(&in, &flag) && wire_u32(&in, &n) && n >= 1 &&
+	     n <= 9 && wire_string(&in, &leaf);
 	for (k->chain_n = 0; ok && k->chain_n < n - 1; k->chain_n++)
 		ok = wire_string(&in, &k->chain[k->chain_n]);
 	if (!ok)
 		return err_set(err, ERR_INTERNAL, "a strange answer of the module's process");
+	*asks = flag != 0;
 	return cert_parse(leaf, &k->leaf, err);
 }
 
@@ -128,7 +133,7 @@ static int open_key(const struct keeper_request *q, struct worker *w, bool *brok
 	if (r == 0) {
 		k = xcalloc(1, sizeof(*k));
 		atomic_init(&k->refs, 1);
-		r = read_key(&reply, k, err);
+		r = read_key(&reply, k, &w->asks, err);
 		forget_key(w);
 		if (r == 0) {
 			w->key = k;
@@ -152,7 +157,8 @@ static bool worth_again(int r, bool broken, bool fresh, int tries)
 	return tries == 0 && !fresh && !broken && r != ERR_PIN && r != ERR_CONFIG && r != ERR_IO;
 }
 
-static int choose(const struct keeper_request *q, struct keeper_key **ret, struct err *err)
+static int choose(const struct keeper_request *q, struct keeper_key **ret, bool *asks,
+		  struct err *err)
 {
 	for (int tries = 0;; tries++) {
 		struct worker *w;
@@ -166,6 +172,7 @@ static int choose(const struct keeper_request *q, struct keeper_key **ret, struc
 		if (r == 0) {
 			atomic_fetch_add(&w->key->refs, 1);
 			*ret = w->key;
+			*asks = w->asks;
 			return 0;
 		}
 		end(w);
@@ -174,12 +181,13 @@ static int choose(const struct keeper_request *q, struct keeper_key **ret, struc
 	}
 }
 
-int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, struct err *err)
+int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, bool *asks,
+		  struct err *err)
 {
 	int r;
 
 	pthread_mutex_lock(&lock);
-	r = choose(q, ret, err);
+	r = choose(q, ret, asks, err);
 	pthread_mutex_unlock(&lock);
 	return r;
 }
@@ -196,6 +204,7 @@ static int sign_once(const struct keeper_request *q, struct worker *w, struct by
 		if (wire_string(&in, &v) && in.n == 0) {
 			buf_add_bytes(sig, v);
 			w->signatures++;
+			w->asks = false;
 			atomic_fetch_add(&signatures_n, 1);
 		} else {
 			r = err_set(err, ERR_INTERNAL, "a strange answer of the module's process");

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "agent.h"
+#include "keeper.h"
 
 #define REFUSED_MAX 64 /* the oldest goes */
 

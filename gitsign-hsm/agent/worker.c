@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "keeper.h"
 #include "base/os.h"
 #include "base/wire.h"
 #include "gitsign-hsm/signer.h"
@@ -130,6 +130,7 @@ static void put_key(struct buf *out, const struct signer *s)
 	size_t n = signer_chain(s, chain, 8);
 
 	buf_add_byte(out, WORKER_KEY);
+	buf_add_byte(out, signer_asks(s));
 	wire_put_u32(out, (uint32_t)n + 1);
 	wire_put_string(out, bytes_of(leaf->der, leaf->der_n));
 	for (size_t i = 0; i < n; i++)

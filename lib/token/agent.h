@@ -12,12 +12,11 @@
  *	<- 29, string "git-sign@gitsign-hsm", byte kind, and by kind:
  *	     SIGNED     string armor, string status lines
  *	     PIN        string prompt: the agent wants a PIN
- *	     CONSENT    string question: it wants a yes
  *	     TOUCH      string reminder: the token waits for its owner
  *	     REFUSED    uint32 code (err.h), string reason
  *	     ELSEWHERE  string reason: not for the agent; sign without it
- *	-> for PIN, CONSENT and TOUCH: 27, string "git-answer@gitsign-hsm", byte kind,
- *	   uint32 code (0: here it is, yes), string PIN or reason
+ *	-> for PIN and TOUCH: 27, string "git-answer@gitsign-hsm", byte kind,
+ *	   uint32 code (0: here it is), string PIN or reason
  *
  * `configuration` is the hsm section as git's configuration syntax, `directory` where
  * git runs; both are the client's word.
@@ -58,7 +57,6 @@ enum agent_message {
 enum agent_kind {
 	AGENT_KIND_SIGNED = 1,
 	AGENT_KIND_PIN,
-	AGENT_KIND_CONSENT,
 	AGENT_KIND_TOUCH,
 	AGENT_KIND_REFUSED,
 	AGENT_KIND_ELSEWHERE,
@@ -121,7 +119,8 @@ bool agent_answer_get(struct secret *frame, enum agent_kind asked, uint32_t *cod
 
 /*
  * Starts `program` as a background agent: a process group and session of its own,
- * nothing inherited, and waits until it answers. ERR_IO when it does not.
+ * nothing inherited, and waits until it answers. ERR_IO when it does not, or its own
+ * reason for that.
  */
 int agent_start(const char *program, struct err *err);
 

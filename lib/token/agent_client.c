@@ -27,48 +27,6 @@ static void say_tty(const char *text)
 	close(tty);
 }
 
-/* A line of the terminal; what was typed before the question does not count. */
-static int read_yes(int tty, const char *question, struct err *err)
-{
-	int64_t until = os_monotonic_ms() + PROMPT_MS;
-	char line[16] = "";
-	ssize_t n = 0;
-
-	(void)tcflush(tty, TCIFLUSH);
-	if (os_write_all(tty, bytes_str(question), "the terminal", NULL) != 0)
-		return err_set(err, ERR_IO, "the terminal does not take the question");
-	while (n <= 0) {
-		struct pollfd p = { .fd = tty, .events = POLLIN };
-		int64_t left = until - os_monotonic_ms();
-
-		if (left <= 0)
-			return err_set(err, ERR_PIN, "nobody answered on the terminal");
-		if (poll(&p, 1, (int)left) > 0)
-			n = read(tty, line, sizeof(line) - 1);
-		if (n == 0)
-			break;
-	}
-	if (n > 0 && (line[0] == 'y' || line[0] == 'Y'))
-		return 0;
-	return err_set(err, ERR_BAD, "not signed: the answer on the terminal was not yes");
-}
-
-static int ask_consent(const char *question, struct err *err)
-{
-	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	int r;
-
-	if (tty < 0)
-		return err_set(
-			err, ERR_PIN,
-			"the agent wants a yes before it signs this, and there is no terminal "
-			"to ask on: run git in a terminal, or see hsm.confirm in "
-			"gitsign-hsm(1)");
-	r = read_yes(tty, question, err);
-	close(tty);
-	return r;
-}
-
 static int answer(int fd, enum agent_kind kind, const char *text, const struct pin_source *pin,
 		  struct err *err)
 {
@@ -79,8 +37,6 @@ static int answer(int fd, enum agent_kind kind, const char *text, const struct p
 
 	if (kind == AGENT_KIND_PIN)
 		r = pin_get(pin, text, PROMPT_MS, &s, &why);
-	else if (kind == AGENT_KIND_CONSENT)
-		r = ask_consent(text, &why);
 	else
 		say_tty(text);
 	buf_add_byte(&b, AGENT_EXTENSION);
@@ -147,7 +103,6 @@ static enum agent_outcome take_reply(int fd, const struct reply *r, const struct
 		buf_add_bytes(status, r->second);
 		return AGENT_DONE;
 	case AGENT_KIND_PIN:
-	case AGENT_KIND_CONSENT:
 	case AGENT_KIND_TOUCH:
 		buf_add_bytes(&text, r->first);
 		rc = answer(fd, r->kind, buf_str(&text), pin, err);

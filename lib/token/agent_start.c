@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/wire.h"
 #include "token/agent.h"
 
 #define START_MS 20000
@@ -37,27 +38,41 @@ static int spawn(const char *program, int ready, pid_t *pid)
 	return rc;
 }
 
+/* A socket pair: agent_recv() waits with a deadline. */
+static int wait_ready(int fd, struct err *err)
+{
+	struct buf said = BUF_INIT;
+	struct bytes in, text;
+	struct err ignored;
+	bool closed = false;
+	uint32_t code;
+	int r = agent_recv(fd, ERR_TEXT_MAX + 64, START_MS, &said, &closed, &ignored);
+
+	in = buf_bytes(&said);
+	if (closed)
+		r = 0;
+	else if (r != 0 || !wire_u32(&in, &code) || !wire_string(&in, &text) || code == 0 ||
+		 code > ERR_INTERNAL)
+		r = err_set(err, ERR_IO, "the agent does not come up");
+	else
+		r = err_set(err, (enum err_code)code, "the agent: %.*s", (int)text.n,
+			    (const char *)text.p);
+	buf_free(&said);
+	return r;
+}
+
 int agent_start(const char *program, struct err *err)
 {
-	struct buf ignored = BUF_INIT;
-	bool closed = false;
-	int ends[2], rc;
+	int ends[2], r;
 	pid_t pid;
 
-	/* A socket pair: agent_recv() waits with a deadline. */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return err_errno(err, ERR_IO, "the agent cannot be started");
-	rc = spawn(program, ends[1], &pid);
+	errno = spawn(program, ends[1], &pid);
+	r = errno != 0 ? err_errno(err, ERR_IO, "the agent cannot be started") : 0;
 	close(ends[1]);
-	if (rc == 0)
-		(void)agent_recv(ends[0], 1, START_MS, &ignored, &closed, NULL);
+	if (r == 0)
+		r = wait_ready(ends[0], err);
 	close(ends[0]);
-	buf_free(&ignored);
-	if (rc != 0) {
-		errno = rc;
-		return err_errno(err, ERR_IO, "the agent cannot be started");
-	}
-	if (!closed)
-		return err_set(err, ERR_IO, "the agent does not come up");
-	return 0;
+	return r;
 }

@@ -1,0 +1,324 @@
+/* The sockets, a thread for each connection, and when it all ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/os.h"
+#include "base/rundir.h"
+#include "base/text.h"
+#include "keeper.h"
+
+#define TICK_MS 10000
+#define PING_S 10
+#define SESSIONS_MAX 64
+#define STACK ((size_t)512 << 10)
+#define END_MS 3000
+#define LISTEN_FD 3 /* the first that systemd hands over */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static size_t sessions_n, busy_n;
+static int64_t started, last_used;
+static bool stopping;
+static int wake[2] = { -1, -1 };
+static char *dir;
+static struct agent_config config;
+
+void server_busy(bool busy)
+{
+	pthread_mutex_lock(&lock);
+	if (busy)
+		busy_n++;
+	else
+		busy_n--;
+	pthread_mutex_unlock(&lock);
+	if (!busy)
+		(void)!write(wake[1], "", 1);
+}
+
+void server_used(void)
+{
+	pthread_mutex_lock(&lock);
+	last_used = os_monotonic_ms();
+	pthread_mutex_unlock(&lock);
+}
+
+void server_stop(void)
+{
+	pthread_mutex_lock(&lock);
+	stopping = true;
+	pthread_mutex_unlock(&lock);
+	(void)!write(wake[1], "", 1);
+}
+
+const struct agent_config *server_config(void)
+{
+	return &config;
+}
+
+static void status_json(struct buf *out, size_t modules, size_t signatures, int64_t left_s)
+{
+	buf_addf(out, "{\"pid\":%ld,\"version\":\"%s\",\"socket\":", (long)getpid(), GH_VERSION);
+	text_json(out, bytes_str(dir));
+	out->n--; /* the quote */
+	buf_addf(out, "/%s\",\"locked\":%s,\"modules\":%zu,\"signatures\":%zu,", AGENT_SOCKET,
+		 lock_is() ? "true" : "false", modules, signatures);
+	buf_addf(out, "\"idle\":%lld,\"left\":%lld,\"log\":", (long long)(config.idle_ms / 1000),
+		 (long long)left_s);
+	text_json(out, bytes_str(config.log));
+	buf_add_str(out, "}\n");
+}
+
+void server_status(bool json, struct buf *out)
+{
+	size_t signatures, n = keeper_count(&signatures);
+	int64_t left_s = (started + config.lifetime_ms - os_monotonic_ms()) / 1000;
+	_cleanup_free_ char *log = text_escaped(bytes_str(config.log));
+
+	if (json) {
+		status_json(out, n, signatures, left_s);
+		return;
+	}
+	buf_addf(out, "running as process %ld, version %s%s\nsocket: %s/%s\nlog: %s\n",
+		 (long)getpid(), GH_VERSION, lock_is() ? ", locked" : "", dir, AGENT_SOCKET, log);
+	buf_addf(out, "modules open: %zu, signatures by them: %zu\n", n, signatures);
+	buf_addf(out, "ends after %lld minutes without use, or in %lld minutes\n",
+		 (long long)(config.idle_ms / 60000), (long long)(left_s / 60));
+}
+
+/* --- sockets ----------------------------------------------------------------- */
+
+/* The other one may be about to listen. */
+static void wait_for_other(void)
+{
+	for (int i = 0; i < 500; i++) {
+		struct timespec t = { 0, 10000000 };
+		int fd;
+
+		if (rundir_connect(AGENT_SOCKET, &fd, NULL) == 0) {
+			close(fd);
+			return;
+		}
+		nanosleep(&t, NULL);
+	}
+}
+
+/* --- sessions ------------------------------------------------------------------ */
+
+static void count_out(void)
+{
+	pthread_mutex_lock(&lock);
+	sessions_n--;
+	pthread_mutex_unlock(&lock);
+}
+
+static void *session(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+
+	session_run(fd);
+	close(fd);
+	count_out();
+	(void)!write(wake[1], "", 1);
+	return NULL;
+}
+
+static bool start_thread(void *(*run)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool ok;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK);
+	ok = pthread_create(&thread, &attr, run, arg) == 0;
+	pthread_attr_destroy(&attr);
+	return ok;
+}
+
+static bool count_in(void)
+{
+	bool ok;
+
+	pthread_mutex_lock(&lock);
+	ok = sessions_n < SESSIONS_MAX;
+	if (ok)
+		sessions_n++;
+	pthread_mutex_unlock(&lock);
+	return ok;
+}
+
+static void take_client(int listener)
+{
+	/* cppcheck-suppress nullPointer */
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!rundir_peer_ours(fd) || !count_in()) {
+		close(fd);
+		return;
+	}
+	if (start_thread(session, (void *)(intptr_t)fd))
+		return;
+	count_out();
+	close(fd);
+}
+
+static bool over(void)
+{
+	int64_t now = os_monotonic_ms();
+	bool r;
+
+	pthread_mutex_lock(&lock);
+	r = stopping || now >= started + config.lifetime_ms ||
+	    (busy_n == 0 && now >= last_used + config.idle_ms);
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
+static void drain(int fd)
+{
+	char some[64];
+
+	while (read(fd, some, sizeof(some)) > 0)
+		;
+}
+
+/* By itself: it may have to wait for somebody at a PIN prompt, or for a token. */
+static void *ping(void *arg)
+{
+	struct timespec t = { PING_S, 0 };
+
+	for (;;) {
+		nanosleep(&t, NULL);
+		keeper_ping();
+	}
+	return arg;
+}
+
+static void loop(int listener)
+{
+	while (!over()) {
+		struct pollfd p[2] = { { listener, POLLIN, 0 }, { wake[0], POLLIN, 0 } };
+		int n = poll(p, 2, config.idle_ms < TICK_MS ? 1000 : TICK_MS);
+
+		if (n > 0 && p[1].revents != 0)
+			drain(wake[0]);
+		if (n > 0 && p[0].revents != 0)
+			take_client(listener);
+	}
+}
+
+/* Who is being served is served to the end, when that is near. */
+static void wait_busy(void)
+{
+	int64_t until = os_monotonic_ms() + END_MS;
+
+	for (;;) {
+		struct pollfd p = { wake[0], POLLIN, 0 };
+		size_t n;
+
+		pthread_mutex_lock(&lock);
+		n = busy_n;
+		pthread_mutex_unlock(&lock);
+		if (n == 0 || os_monotonic_ms() >= until)
+			return;
+		if (poll(&p, 1, 100) > 0)
+			drain(wake[0]);
+	}
+}
+
+/* sd_listen_fds(3): systemd has the socket already. -1: it has none for us. */
+static int given_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+	socklen_t len = sizeof(int);
+	int fd = LISTEN_FD, listens = 0;
+	uint64_t who;
+
+	if (pid == NULL || n == NULL || !text_parse_u64(bytes_str(pid), &who) ||
+	    who != (uint64_t)getpid() || strcmp(n, "1") != 0)
+		return -1;
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+		return -1;
+	return fd;
+}
+
+static int serve(bool tell, int listener, struct err *err)
+{
+	bool ours = listener < 0;
+	int r = ours ? rundir_listen(AGENT_SOCKET, &listener, err) : 0;
+
+	if (r != 0)
+		return r;
+	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
+		return err_errno(err, ERR_IO, "no pipe can be had");
+	started = last_used = os_monotonic_ms();
+	if (!start_thread(ping, NULL))
+		return err_set(err, ERR_INTERNAL, "no thread can be started");
+	if (tell)
+		close(READY_FD);
+	loop(listener);
+	if (ours)
+		rundir_remove(AGENT_SOCKET);
+	close(listener);
+	wait_busy();
+	_exit(0); /* the threads that are left go with us; the children see us go */
+}
+
+/* git's own variables were for the program that started us. */
+static void forget_git(void)
+{
+	static const char *const keep[] = { "GIT_CONFIG_GLOBAL=", "GIT_CONFIG_SYSTEM=",
+					    "GIT_CONFIG_NOSYSTEM=" };
+	extern char **environ;
+	size_t to = 0;
+
+	for (size_t i = 0; environ != NULL && environ[i] != NULL; i++) {
+		bool git = strncmp(environ[i], "GIT_", 4) == 0;
+
+		for (size_t k = 0; git && k < sizeof(keep) / sizeof(keep[0]); k++)
+			if (strncmp(environ[i], keep[k], strlen(keep[k])) == 0)
+				git = false;
+		if (!git)
+			environ[to++] = environ[i];
+	}
+	if (environ != NULL)
+		environ[to] = NULL;
+}
+
+int server_run(bool tell, struct err *err)
+{
+	struct buf path = BUF_INIT;
+	int lock_fd = -1; /* held until we end */
+	int given = given_socket();
+	int r = rundir_path(true, &path, err);
+
+	if (r != 0)
+		return r;
+	dir = buf_detach(&path);
+	r = rundir_lock(AGENT_LOCK_FILE, 0, &lock_fd, err);
+	if (r == 0 && lock_fd < 0) {
+		if (!tell)
+			return err_set(err, ERR_USAGE, "an agent is running already");
+		wait_for_other();
+		return 0;
+	}
+	if (r == 0 && chdir("/") != 0)
+		r = err_errno(err, ERR_IO, "cannot leave the directory");
+	forget_git();
+	if (r == 0)
+		r = config_load(&config, err);
+	return r != 0 ? r : serve(tell, given, err);
+}

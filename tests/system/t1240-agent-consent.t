@@ -1,0 +1,245 @@
+#!/bin/sh
+# The agent: who agrees to a signature, what one yes is good for, the log, the lock.
+. "${GH_SRC:-tests}/system/lib.sh"
+. "${GH_SRC:-tests}/system/agent-lib.sh"
+gh_need expect
+
+agent_world
+git config --global hsm.agent required
+LOG=$HOME/.local/state/gitsign-hsm/agent.log
+unset XDG_STATE_HOME DISPLAY WAYLAND_DISPLAY
+
+# last FIELD: of the log's last line; every line has to be JSON.
+last() {
+	perl -MJSON::PP -e 'my $f = shift; my $l; $l = decode_json($_) while <STDIN>; print $l->{$f} // ""' \
+		"$1" <"$LOG"
+}
+lines() { wc -l <"$LOG" | tr -d ' '; }
+# conf NAME VALUE: for a new agent.
+conf() {
+	git config --global "$@"
+	agent_end
+}
+
+# --- the log ---------------------------------------------------------------------
+ok 'with a stored PIN nobody is asked' commit one
+is 'the log has it' "$(last result) $(last reason)" 'signed not asked'
+is 'with the commit that came of it' "$(last object)" "$(git rev-parse HEAD)"
+is 'what it was' "$(last purpose)" commit
+is 'where' "$(last repository)" "$(pwd)"
+is 'by which key' "$(last key)" "$(gh_fp alice)"
+is 'for whom' "$(last uid)" "$(id -u)"
+like 'for which program' "$(last program)" 'gitsign-hsm$'
+like 'started by which' "$(last parent)" '/git$'
+ok 'a tag' git tag -s -m 'a tag' v1
+is 'has its own id too' "$(last object) $(last purpose)" "$(git rev-parse v1) tag"
+gh_setup git init -q --object-format=sha256 ../sha256
+ok 'a commit in a SHA-256 repository' git -C ../sha256 commit -q -S --allow-empty -m x
+is 'too' "$(last object)" "$(git -C ../sha256 rev-parse HEAD)"
+is 'the log is for its owner' "$(stat -c %a "$LOG")" 600
+exits 4 'what is refused' "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau nobody@example.com \
+	<"$GH_WORLD/payload"
+is 'is in the log' "$(last result)" refused
+like 'with the reason' "$(last reason)" 'no key on the tokens'
+conf hsm.agentLog /proc/nowhere/log
+exits 9 'without a log nothing is signed' raw
+like 'it says why' "$(cat "$GH_ERR")" 'log /proc/nowhere/log cannot be written'
+conf --unset hsm.agentLog
+
+# --- words -------------------------------------------------------------------------
+conf hsm.confirm maybe
+exits 3 'a strange word keeps the agent from starting' raw
+like 'and it says which' "$(cat "$GH_ERR")" 'the agent: hsm.confirm must be never, each or batch'
+conf hsm.confirm never
+for bad in soon 0 -1 15x 8d 999999h ''; do
+	git config --global hsm.agentIdle "$bad"
+	exits 3 "hsm.agentIdle = '$bad' is refused" raw
+done
+like 'it says why' "$(cat "$GH_ERR")" 'hsm.agentIdle wants a time'
+git config --global hsm.agentIdle 1s
+ok 'an agent that is to end when idle for a second' raw
+ok 'does' until_true agent_gone
+git config --global --unset hsm.agentIdle
+git config --global hsm.agentLifetime 1s
+ok 'one that is to live for a second' raw
+ok 'ends' until_true agent_gone
+git config --global --unset hsm.agentLifetime
+# What a repository says is not for the agent.
+git config hsm.agentIdle soon
+ok 'a repository does not configure the agent' raw
+git config --unset hsm.agentIdle
+
+# --- lock, status --------------------------------------------------------------------
+is 'status as JSON' "$(agent status --json | perl -MJSON::PP -0ne 'my $s = decode_json($_);
+	print join " ", $s->{pid}, $s->{locked} ? 1 : 0, $s->{modules}, $s->{signatures}, $s->{log}')" \
+	"$(agent_pid) 0 1 1 $LOG"
+worker=$(agent_worker)
+ok 'locked' agent lock
+ok 'its module is gone' until_true test ! -e "/proc/$worker"
+exits 5 'it signs nothing' raw
+like 'it says why' "$(cat "$GH_ERR")" 'the agent is locked: type  gitsign-hsm agent unlock'
+is 'that is in the log' "$(last result)" refused
+exits 2 'locked twice is an error' agent lock
+like 'status says so' "$(agent status)" 'locked$'
+ok 'unlocked' agent unlock
+ok 'it signs' raw
+exits 2 'unlocked twice is an error' agent unlock
+exits 2 'another word is none' agent dance
+exits 2 'nor is a second' agent status now
+
+# --- pinentry ---------------------------------------------------------------------------
+cat >"$GH_WORLD/pinentry" <<-EOF
+	#!/bin/sh
+	echo 'OK hello'
+	while read -r l; do
+		case \$l in
+		SETDESC*) printf '%s\n' "\$l" >>$GH_WORLD/asked; echo OK ;;
+		CONFIRM*) cat $GH_WORLD/answer ;;
+		*) echo OK ;;
+		esac
+	done
+EOF
+chmod 700 "$GH_WORLD/pinentry"
+conf hsm.pinentry "$GH_WORLD/pinentry"
+# asked: how often, since the last time.
+asked() {
+	wc -l <"$GH_WORLD/asked" | tr -d ' '
+	: >"$GH_WORLD/asked"
+}
+: >"$GH_WORLD/asked"
+yes() { echo OK >"$GH_WORLD/answer"; }
+no() { echo 'ERR 83886179 Operation cancelled' >"$GH_WORLD/answer"; }
+conf hsm.confirm each
+yes
+ok 'with each, a yes' git commit -q -S --allow-empty -m "$(printf 'Mind the \033[31mcolour')"
+like 'to what the commit says, and nothing a terminal obeys' "$(cat "$GH_WORLD/asked")" \
+	'commit "Mind the .x1b\[31mcolour"%0A  author: alice <alice@example.com>%0A'
+like 'with the place' "$(cat "$GH_WORLD/asked")" "%0A  in $(pwd)"
+is 'asked once' "$(asked)" 1
+is 'is in the log' "$(last reason)" confirmed
+no
+exits 1 'a no' raw
+like 'is a no' "$(cat "$GH_ERR")" 'the answer was not yes'
+is 'it was asked' "$(asked)" 1
+is 'and is in the log' "$(last result)" refused
+yes
+ok 'the next is asked for again' commit two
+is 'it is' "$(asked)" 1
+
+conf hsm.confirm batch
+ok 'a batch' commit three
+is 'is asked for' "$(asked)" 1
+ok 'goes on with the next commit' commit four
+ok 'and one more' commit five
+is 'without a question' "$(asked)" 0
+is 'as the log says' "$(last reason)" batch
+ok 'an amended commit' git commit -q --amend -S --allow-empty -m six
+is 'is in it' "$(asked)" 0
+ok 'a commit elsewhere in the repository' git -c advice.detachedHead=false checkout -q HEAD~2
+ok 'is not' commit branch
+is 'and asked for' "$(asked)" 1
+git checkout -q main
+gh_setup git init -q ../other
+no
+not_ok 'a commit in another repository' git -C ../other commit -q -S --allow-empty -m x
+is 'is asked for' "$(asked)" 1
+not_ok 'a tag is, in a batch too' git tag -s -m x v2
+is 'it is' "$(asked)" 1
+like 'with its name and target' "$(last reason)" 'not yes'
+not_ok 'and so is the end of a batch that was never begun' commit x
+asked >/dev/null
+yes
+ok 'a batch again' commit seven
+asked >/dev/null
+i=0
+while [ $i -lt 20 ]; do
+	git commit -q --allow-empty -m "c$i" || bail commit
+	i=$((i + 1))
+done
+ok 'a rebase' git rebase -q -f -S --keep-empty HEAD~20
+is 'goes on with the batch that it stands on' "$(asked)" 0
+conf hsm.batchSize 5
+ok 'with five commits to a batch, a rebase of twenty' git rebase -q -f -S --keep-empty HEAD~20
+is 'asks four times' "$(asked)" 4
+git config --global --unset hsm.batchSize
+conf hsm.batchTime 1s
+ok 'a batch of a second' commit eight
+is 'is asked for' "$(asked)" 1
+sleep 1.2
+ok 'is over then' commit nine
+is 'and asked for again' "$(asked)" 1
+conf --unset hsm.batchTime
+
+# A question that nobody can be asked is a no.
+git config --global --unset hsm.pinentry
+agent_end
+exits 5 'without pinentry and terminal' setsid -w sh -c '"$0" --status-fd=2 -bsau "" <"$1"' \
+	"$GH_BIN/gitsign-hsm" "$GH_WORLD/payload"
+like 'it says what is missing' "$(cat "$GH_ERR")" 'wants a yes.*neither a terminal nor a pinentry'
+conf hsm.pinentry /nonexistent/pinentry
+exits 5 'nor with a pinentry that is not there' setsid -w sh -c \
+	'"$0" --status-fd=2 -bsau "" <"$1"' "$GH_BIN/gitsign-hsm" "$GH_WORLD/payload"
+git config --global --unset hsm.pinentry
+
+# --- the terminal ---------------------------------------------------------------------
+# on_terminal KEYS PATTERN MESSAGE: git commit on a terminal; what is seen in ../seen.
+on_terminal() {
+	GH_KEYS=$1 GH_PATTERN=$2 GH_MESSAGE=$3 expect -f - >"$GH_WORLD/seen" 2>&1 <<'SCRIPT'
+set timeout 60
+spawn git commit -q -S --allow-empty -m $env(GH_MESSAGE)
+if {$env(GH_PATTERN) ne ""} {
+	expect {
+		$env(GH_PATTERN) { send -- $env(GH_KEYS) }
+		timeout { exit 97 }
+		eof { exit 98 }
+	}
+}
+expect { timeout { exit 99 } eof {} }
+exit [lindex [wait] 3]
+SCRIPT
+}
+conf hsm.confirm each
+ok 'a yes on the terminal' on_terminal 'y
+' 'sign this?' ten
+like 'to what it says' "$(cat ../seen)" 'commit "ten"'
+is 'the commit is good' "$(git log -1 --format='%G? %s')" 'G ten'
+ok 'in full' on_terminal 'yes
+' 'sign this?' eleven
+for word in n '' yellow 'y y' 'yyyyyyyyyyyyyyyyyyyy'; do
+	not_ok "'$word' is no yes" on_terminal "$word
+" 'sign this?' no
+done
+is 'nothing was committed' "$(git log -1 --format=%s)" eleven
+like 'git says why' "$(cat ../seen)" 'failed to sign'
+# The PIN is a yes, where somebody gives it and sees what for.
+git config --global --unset hsm.confirm
+conf hsm.pinSource prompt
+ok 'a PIN' on_terminal "$GH_PIN
+" 'PIN for token' twelve
+like 'is given for something' "$(cat ../seen)" 'commit "twelve"'
+is 'and is a yes' "$(last reason)" pin
+ok 'which begins a batch' on_terminal '' '' thirteen
+is 'so the log' "$(last reason)" batch
+ok 'another commit is asked for' sh -c 'git checkout -q HEAD~3'
+ok 'on the terminal' on_terminal 'y
+' 'sign this?' fourteen
+is 'so the log' "$(last reason)" confirmed
+
+# --- a socket from systemd --------------------------------------------------------------
+git checkout -q main
+conf hsm.pinSource "file:$GH_PIN_FILE"
+rm -rf "$XDG_RUNTIME_DIR/gitsign-hsm"
+mkdir -m 700 "$XDG_RUNTIME_DIR/gitsign-hsm"
+perl -MIO::Socket::UNIX -MPOSIX -e '
+	$^F = 9; my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 8) or die;
+	POSIX::dup2(fileno $s, 3); $ENV{LISTEN_PID} = $$; $ENV{LISTEN_FDS} = 1;
+	open STDIN, "<", "/dev/null"; exec $ARGV[1], "agent"' \
+	"$XDG_RUNTIME_DIR/gitsign-hsm/agent" "$GH_BIN/gitsign-hsm" >"$GH_WORLD/agent.out" 2>&1 &
+pid=$!
+ok 'an agent with a socket that is there already' until_true agent status
+is 'is the one that was started' "$(agent_pid)" "$pid"
+ok 'signs' raw
+ok 'and stops' agent stop
+ok 'it is gone' until_true test ! -e "/proc/$pid"
+ok 'the socket is not its own, and stays' test -S "$XDG_RUNTIME_DIR/gitsign-hsm/agent"
+done_testing
