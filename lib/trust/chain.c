@@ -166,9 +166,24 @@ static void fail(struct chain_result *r, enum verdict_level level, const char *w
 	snprintf(r->why, sizeof(r->why), "certificate %s: %s", name, what);
 }
 
+/*
+ * The purposes that a certificate leaves to what it issues. RFC 5280 4.2.1.12 says nothing of
+ * authorities; that theirs narrow what is below is what public authorities are held to.
+ */
+static uint32_t purposes_of(X509 *x)
+{
+	uint32_t signs = XKU_CODE_SIGN | XKU_SMIME, has;
+
+	if (!(X509_get_extension_flags(x) & EXFLAG_XKUSAGE))
+		return signs;
+	has = X509_get_extended_key_usage(x);
+	return has & XKU_ANYEKU ? signs : has & signs;
+}
+
 /* The chain that OpenSSL found good. */
 static void judge_built(const STACK_OF(X509) *chain, struct chain_result *r)
 {
+	uint32_t purposes = XKU_CODE_SIGN | XKU_SMIME;
 	const char *fault;
 	int i;
 
@@ -181,6 +196,12 @@ static void judge_built(const STACK_OF(X509) *chain, struct chain_result *r)
 		fault = key ? chain_key_fault(key) : "a key that cannot be read";
 		if (fault) {
 			fail(r, VERDICT_FORBIDDEN, fault, x);
+			return;
+		}
+		purposes &= purposes_of(x);
+		if (purposes == 0) {
+			fail(r, VERDICT_FORBIDDEN, "its extendedKeyUsage lets nothing below it sign "
+			     "commits (codeSigning or emailProtection)", x);
 			return;
 		}
 		if (!narrow(r, x)) {

@@ -116,6 +116,8 @@ bool verdict_has_trust(const struct trust *t, const struct verdict *v, const cha
  * A chain must pass RFC 5280 path validation as OpenSSL does it in strict mode, with
  * these differences: subject and authority key identifiers may be missing anywhere,
  * and an anchor (alone) may lack keyUsage or have basicConstraints not critical.
+ * An extendedKeyUsage above the signer's certificate leaves it what it names: codeSigning or
+ * emailProtection must remain down the whole chain.
  * Keys of CAs are RSA of at least 2048 bits, or of the kinds in enum alg_kind; SHA-1
  * and MD5 under a certificate are refused. The bag of the signature holds the
  * signer's one chain and nothing else; the root may be in it. A signature without
