@@ -14,7 +14,7 @@
 # itself (ATTACK_ONLY="1a 2"). An attack has to come back with the finding that the
 # MANIFEST names, and to leave refs and record as they were; the twin has to go in.
 #
-# shellcheck disable=SC3043
+# shellcheck disable=SC3043,SC2034
 
 . "${GH_SRC:-tests}/system/lib.sh"
 . "${GH_SRC:-tests}/system/hook-lib.sh"
@@ -106,21 +106,25 @@ raw_to_main() {
 }
 
 # --- judging ------------------------------------------------------------------
-attack_cases=
 attack_state() {
 	git -C "$GH_WORLD/server" for-each-ref --format='%(refname) %(objectname)'
 	git -C "$GH_WORLD/server" symbolic-ref HEAD
-	cat "$GH_WORLD/server/gitsign-hsm/record" 2>/dev/null | grep -c ' refs/'
+	if [ -f "$GH_WORLD/server/gitsign-hsm/record" ]; then
+		grep -c ' refs/' "$GH_WORLD/server/gitsign-hsm/record"
+	else
+		echo 0
+	fi
 }
 # What the server said, as one line: its lines are wrapped where they end.
 attack_said() {
 	cat "$GH_OUT" "$GH_ERR" | sed 's/^remote: //; s/ *$//' | tr -s ' \n' '  '
 }
-# Lines of ours that are too long, or that carry what a terminal would obey. git's own
+# Lines of ours that are too long (and not one word), or that carry what a terminal would obey. git's own
 # "ng" lines have a name as it was sent.
 attack_shape() {
 	cat "$GH_OUT" "$GH_ERR" | grep -v '^ng \|^To \|^ ! \|^error: \|^hint: ' |
-		sed -n 's/^remote: //p' | sed 's/ *$//' |
+		sed "s/Verifying signatures: [0-9%() \/]*$(printf '\r')//g" |
+		sed -n 's/^remote: //p' | sed 's/ *$//' | grep -v '^ *[^ ]*$' |
 		grep -E ".{73}|$(printf '[\001-\010\013-\037\177]')" >"$GH_WORLD/shape"
 }
 attack_line() { # COLUMN

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Attacks on commits and tags: bytes that no signature covers, or that read in two ways.
 #
-# shellcheck disable=SC2154 # $zero, $one, $two come from lib.sh
+# shellcheck disable=SC2154,SC2034 # $zero, $one, $two come from lib.sh
 . "${GH_SRC:-tests}/attack/lib.sh"
 
 hk_rules_usual=$(hk_rules)

@@ -1,5 +1,6 @@
 # Tools for the tests, into $(B)/tests.
-TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/agent-load $(B)/tests/p11-raw $(B)/tests/mock-p11.so
+TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/agent-load $(B)/tests/p11-raw $(B)/tests/mock-p11.so \
+	$(B)/tests/clock.so
 test-tools: $(TEST_TOOLS)
 
 $(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig))
@@ -25,3 +26,8 @@ $(B)/tests/mock-p11.so: tests/tools/mock-p11.c
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -Wl,-Bsymbolic \
 		$(P11_CFLAGS) $(CRYPTO_CFLAGS) -o $@ $< $(CRYPTO_LIBS)
+
+$(B)/tests/clock.so: tests/tools/clock.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -o $@ $<

@@ -1,0 +1,258 @@
+#!/bin/sh
+# Attacks on the policy file and by what stands in it.
+#
+# shellcheck disable=SC2154 # $zero, $one, $two come from lib.sh
+. "${GH_SRC:-tests}/attack/lib.sh"
+
+attack_world
+gh_authority other
+GH_CA=root
+spki() {
+	openssl pkey -pubin -in "$GH_WORLD/keys/$1.pub" -outform DER | openssl dgst -sha256 -r | cut -c1-64
+}
+# next: a commit by alice that the server does not have; refuses TEXT... adds each to
+# the policy, tries to push it, and takes the addition back.
+next() {
+	hk_commit 'next'
+}
+base_policy() {
+	cp ../base/policy ../policy
+}
+refuses() {
+	for text; do
+		base_policy
+		printf "$text" >>../policy
+		attack push main
+	done
+	base_policy
+}
+takes() {
+	printf "$1" >>../policy
+	twin push main
+}
+# serial N: the policy with this serial.
+serial() {
+	sed "s/^version = 1/&\n\tserial = $1/" ../base/policy >../policy
+}
+
+case_21a() {
+	serial 20
+	hk_commit 'three'
+	gh_setup git push -q origin main
+	hk_commit 'four'
+	serial 19
+	attack push main
+	sed -i '/serial/d' ../policy
+	attack push main
+	serial 21
+	twin push main
+}
+case_21b() {
+	serial 20
+	hk_commit 'three'
+	gh_setup git push -q origin main
+	hk_commit 'four'
+	printf '[rule "more"]\n\tref = refs/more/*\n\tsigner = alice\n' >>../policy
+	attack push main
+	serial 20
+	twin push main
+}
+case_22a() {
+	next
+	mv ../policy ../elsewhere
+	attack push main
+	git -C ../server config --unset hsm.policy
+	attack push main
+	git -C ../server config hsm.policy ''
+	attack push main
+	mv ../elsewhere ../policy
+	git -C ../server config hsm.policy "$GH_WORLD/policy"
+	twin push main
+}
+case_23a() {
+	next
+	mkdir -m 777 ../open
+	cp ../policy ../open/policy
+	ln -sf open/policy ../policy
+	attack push main
+	rm ../policy
+	mkdir ../policy
+	attack push main
+	rmdir ../policy
+	mkfifo -m 600 ../policy
+	attack timeout 60 git push origin main
+	rm ../policy
+	base_policy
+	twin push main
+}
+case_23b() {
+	next
+	for part in policy ca/root.pem ca; do
+		chmod o+w "../$part"
+		attack push main
+		chmod o-w "../$part"
+	done
+	twin push main
+}
+case_23c() {
+	next
+	for text in '# \000 more\n' '[rule "x"]\n\tref = refs/x\000y\n\tsigner = alice\n' \
+		'[rule "x"]\n\tref = refs/\033[2J\n\tsigner = alice\n' \
+		'[rule "\302\233"]\n\tref = refs/x\n\tsigner = alice\n' \
+		'[rule "\377"]\n\tref = refs/x\n\tsigner = alice\n'; do
+		base_policy
+		printf "$text" >>../policy
+		attack push main
+	done
+	base_policy
+	perl -e 'print "#" x 1023, "\n" for 1 .. 204800' >>../policy
+	attack push main
+	base_policy
+	takes '# \303\251\n'
+}
+case_23d() {
+	next
+	refuses '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tcommits = signed\n\tcommits = any\n' \
+		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\temail = a@example.com\n' \
+		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tcommit = any\n' \
+		'[rules "x"]\n\tref = refs/x\n' '[rule]\n\tref = refs/x\n' '[policy]\n\tmode = report\n' \
+		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\trewind = yes\n' \
+		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tref = \n' 'x = y\n' '[rule "x"\n'
+	takes '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tcommits = any\n'
+}
+case_23e() {
+	next
+	printf '[rule "x"]\n\tref = refs/heads/main\n\tsigner = anyone\n' >../more
+	chmod 644 ../more
+	refuses "[include]\n\tpath = $GH_WORLD/more\n" "[includeIf \"gitdir:/\"]\n\tpath = $GH_WORLD/more\n"
+	takes '# [include]\n'
+}
+case_134a() {
+	next
+	refuses '[role "x"]\n\tsigner = alice\n\tsigner = alice\n' '[role "x"]\n\tsigner = carol\n' \
+		'[rule "x"]\n\tref = refs/x\n\tsigner = role:nobody\n' '[rule "x"]\n\tref = refs/x\n' \
+		'[rule "x"]\n\tsigner = alice\n' '[role "x"]\n' '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tsigner = anyone\n' \
+		'[signer "carol"]\n\temail = carol@example.com\n' \
+		'[signer "carol"]\n\temail = carol@example.com\n\ttrust = nowhere\n'
+	takes '[role "x"]\n\tsigner = alice\n[rule "x"]\n\tref = refs/x\n\tsigner = role:x\n'
+}
+rules_ab() { # A-ACCEPTS B-ACCEPTS
+	printf '[rule "a"]\n\tref = refs/a\n\tsigner = alice\n\t%s\n[rule "b"]\n\tref = refs/b\n\tsigner = alice\n\t%s\n' \
+		"$1" "$2"
+}
+case_134b() {
+	next
+	refuses "$(rules_ab 'accepts = b' 'accepts = a')" "$(rules_ab 'accepts = a' '')" \
+		"$(rules_ab 'accepts = nowhere' '')"
+	takes "$(rules_ab 'accepts = b' '')"
+}
+case_150a() {
+	next
+	refuses '[rule "main"]\n\tref = refs/heads/main\n\tsigner = anyone\n' \
+		'[rule "main"]\n\tsigner = bob\n' '[signer "alice"]\n\temail = mallory@example.com\n\ttrust = corp\n' \
+		'[role "maintainers"]\n\tsigner = bob\n'
+	takes '[rule "main2"]\n\tref = refs/heads/main2\n\tsigner = anyone\n'
+}
+case_17e() {
+	next
+	refuses '[rule "x"]\n\tref = refs/heads/tip/*\n\tsigner = alice\n' \
+		'[rule "x"]\n\tref = refs/heads/main\n\tsigner = anyone\n' \
+		'[rule "x"]\n\tref = refs/heads/tip/?*\n\tsigner = alice\n'
+	takes '[rule "x"]\n\tref = refs/heads/tip/a*\n\tsigner = alice\n'
+}
+case_130a() {
+	next
+	refuses '[signer "twin"]\n\temail = alice@example.com\n\ttrust = corp\n' \
+		"[signer \"twin\"]\n\temail = ALICE@x.example\n\temail = alice@EXAMPLE.com\n\ttrust = corp\n" \
+		"$(printf '[signer "a"]\\n\\tspki = sha256:%s\\n[signer "b"]\\n\\tspki = sha256:%s\\n' "$(spki bob)" "$(spki bob)")"
+	takes "[signer \"a\"]\n\tspki = sha256:$(spki mallory)\n\tvalidUntil = 2020-01-01\n[signer \"b\"]\n\tspki = sha256:$(spki mallory)\n\tvalidFrom = 2020-01-01\n"
+}
+case_19a() {
+	next
+	sed 's/version = 1/version = 99/' ../base/policy >../policy
+	attack push main
+	refuses '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tapprovals = 2\n' \
+		'[signer "x"]\n\temail = x@example.com\n\tsshKey = ssh-ed25519 AAAA\n'
+	takes ''
+}
+# alice_until WORDS: alice's section with a window.
+alice_window() {
+	sed "s/^\[signer \"alice\"\]/&\n\t$1/" ../base/policy >../policy
+}
+case_121a() {
+	next
+	alice_window 'validUntil = 2020-01-01'
+	attack push main
+	alice_window 'validFrom = 2120-01-01'
+	attack push main
+	alice_window 'validUntil = 2120-01-01'
+	twin push main
+}
+case_121b() {
+	next
+	perl -0777 -pe 's/\[signer "alice"\].*?(?=\n\[)//s; s/\[rule "releases"\].*?(?=\n\[)//s;
+		s/\n\t*signer = alice(?=\n)//g' ../base/policy >../policy
+	attack push main
+	base_policy
+	twin push main
+}
+case_106a() {
+	GIT_COMMITTER_DATE='2001-01-01T00:00:00Z' hk_commit 'backdated'
+	refuses "[revoked \"x\"]\n\tspki = sha256:$(spki alice)\n\tsince = 2020-01-01\n" \
+		"[revoked \"x\"]\n\tcertificate = sha256:$(gh_fp alice)\n" \
+		"[revoked \"x\"]\n\tspki = sha256:$(spki alice)\n\treason = keyCompromise\n"
+	takes "[revoked \"x\"]\n\tspki = sha256:$(spki bob)\n[revoked \"y\"]\n\tspki = sha256:$(spki alice)\n\tsince = 2120-01-01\n"
+}
+case_110d() {
+	printf '[trust "other"]\n\troots = %s\n' "$GH_WORLD/ca/other.pem" >>../policy
+	GH_CA=other
+	gh_certificate mallory alice@example.com
+	GH_CA=root
+	attack raw_to_main "$(commit_by mallory)"
+	gh_certificate mallory alice@example.com
+	twin raw_to_main "$(commit_by mallory)"
+	gh_certificate mallory mallory@example.com
+}
+case_135a() {
+	printf '[rule "bobs"]\n\tref = refs/heads/bobs\n\tsigner = bob\n[rule "alices"]\n\tref = refs/heads/alices\n\tsigner = alice\n' >>../policy
+	gh_setup git checkout -q --orphan bobs
+	hk_as bob
+	hk_commit 'by bob'
+	attack push bobs HEAD:refs/heads/alices
+	attack push HEAD:refs/heads/alices bobs
+	twin push bobs HEAD:refs/heads/bobs-too
+}
+case_135b() {
+	cp "$GH_WORLD/keys/mallory.key" "$GH_WORLD/keys/forger.key"
+	cp "$GH_WORLD/keys/alice.pem" "$GH_WORLD/keys/forger.pem"
+	tree=$(git rev-parse 'HEAD^{tree}')
+	ids=$tree
+	tip=$two
+	for i in 1 2 3 4 5 6; do
+		draft_message="number $i"
+		tip=$(draft "$tip" | signed alice --no-ess | store commit)
+		ids="$ids $tip"
+	done
+	good=$tip
+	tip=$(draft "$tip" | signed forger --no-ess | store commit)
+	RAW_IDS="$ids $tip" attack raw "$two $tip refs/heads/main"
+	RAW_IDS="$ids" twin raw "$two $good refs/heads/main"
+}
+case_137c() {
+	printf '[limits]\n\trefs = 3\n' >>../policy
+	next
+	attack push main HEAD:refs/heads/a HEAD:refs/heads/b HEAD:refs/heads/c
+	twin push main HEAD:refs/heads/a HEAD:refs/heads/b
+}
+case_137d() {
+	printf '[limits]\n\ttime = 1\n' >>../policy
+	perl -e 'my ($two, $n) = @ARGV; print "reset refs/heads/long\nfrom $two\n\n"; for my $i (1 .. $n) {
+		print "commit refs/heads/long\nauthor a <a\@example.com> 1700000000 +0000\n",
+		"committer alice <alice\@example.com> 1700000000 +0000\ndata 1\nx\n\n" }' "$two" 40000 |
+		gh_setup git fast-import --quiet
+	attack push long:refs/heads/main
+	next
+	twin push main
+}
+
+attack_run
