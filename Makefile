@@ -4,7 +4,7 @@ VERSION := $(shell cat VERSION)
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-# V names a variant of the build with a directory of its own: asan, fuzz, clang.
+# V names a variant of the build with a directory of its own: asan, fuzz, clang, tsan.
 V ?=
 B := build$(if $(V),/$(V))
 
@@ -54,6 +54,12 @@ endif
 ifeq ($(V),fuzz)
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all
+HARDEN_CPPFLAGS :=
+HARDEN_LDFLAGS := -pie -Wl,--as-needed
+endif
+ifeq ($(V),tsan)
+CC := clang
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 HARDEN_CPPFLAGS :=
 HARDEN_LDFLAGS := -pie -Wl,--as-needed
 endif

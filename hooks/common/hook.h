@@ -51,7 +51,7 @@ void hook_say_refusal(const char *text);
 /* The last word of every refusal that is not a judgement: returns the exit status. */
 int hook_refuse(struct hook *h, const struct err *err);
 /* For judge_context: `ctx` is the hook. */
-void hook_show_progress(void *ctx, size_t done, size_t total);
+void hook_show_progress(void *ctx, size_t done, size_t total, bool more);
 /* For record_open(). */
 void hook_show_waiting(void *ctx);
 

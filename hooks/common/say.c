@@ -76,12 +76,12 @@ int hook_refuse(struct hook *h, const struct err *err)
 	return err->code ? (int)err->code : ERR_INTERNAL;
 }
 
-void hook_show_progress(void *ctx, size_t done, size_t total)
+void hook_show_progress(void *ctx, size_t done, size_t total, bool more)
 {
 	struct hook *h = ctx;
 	char line[JUDGE_PROGRESS_MAX];
 
-	if (judge_progress(&h->progress, os_monotonic_ms(), done, total, line))
+	if (judge_progress(&h->progress, os_monotonic_ms(), done, total, more, line))
 		hook_say(line);
 }
 

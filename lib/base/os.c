@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,4 +330,16 @@ int os_self_dir(struct buf *out, struct err *err)
 		return err_set(err, ERR_INTERNAL, "the path of the running program is too long");
 	buf_add(out, path, slash == path ? 1 : (size_t)(slash - path));
 	return 0;
+}
+
+size_t os_processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = CPU_COUNT(&set);
+#endif
+	return n > 0 ? (size_t)n : 1;
 }

@@ -56,6 +56,8 @@ void os_stdio_restore(struct os_stdio *s);
  */
 void os_exit(int status) __attribute__((noreturn));
 
+size_t os_processors(void); /* that this process may run on; at least 1 */
+
 /* The absolute directory of the running program. */
 int os_self_dir(struct buf *out, struct err *err);
 

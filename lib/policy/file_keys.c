@@ -282,10 +282,19 @@ static void set_limit_refs(struct policy_draft *d, const char *value)
 		d->p->refs = (size_t)x;
 }
 
+static void set_limit_threads(struct policy_draft *d, const char *value)
+{
+	uint64_t x;
+
+	if (policy_number_in(d, "threads", value, 1, 64, &x))
+		d->p->threads = (size_t)x;
+}
+
 static const struct policy_key limit_keys[] = {
 	{ "objectSize", KEY_ONCE, false, set_object_size },
 	{ "time", KEY_ONCE, false, set_limit_time },
 	{ "refs", KEY_ONCE, false, set_limit_refs },
+	{ "threads", KEY_ONCE, false, set_limit_threads },
 	POLICY_KEYS_END
 };
 

@@ -241,9 +241,9 @@ static int judge_all(struct judge *j, struct err *err)
 	for (size_t i = 0; i < j->jobs_n && rc == 0; i++)
 		rc = plan(j, &j->jobs[i], err);
 	for (size_t i = 0; i < j->sets_n && rc == 0; i++)
-		rc = judge_set_walk(j, &j->sets[i], err);
-	for (size_t i = 0; i < j->sets_n && rc == 0; i++)
 		rc = judge_commits(j, &j->sets[i], err);
+	if (rc == 0 && j->c->progress && j->done > 0)
+		j->c->progress(j->c->progress_ctx, j->done, j->done, false);
 	for (size_t i = 0; i < j->jobs_n && rc == 0; i++)
 		rc = judge_rest(j, &j->jobs[i], err);
 	if (rc)
@@ -257,7 +257,7 @@ int judge_push(const struct judge_context *c, const struct judge_update *u, size
 	       struct judge_result *ret, struct err *err)
 {
 	struct judge_result out = { .received = c->now };
-	struct judge j = { .c = c, .out = &out, .u = u, .n = n };
+	struct judge j = { .c = c, .trust = c->policy->trust, .out = &out, .u = u, .n = n };
 	int rc;
 
 	if (n > c->policy->refs)

@@ -67,12 +67,13 @@ struct judge_context {
 	const struct judge_cert *cert; /* NULL: none came */
 	enum judge_way way;
 	/* When an object was received, where that is known of what is there already (a
-	 * verification after the push); NULL: all of it now. */
+	 * verification after the push); NULL: all of it now. Several threads may ask. */
 	int64_t (*time_of)(const struct oid *id, int64_t now, const void *ctx);
 	const void *time_ctx;
 	bool standing;                /* what stands there is judged: updates need neither an
 	                                 identity of their own nor a push certificate */
-	void (*progress)(void *ctx, size_t done, size_t total); /* may be NULL */
+	/* Of `total` commits so many are judged; `more` may come. May be NULL. */
+	void (*progress)(void *ctx, size_t done, size_t total, bool more);
 	void *progress_ctx;
 };
 

@@ -219,7 +219,7 @@ static int check_signature(struct judge *j, const struct object_push_cert *c, st
 {
 	struct verdict v;
 
-	trust_judge(j->c->policy->trust, c->payload, OBJECT_PAYLOAD_PIECES,
+	trust_judge(j->trust, c->payload, OBJECT_PAYLOAD_PIECES,
 		    buf_bytes(&c->signature), j->c->now, &v);
 	if (v.level != VERDICT_GOOD) {
 		fault(j, judge_seen_text("push certificate", &v), verdict_cure(&v));

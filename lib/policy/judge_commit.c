@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "policy/judge_internal.h"
+#include "repo/walk.h"
 
 /* --- the new value ------------------------------------------------------ */
 
@@ -22,8 +23,10 @@ static void find_rewind(struct judge *j, struct judge_job *job)
 			       "git pull --rebase"), MEND_NONE);
 }
 
-static int check_forward(struct judge *j, struct judge_job *job, struct err *err)
+/* Asked when all new commits are known: most often they lead to the old value at once. */
+static int check_forward(struct judge *j, const struct judge_set *s, size_t tip, struct err *err)
 {
+	struct judge_job *job = s->tips[tip];
 	enum object_type type = OBJECT_NONE;
 	uint64_t size;
 	int rc;
@@ -36,8 +39,7 @@ static int check_forward(struct judge *j, struct judge_job *job, struct err *err
 	if (repo_has(j->c->repo, &job->base)) {
 		rc = repo_stat(j->c->repo, &job->base, &type, &size, err);
 		if (rc == 0 && type == OBJECT_COMMIT)
-			rc = repo_is_ancestor(j->c->repo, &job->base, &job->u->new_,
-					      &job->forward, err);
+			rc = walk_descends(s->walk, tip, &job->base, &job->forward, err);
 		if (rc)
 			return rc;
 	}
@@ -70,22 +72,10 @@ int judge_plan_commits(struct judge *j, struct judge_job *job, struct err *err)
 		return 0;
 	}
 	job->ready = true;
-	return check_forward(j, job, err);
+	return 0;
 }
 
 /* --- one commit --------------------------------------------------------- */
-
-static void note_bad(struct judge_job *job, const struct oid *id,
-		     const struct object_commit *c)
-{
-	/* Children come first: the last bad one is the oldest, and no other bad one is
-	 * an ancestor of its parent. */
-	job->bad_tip_only = job->bad_n == 0 && oid_eq(id, &job->u->new_);
-	job->bad_n++;
-	job->oldest_parent = (struct oid){ .n = 0 };
-	if (c && c->parents_n)
-		job->oldest_parent = c->parents[0];
-}
 
 static bool wants_signature(const struct judge_job *job, bool tip)
 {
@@ -93,43 +83,35 @@ static bool wants_signature(const struct judge_job *job, bool tip)
 }
 
 static bool check_root(struct judge *j, struct judge_job *job, const struct judge_set *s,
-		       const struct oid *id, const struct object_commit *c, bool is_new)
+		       const struct judge_commit *in, const struct object_commit *c)
 {
-	if (!is_new || c->parents_n > 0 || s->accepted_n == 0 || job->rule->any_root)
+	if (!in->is_new || c->parents_n > 0 || s->accepted_n == 0 || job->rule->any_root)
 		return true;
-	judge_job_find(j, job, id, c->message,
+	judge_job_find(j, job, &in->id, c->message,
 		       xstrdup("starts a new history beside the accepted one"),
 		       xstrdup("Build on a commit of this repository, or ask its administrator "
 			       "to name this commit in hsm.introduction."), MEND_NONE);
 	return false;
 }
 
-static bool judge_parsed(struct judge *j, struct judge_job *job, struct judge_set *s,
-			 const struct oid *id, const struct object_commit *c, bool is_new)
+static bool judge_parsed(struct judge *j, struct judge_job *job, const struct judge_set *s,
+			 const struct judge_commit *in, const struct object_commit *c,
+			 struct judge_fate *ret)
 {
-	bool tip = oid_eq(id, &job->u->new_), wanted = wants_signature(job, tip);
+	bool tip = oid_eq(&in->id, &job->u->new_), wanted = wants_signature(job, tip);
 	struct judge_signed signature = {
-		.kind = "commit", .id = id, .payload = c->payload,
+		.kind = "commit", .id = &in->id, .payload = c->payload,
 		.armor = buf_bytes(&c->signature), .message = c->message,
 		.ident = &c->committer, .author = &c->author, .quiet = !wanted,
 	};
-	const char *who;
 
-	if (c->parents_n > 1)
-		job->merges = true;
-	for (size_t i = 0; is_new && i < c->parents_n; i++)
-		judge_set_own(s, &c->parents[i], job);
-	if (!check_root(j, job, s, id, c, is_new))
+	ret->merge = c->parents_n > 1;
+	if (!check_root(j, job, s, in, c))
 		return false;
 	if (!wanted && !tip)
 		return true;
-	who = judge_who(j, job, &signature);
-	if (!who)
-		return !wanted;
-	judge_names_add(&job->who, who);
-	if (tip)
-		job->good_object = true;
-	return true;
+	ret->who = judge_who(j, job, &signature);
+	return ret->who || !wanted;
 }
 
 static void find_too_large(struct judge *j, struct judge_job *job, const struct oid *id)
@@ -140,74 +122,134 @@ static void find_too_large(struct judge *j, struct judge_job *job, const struct 
 		       xstrdup("Shorten the message, or raise [limits] objectSize."), MEND_NONE);
 }
 
-static int judge_commit(struct judge *j, struct judge_job *job, struct judge_set *s,
-			const struct oid *id, bool is_new, bool *good, struct err *err)
+static void judge_raw(struct judge *j, struct judge_job *job, const struct judge_set *s,
+		      const struct judge_commit *in, struct judge_fate *ret)
 {
 	struct object_commit c = { .parents = NULL };
-	struct buf raw = BUF_INIT;
 	struct err why = ERR_INIT;
-	enum object_type type;
-	int rc = repo_read(j->c->repo, id, j->c->policy->object_size, &type, &raw, &why);
 
-	if (rc == ERR_INPUT) {
-		find_too_large(j, job, id);
-		note_bad(job, id, NULL);
-	} else if (rc || type != OBJECT_COMMIT) {
-		buf_free(&raw);
-		return rc ? err_set(err, why.code, "%s", why.text) :
-			    err_set(err, ERR_REPO, "an object in the history is not a commit");
-	} else if (object_parse_commit(buf_bytes(&raw), repo_hash_bytes(j->c->repo), &c, &why)) {
-		judge_job_find(j, job, id, BYTES_NONE, xasprintf("malformed: %s", why.text),
+	if (in->too_large) {
+		find_too_large(j, job, &in->id);
+	} else if (in->type != OBJECT_COMMIT) {
+		judge_job_find(j, job, &in->id, BYTES_NONE,
+			       xasprintf("a %s, which a commit names as its parent",
+					 object_type_name(in->type)),
+			       xstrdup("Make that commit again on top of a commit."), MEND_NONE);
+	} else if (object_parse_commit(in->raw, repo_hash_bytes(j->c->repo), &c, &why)) {
+		judge_job_find(j, job, &in->id, BYTES_NONE, xasprintf("malformed: %s", why.text),
 			       xstrdup("Make the commit again:"), MEND_SIGN);
-		note_bad(job, id, NULL);
 	} else {
-		*good = judge_parsed(j, job, s, id, &c, is_new);
-		if (!*good)
-			note_bad(job, id, &c);
+		ret->good = judge_parsed(j, job, s, in, &c, ret);
 		object_commit_free(&c);
 	}
-	buf_free(&raw);
-	return 0;
 }
 
-static int count_commit(struct judge *j, struct judge_job *job, struct judge_set *s,
-			const struct oid *id, bool is_new, struct err *err)
+void judge_one_commit(struct judge *j, const struct judge_set *s, const struct judge_commit *in,
+		      struct judge_fate *ret)
 {
-	bool good = false;
-	int rc = judge_commit(j, job, s, id, is_new, &good, err);
+	struct judge_job job = *in->job; /* what is counted in it is of no use */
 
-	if (!job->report) {
-		j->out->commits_seen++;
-		j->out->commits += good;
-	} else {
-		j->out->commits_reported++;
+	*ret = (struct judge_fate){ .who = NULL };
+	judge_raw(j, &job, s, in, ret);
+	if (j->out->findings_n == 0)
+		return;
+	ret->findings = j->out->findings;
+	ret->findings_n = j->out->findings_n;
+	ret->notes = j->notes;
+	j->out->findings = NULL;
+	j->out->findings_n = j->findings_cap = 0;
+	j->notes = NULL;
+}
+
+/* --- all of them ---------------------------------------------------------- */
+
+/* Children come first: the last bad one is the oldest, and no other bad one is an
+ * ancestor of its parent. */
+static void note_bad(struct judge_job *job, const struct oid *id, const struct oid *parent)
+{
+	job->bad_tip_only = job->bad_n == 0 && oid_eq(id, &job->u->new_);
+	job->bad_n++;
+	job->oldest_parent = parent ? *parent : (struct oid){ .n = 0 };
+}
+
+static void take_fate(struct judge *j, struct judge_job *job, const struct oid *id,
+		      const struct oid *parent, struct judge_fate *f)
+{
+	bool tip = oid_eq(id, &job->u->new_);
+
+	judge_take_findings(j, job, f);
+	job->merges |= f->merge;
+	if (!f->good)
+		note_bad(job, id, parent);
+	if (f->who) {
+		judge_names_add(&job->who, f->who);
+		job->good_object |= tip;
 	}
-	j->done += is_new;
-	if (j->c->progress)
-		j->c->progress(j->c->progress_ctx, j->done, j->total);
+	if (job->report) {
+		j->out->commits_reported++;
+	} else {
+		j->out->commits_seen++;
+		j->out->commits += f->good;
+	}
+}
+
+/* A commit that a recorded tip merely vouches for must not become a tip unjudged. */
+static int judge_old_tip(struct judge *j, const struct judge_set *s, struct judge_job *job,
+			 struct err *err)
+{
+	struct judge_result out = { .refused = false };
+	struct judge own = { .c = j->c, .trust = j->trust, .out = &out, .addresses = j->addresses };
+	struct judge_commit in = { .id = job->u->new_, .job = job };
+	struct buf raw = BUF_INIT;
+	struct err why = ERR_INIT;
+	struct judge_fate f;
+	int rc = repo_read(j->c->repo, &in.id, j->c->policy->object_size, &in.type, &raw, &why);
+
+	in.too_large = rc == ERR_INPUT;
+	if (rc == 0 || in.too_large) {
+		in.raw = buf_bytes(&raw);
+		judge_one_commit(&own, s, &in, &f);
+		j->addresses = own.addresses;
+		take_fate(j, job, &in.id, NULL, &f);
+		judge_fate_free(&f);
+		rc = 0;
+	} else {
+		err_set(err, why.code, "%s", why.text);
+	}
+	buf_free(&raw);
 	return rc;
+}
+
+static void take_fates(struct judge *j, struct judge_set *s)
+{
+	_cleanup_free_ size_t *order = walk_order(s->walk);
+
+	for (size_t i = 0; i < walk_count(s->walk); i++) {
+		size_t n = order[i];
+
+		take_fate(j, s->tips[walk_whose(s->walk, n)], walk_id(s->walk, n),
+			  walk_first_parent(s->walk, n), &s->fates[n]);
+	}
+	j->done += walk_count(s->walk);
 }
 
 int judge_commits(struct judge *j, struct judge_set *s, struct err *err)
 {
-	struct judge_job *last = NULL;
-	int rc = 0;
+	size_t n;
+	int rc;
 
-	for (size_t i = 0; i < s->commits_n && rc == 0; i++) {
-		/* Behind a commit that could not be parsed nobody is known: the last will do. */
-		if (s->owner[i])
-			last = s->owner[i];
-		if (!last)
-			return err_set(err, ERR_INTERNAL, "a new commit belongs to no branch");
-		rc = count_commit(j, last, s, &s->commits[i], true, err);
+	judge_set_start(j, s);
+	if (!s->walk)
+		return 0;
+	rc = judge_pool_run(j, s, err);
+	for (size_t i = 0; i < s->tips_n && rc == 0; i++) {
+		s->tips[i]->fresh = walk_find(s->walk, &s->tips[i]->u->new_, &n);
+		rc = check_forward(j, s, i, err);
 	}
-	/* A commit that a recorded tip merely vouches for must not become a tip unjudged. */
-	for (size_t i = 0; i < j->jobs_n && rc == 0; i++) {
-		struct judge_job *job = &j->jobs[i];
-
-		if (job->ready && job->rule == s->rule && job->report == s->report &&
-		    job->rule->commits == COMMITS_TIP && !job->fresh)
-			rc = count_commit(j, job, s, &job->u->new_, false, err);
-	}
+	if (rc == 0)
+		take_fates(j, s);
+	for (size_t i = 0; i < s->tips_n && rc == 0; i++)
+		if (s->rule->commits == COMMITS_TIP && !s->tips[i]->fresh)
+			rc = judge_old_tip(j, s, s->tips[i], err);
 	return rc;
 }

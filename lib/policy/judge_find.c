@@ -71,6 +71,17 @@ void judge_job_find(struct judge *j, struct judge_job *job, const struct oid *ob
 	job->findings++;
 }
 
+void judge_take_findings(struct judge *j, struct judge_job *job, struct judge_fate *f)
+{
+	for (size_t i = 0; i < f->findings_n; i++) {
+		*add(j, f->notes[i].mend, job) = f->findings[i];
+		if (!job->report)
+			j->out->refused = true;
+	}
+	job->findings += f->findings_n;
+	f->findings_n = 0;
+}
+
 /*
  * git rebase rewrites what follows its argument; ids are short so that the line fits.
  * Its own -S signs commits again that an amend refuses, empty ones.
@@ -181,6 +192,14 @@ static void finding_free(struct judge_finding *f)
 	free(f->subject);
 	free(f->seen);
 	free(f->cure);
+}
+
+void judge_fate_free(struct judge_fate *f)
+{
+	for (size_t i = 0; i < f->findings_n; i++)
+		finding_free(&f->findings[i]);
+	free(f->findings);
+	free(f->notes);
 }
 
 void judge_result_free(struct judge_result *r)

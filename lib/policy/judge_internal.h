@@ -39,10 +39,9 @@ struct judge_set {
 	const struct policy_rule *rule;
 	bool report;
 	struct oid *accepted; size_t accepted_n;
-	struct oid *tips; size_t tips_n;
-	struct oid *commits; size_t commits_n, commits_cap; /* new, children first */
-	struct judge_job **owner; /* beside commits */
-	size_t *slots, slots_n;   /* hash table: index into commits plus one */
+	struct judge_job **tips; size_t tips_n; /* branches, as the walk counts its tips */
+	struct walk *walk;                      /* NULL: no branch is ready */
+	struct judge_fate *fates; size_t fates_cap; /* by the walk's number of a commit */
 };
 
 /* Beside each finding: whose it is, and how it is mended. */
@@ -51,8 +50,16 @@ struct judge_note {
 	const struct judge_job *job;
 };
 
+/* What became of one commit. */
+struct judge_fate {
+	const char *who; /* whose signature it is, of the policy's names; NULL: nobody's */
+	bool good, merge;
+	struct judge_finding *findings; struct judge_note *notes; size_t findings_n; /* owned */
+};
+
 struct judge {
 	const struct judge_context *c;
+	struct trust *trust; /* the policy's, or a clone of it for this thread */
 	struct judge_result *out;
 	struct judge_note *notes; /* beside out->findings */
 	size_t findings_cap, entries_cap;
@@ -63,7 +70,7 @@ struct judge {
 	size_t jobs_n, jobs_cap;
 	struct judge_set *sets;
 	size_t sets_n;
-	size_t done, total; /* commits */
+	size_t done; /* commits judged under the sets before */
 	/* Of the push certificate: what is wrong with it, or whose it is. */
 	struct judge_fault {
 		char *seen, *cure;
@@ -128,12 +135,35 @@ void judge_cert_free(struct judge *j);
 struct judge_set *judge_set_of(struct judge *j, const struct policy_rule *rule, bool report);
 /* Whose a new commit is; NULL: not new, or not reached. */
 struct judge_job *judge_set_owner(const struct judge_set *s, const struct oid *id);
+/* Is this one of the branches that are walked from? */
+bool judge_set_has(const struct judge_set *s, const struct judge_job *job);
 bool judge_set_accepted(const struct judge_set *s, const struct oid *id);
-/* Walks from the tips of all branches that are ready and fills commits and owners. */
-int judge_set_walk(struct judge *j, struct judge_set *s, struct err *err);
-/* Gives an unowned new commit to `job`; true when the commit is new. */
-bool judge_set_own(struct judge_set *s, const struct oid *id, struct judge_job *job);
+/* Makes the walk from the tips of all branches that are ready. */
+void judge_set_start(struct judge *j, struct judge_set *s);
 void judge_set_free(struct judge_set *s);
+
+/*
+ * judge_pool.c: walks to the end and judges each new commit on the way, by the policy's
+ * number of threads: s->fates are the same for any number.
+ */
+int judge_pool_run(struct judge *j, struct judge_set *s, struct err *err);
+
+/* A commit as it was read; views. */
+struct judge_commit {
+	struct oid id;
+	const struct judge_job *job; /* whose it is */
+	bool is_new;
+	enum object_type type;
+	bool too_large; /* `raw` is empty then */
+	struct bytes raw;
+};
+/* judge_commit.c: judges it alone, without a look at the rest of the push; `j` may be a
+ * thread's own, with a result of its own, which is left empty. */
+void judge_one_commit(struct judge *j, const struct judge_set *s, const struct judge_commit *c,
+		      struct judge_fate *ret);
+void judge_fate_free(struct judge_fate *f);
+/* judge_find.c: puts what was found for a commit at the end of the push's findings. */
+void judge_take_findings(struct judge *j, struct judge_job *job, struct judge_fate *f);
 
 /* judge_commit.c, judge_tag.c: plan looks at the new value, the other judges. */
 int judge_plan_commits(struct judge *j, struct judge_job *job, struct err *err);

@@ -1,9 +1,10 @@
-/* The new commits of a push under one rule: one walk, and a table to find them in. */
+/* What is accepted under one rule, and the walk over the commits of a push that are not. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "policy/judge_internal.h"
+#include "repo/walk.h"
 
 /* The introductions, and what is known to be accepted under the rules that count. */
 static void fill_accepted(const struct judge *j, struct judge_set *s)
@@ -36,11 +37,12 @@ struct judge_set *judge_set_of(struct judge *j, const struct policy_rule *rule, 
 
 void judge_set_free(struct judge_set *s)
 {
+	for (size_t i = 0; i < s->fates_cap; i++)
+		judge_fate_free(&s->fates[i]);
 	free(s->accepted);
 	free(s->tips);
-	free(s->commits);
-	free(s->owner);
-	free(s->slots);
+	free(s->fates);
+	walk_free(s->walk);
 }
 
 bool judge_set_accepted(const struct judge_set *s, const struct oid *id)
@@ -51,87 +53,35 @@ bool judge_set_accepted(const struct judge_set *s, const struct oid *id)
 	return false;
 }
 
-/* Object ids are digests: their first bytes are as good as a hash. The pusher can aim
- * a few at one slot, at the price of computing them. */
-static size_t *slot_of(const struct judge_set *s, const struct oid *id)
-{
-	size_t mask = s->slots_n - 1, at;
-
-	memcpy(&at, id->b, sizeof(at));
-	for (at &= mask; s->slots[at]; at = (at + 1) & mask)
-		if (oid_eq(&s->commits[s->slots[at] - 1], id))
-			break;
-	return &s->slots[at];
-}
-
-static void index_commits(struct judge_set *s)
-{
-	s->slots_n = 16;
-	while (s->slots_n < s->commits_n * 2)
-		s->slots_n *= 2;
-	s->slots = xcalloc(s->slots_n, sizeof(*s->slots));
-	s->owner = xcalloc(s->commits_n ? s->commits_n : 1, sizeof(struct judge_job *));
-	for (size_t i = 0; i < s->commits_n; i++)
-		*slot_of(s, &s->commits[i]) = i + 1;
-}
-
-bool judge_set_own(struct judge_set *s, const struct oid *id, struct judge_job *job)
-{
-	size_t at = *slot_of(s, id);
-
-	if (at == 0)
-		return false;
-	if (!s->owner[at - 1])
-		s->owner[at - 1] = job;
-	return true;
-}
-
 struct judge_job *judge_set_owner(const struct judge_set *s, const struct oid *id)
 {
-	size_t at = *slot_of(s, id);
+	size_t n;
 
-	return at ? s->owner[at - 1] : NULL;
+	return s->walk && walk_find(s->walk, id, &n) ? s->tips[walk_whose(s->walk, n)] : NULL;
 }
 
-static int collect(const struct oid *id, void *ctx)
-{
-	struct judge_set *s = ctx;
-
-	if (s->commits_n == s->commits_cap) {
-		s->commits_cap = s->commits_cap ? s->commits_cap * 2 : 64;
-		s->commits = xreallocarray(s->commits, s->commits_cap, sizeof(*s->commits));
-	}
-	s->commits[s->commits_n++] = *id;
-	return 0;
-}
-
-static bool belongs(const struct judge_set *s, const struct judge_job *job)
+bool judge_set_has(const struct judge_set *s, const struct judge_job *job)
 {
 	return job->ready && job->rule == s->rule && job->report == s->report;
 }
 
-int judge_set_walk(struct judge *j, struct judge_set *s, struct err *err)
+void judge_set_start(struct judge *j, struct judge_set *s)
 {
-	int rc = 0;
-
 	if (s->rule->judges_tags)
-		return 0;
-	s->tips = xcalloc(j->jobs_n ? j->jobs_n : 1, sizeof(*s->tips));
-	for (size_t i = 0; i < j->jobs_n; i++)
-		if (belongs(s, &j->jobs[i]))
-			s->tips[s->tips_n++] = j->jobs[i].u->new_;
-	if (s->tips_n > 0)
-		rc = repo_walk(j->c->repo, s->tips, s->tips_n, s->accepted, s->accepted_n,
-			       collect, s, err);
-	if (rc)
-		return rc;
-	index_commits(s);
+		return;
+	s->tips = xcalloc(j->jobs_n ? j->jobs_n : 1, sizeof(struct judge_job *));
 	for (size_t i = 0; i < j->jobs_n; i++) {
 		struct judge_job *job = &j->jobs[i];
 
-		if (belongs(s, job))
-			job->fresh = judge_set_own(s, &job->u->new_, job);
+		if (judge_set_has(s, job))
+			s->tips[s->tips_n++] = job;
 	}
-	j->total += s->commits_n;
-	return 0;
+	if (s->tips_n == 0)
+		return;
+	s->walk = walk_new(j->c->repo, j->c->policy->object_size);
+	walk_push(s->walk);
+	for (size_t i = 0; i < s->tips_n; i++)
+		walk_tip(s->walk, &s->tips[i]->u->new_);
+	for (size_t i = 0; i < s->accepted_n; i++)
+		walk_hide(s->walk, &s->accepted[i]);
 }

@@ -174,7 +174,7 @@ const char *judge_who(struct judge *j, struct judge_job *job, const struct judge
 	struct policy_who who;
 	struct verdict v;
 
-	trust_judge_late(j->c->policy->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, when,
+	trust_judge_late(j->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, when,
 			 job->rule->expiry_grace, &v);
 	if (v.level != VERDICT_GOOD) {
 		if (!s->quiet)

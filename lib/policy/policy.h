@@ -14,6 +14,7 @@
 #define POLICY_VERSION 1
 #define POLICY_TIME 600
 #define POLICY_REFS 10000
+#define POLICY_THREADS 4
 
 enum policy_commits { COMMITS_SIGNED, COMMITS_TIP, COMMITS_ANY };
 
@@ -98,6 +99,8 @@ struct policy {
 	uint64_t object_size;           /* [limits] objectSize; default 1 MiB */
 	int64_t time;                   /* [limits] time, seconds; default POLICY_TIME */
 	size_t refs;                    /* [limits] refs of one push; default POLICY_REFS */
+	size_t threads;                 /* [limits] threads; 0: one a processor, at most
+					   POLICY_THREADS */
 	struct trust *trust;            /* anchors, CRLs and [revoked] loaded */
 };
 

@@ -11,18 +11,22 @@ void judge_progress_start(struct judge_progress *p, int64_t now)
 }
 
 bool judge_progress(struct judge_progress *p, int64_t now, size_t done, size_t total,
-		    char line[JUDGE_PROGRESS_MAX])
+		    bool more, char line[JUDGE_PROGRESS_MAX])
 {
-	bool all = done >= total;
+	bool all = !more && done >= total;
 
 	/* When it is over there is nothing to wait for any more. */
 	if (all ? !p->open : now - p->last < EVERY_MS)
 		return false;
 	p->last = now;
 	p->open = !all;
-	snprintf(line, JUDGE_PROGRESS_MAX, "Verifying signatures: %zu%% (%zu/%zu)%c",
-		 total ? (size_t)((double)done * 100 / (double)total) : 100, done, total,
-		 all ? '\n' : '\r');
+	if (more)
+		snprintf(line, JUDGE_PROGRESS_MAX, "Verifying signatures: %zu of %zu so far\r", done,
+			 total);
+	else
+		snprintf(line, JUDGE_PROGRESS_MAX, "Verifying signatures: %zu%% (%zu/%zu)%c",
+			 total ? (size_t)((double)done * 100 / (double)total) : 100, done, total,
+			 all ? '\n' : '\r');
 	return true;
 }
 

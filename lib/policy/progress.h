@@ -1,4 +1,5 @@
-/* "Verifying signatures: 45% (450/1000)": when it is shown, and what. */
+/* "Verifying signatures: 45% (450/1000)": when it is shown, and what. While more
+ * commits are being found: "Verifying signatures: 450 of 5000 so far". */
 #ifndef GH_POLICY_PROGRESS_H
 #define GH_POLICY_PROGRESS_H
 
@@ -20,7 +21,7 @@ void judge_progress_start(struct judge_progress *p, int64_t now);
  * newline, and is shown only when another was.
  */
 bool judge_progress(struct judge_progress *p, int64_t now, size_t done, size_t total,
-		    char line[JUDGE_PROGRESS_MAX]);
+		    bool more, char line[JUDGE_PROGRESS_MAX]);
 /* True when the line that is shown is not ended: what is said next needs a newline. */
 bool judge_progress_end(struct judge_progress *p);
 

@@ -345,6 +345,11 @@ const struct oid *walk_first_parent(const struct walk *w, size_t n)
 	return c->parents_n ? &w->g.node[w->g.edges[c->parents]].id : NULL;
 }
 
+size_t walk_whose(const struct walk *w, size_t n)
+{
+	return w->g.node[w->found[n]].tip;
+}
+
 bool walk_find(const struct walk *w, const struct oid *id, size_t *n)
 {
 	uint32_t i = graph_find(&w->g, id);

@@ -46,6 +46,7 @@ int walk_next(struct walk *w, struct buf *content, struct walk_found *ret, bool 
 size_t walk_count(const struct walk *w);
 const struct oid *walk_id(const struct walk *w, size_t n);
 const struct oid *walk_first_parent(const struct walk *w, size_t n); /* NULL: a root */
+size_t walk_whose(const struct walk *w, size_t n); /* the tip it belongs to */
 bool walk_find(const struct walk *w, const struct oid *id, size_t *n);
 
 /* After the end: all numbers, children before parents; owned array (free()). */

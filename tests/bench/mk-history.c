@@ -1,12 +1,14 @@
 /*
- * mk-history KEY CERT NAME EMAIL N DIR: N signed commits in a row on the empty
- * tree, as files of raw commit objects in DIR, and the id of the last on
- * standard output. A key in a file, so that a long history takes seconds.
+ * mk-history KEY CERT NAME EMAIL N PACK: N signed commits in a row on the empty tree,
+ * as a pack for `git index-pack`, and the id of the last on standard output. A key in a
+ * file, so that a long history takes seconds. The youngest comes first, as git packs.
  */
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
 
 #include "base/mem.h"
 #include "base/pem.h"
@@ -19,8 +21,9 @@
 static int sign(void *ctx, enum alg_hash h, struct bytes tbs, struct buf *sig, struct err *err)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	const EVP_MD *digest = EVP_PKEY_get_base_id(ctx) == EVP_PKEY_ED25519 ? NULL : alg_hash_md(h);
 	size_t n = SIG_MAX_SIZE;
-	int ok = md != NULL && EVP_DigestSignInit(md, NULL, alg_hash_md(h), NULL, ctx) == 1 &&
+	int ok = md != NULL && EVP_DigestSignInit(md, NULL, digest, NULL, ctx) == 1 &&
 		 EVP_DigestSign(md, buf_reserve(sig, n), &n, tbs.p, tbs.n) == 1;
 
 	EVP_MD_CTX_free(md);
@@ -87,17 +90,56 @@ static int one(const struct cms_signer *signer, struct bytes leaf, const char *w
 	return r;
 }
 
-static int write_file(const char *dir, unsigned i, const struct buf *raw)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%07u", dir, i);
-	FILE *f = fopen(path, "w");
-	int bad = f == NULL || fwrite(raw->p, 1, raw->n, f) != raw->n;
+/* --- the pack (gitformat-pack(5)) ---------------------------------------------- */
 
-	if (f != NULL && fclose(f) != 0)
-		bad = 1;
-	if (bad)
+struct pack {
+	struct buf *objects; /* as they stand in it */
+	unsigned n;
+	EVP_MD_CTX *md;
+	FILE *f;
+};
+
+static void add_object(struct pack *p, unsigned type, struct bytes raw)
+{
+	struct buf *b = &p->objects[p->n++];
+	uLongf size = compressBound(raw.n);
+	size_t left = raw.n >> 4;
+	uint8_t c = (uint8_t)(type << 4 | (raw.n & 15));
+
+	for (; left > 0; left >>= 7) {
+		buf_add_byte(b, c | 0x80);
+		c = left & 0x7f;
+	}
+	buf_add_byte(b, c);
+	compress(buf_reserve(b, size), &size, raw.p, raw.n);
+	b->n += size;
+}
+
+static bool put(struct pack *p, const void *v, size_t n)
+{
+	return EVP_DigestUpdate(p->md, v, n) == 1 && fwrite(v, 1, n, p->f) == n;
+}
+
+static int write_pack(struct pack *p, const char *path)
+{
+	uint8_t head[12] = { 'P', 'A', 'C', 'K', 0, 0, 0, 2, (uint8_t)(p->n >> 24),
+			     (uint8_t)(p->n >> 16), (uint8_t)(p->n >> 8), (uint8_t)p->n };
+	uint8_t sum[HASH_MAX_SIZE];
+	bool ok;
+
+	p->f = fopen(path, "w");
+	p->md = EVP_MD_CTX_new();
+	ok = p->f != NULL && EVP_DigestInit_ex(p->md, EVP_sha1(), NULL) == 1 &&
+	     put(p, head, sizeof(head));
+	for (unsigned i = p->n; ok && i-- > 0;)
+		ok = put(p, p->objects[i].p, p->objects[i].n);
+	ok = ok && EVP_DigestFinal_ex(p->md, sum, NULL) == 1 && fwrite(sum, 1, 20, p->f) == 20;
+	EVP_MD_CTX_free(p->md);
+	if (p->f != NULL && fclose(p->f) != 0)
+		ok = false;
+	if (!ok)
 		perror(path);
-	return bad;
+	return ok ? 0 : ERR_IO;
 }
 
 static EVP_PKEY *read_key(const char *path)
@@ -127,7 +169,7 @@ int main(int argc, char **argv)
 	unsigned char *der = NULL;
 
 	if (argc != 7) {
-		fputs("usage: mk-history KEY CERT NAME EMAIL N DIR\n", stderr);
+		fputs("usage: mk-history KEY CERT NAME EMAIL N PACK\n", stderr);
 		return ERR_USAGE;
 	}
 	EVP_PKEY *key = read_key(argv[1]);
@@ -142,15 +184,22 @@ int main(int argc, char **argv)
 	_cleanup_free_ char *who = xasprintf("%s <%s>", argv[3], argv[4]);
 	unsigned count = (unsigned)strtoul(argv[5], NULL, 10);
 
+	struct pack pack = { .objects = xcalloc(count + 1, sizeof(struct buf)) };
+
+	add_object(&pack, 2, BYTES_NONE); /* the empty tree */
 	for (unsigned i = 1; i <= count; i++) {
 		if (one(&signer, bytes_of(der, (size_t)n), who, i, &parent, &raw, &err) != 0) {
 			fprintf(stderr, "mk-history: %s\n", err.text);
 			return err.code;
 		}
-		if (write_file(argv[6], i, &raw) != 0)
-			return ERR_IO;
+		add_object(&pack, 1, buf_bytes(&raw));
 	}
+	if (write_pack(&pack, argv[6]) != 0)
+		return ERR_IO;
 	puts(buf_str(&parent));
+	for (unsigned i = 0; i < pack.n; i++)
+		buf_free(&pack.objects[i]);
+	free(pack.objects);
 	buf_free(&parent);
 	buf_free(&raw);
 	OPENSSL_free(der);

@@ -392,6 +392,8 @@ static const struct {
 	  BASE "[algorithms]\nhash = sha384\n" },
 	{ BASE "[limits]\nobjectSize = 4095\n", "12: objectSize is \"4095\" (write a size from 4k",
 	  BASE "[limits]\nobjectSize = 4096\n" },
+	{ BASE "[limits]\nthreads = 0\n", "12: threads", BASE "[limits]\nthreads = 1\n" },
+	{ BASE "[limits]\nthreads = 65\n", "12: threads", BASE "[limits]\nthreads = 64\n" },
 	{ BASE "[limits]\nobjectSize = 65m\n", "12: objectSize is \"65m\"",
 	  BASE "[limits]\nobjectSize = 64M\n" },
 	{ BASE "[limits]\ntime = 0\n", "12: time is \"0\" (write a time from 1s to 24h)",
@@ -403,7 +405,7 @@ static const struct {
 	{ BASE "[limits]\nrefs = 500001\n", "12: refs is \"500001\"",
 	  BASE "[limits]\nrefs = 500000\n" },
 	{ BASE "[limits]\nobjects = 1\n",
-	  "12: unknown key `objects' in [limits] (its keys: objectSize, time, refs)",
+	  "12: unknown key `objects' in [limits] (its keys: objectSize, time, refs, threads)",
 	  BASE },
 };
 

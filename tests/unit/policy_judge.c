@@ -237,17 +237,22 @@ START_TEST(progress)
 	char line[JUDGE_PROGRESS_MAX];
 
 	judge_progress_start(&p, 5000);
-	ck_assert(!judge_progress(&p, 5000, 1, 1000, line));
-	ck_assert(!judge_progress(&p, 5999, 440, 1000, line));
+	ck_assert(!judge_progress(&p, 5000, 1, 1000, false, line));
+	ck_assert(!judge_progress(&p, 5999, 440, 1000, false, line));
 	ck_assert(!judge_progress_end(&p));
-	ck_assert(judge_progress(&p, 6000, 450, 1000, line));
+	ck_assert(!judge_progress(&p, 5999, 440, 440, true, line));
+	ck_assert(judge_progress(&p, 6000, 440, 440, true, line)); /* not the last: more may come */
+	ck_assert_str_eq(line, "Verifying signatures: 440 of 440 so far\r");
+	ck_assert(judge_progress_end(&p));
+	judge_progress_start(&p, 5000);
+	ck_assert(judge_progress(&p, 6000, 450, 1000, false, line));
 	ck_assert_str_eq(line, "Verifying signatures: 45% (450/1000)\r");
-	ck_assert(!judge_progress(&p, 6249, 500, 1000, line));
-	ck_assert(judge_progress(&p, 6250, 999, 1000, line));
+	ck_assert(!judge_progress(&p, 6249, 500, 1000, false, line));
+	ck_assert(judge_progress(&p, 6250, 999, 1000, false, line));
 	ck_assert_str_eq(line, "Verifying signatures: 99% (999/1000)\r");
-	ck_assert(judge_progress(&p, 6251, 1000, 1000, line)); /* the last comes at once */
+	ck_assert(judge_progress(&p, 6251, 1000, 1000, false, line)); /* the last comes at once */
 	ck_assert_str_eq(line, "Verifying signatures: 100% (1000/1000)\n");
-	ck_assert(!judge_progress(&p, 9000, 1000, 1000, line)); /* and once */
+	ck_assert(!judge_progress(&p, 9000, 1000, 1000, false, line)); /* and once */
 	ck_assert(!judge_progress_end(&p));
 }
 END_TEST
@@ -258,14 +263,14 @@ START_TEST(progress_short)
 	char line[JUDGE_PROGRESS_MAX];
 
 	judge_progress_start(&p, 0);
-	ck_assert(!judge_progress(&p, 999, 1, 2, line));
-	ck_assert(!judge_progress(&p, 5000, 2, 2, line)); /* it is over: no word */
+	ck_assert(!judge_progress(&p, 999, 1, 2, false, line));
+	ck_assert(!judge_progress(&p, 5000, 2, 2, false, line)); /* it is over: no word */
 	judge_progress_start(&p, 0);
-	ck_assert(judge_progress(&p, 1000, 1, 2, line)); /* broken off in the middle */
+	ck_assert(judge_progress(&p, 1000, 1, 2, false, line)); /* broken off in the middle */
 	ck_assert(judge_progress_end(&p));
 	ck_assert(!judge_progress_end(&p));
 	judge_progress_start(&p, 0);
-	ck_assert(judge_progress(&p, 1000, SIZE_MAX - 1, SIZE_MAX, line));
+	ck_assert(judge_progress(&p, 1000, SIZE_MAX - 1, SIZE_MAX, false, line));
 	ck_assert_uint_lt(strlen(line), JUDGE_COLUMNS + 1);
 }
 END_TEST
