@@ -22,6 +22,7 @@ $(B)/bin/gitsign-hsm: $(FRONT_OBJS)
 $(SIBLINGS)/direct: $(DIRECT_OBJS)
 $(SIBLINGS)/agent: $(AGENT_OBJS)
 $(SIBLINGS)/verbs: $(VERB_OBJS)
+$(B)/obj/gitsign-hsm/modules.o: ALL_CFLAGS += -DGH_P11_MODULES='"$(P11_MODULES)"'
 
 PROGRAMS += $(SIBLINGS)/pinentry
 $(SIBLINGS)/pinentry: $(call objs,gitsign-hsm/pinentry/*.c)

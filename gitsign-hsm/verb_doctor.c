@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "gitcmd.h"
 #include "judge_one.h"
-#include "modules.h"
 #include "say.h"
 #include "signer.h"
 #include "verbs.h"
@@ -164,13 +163,11 @@ static void check_token(struct doctor *d)
 {
 	struct os_stdio io;
 	struct err err = ERR_INIT;
-	const char *found[1];
 	char *text = NULL;
 	size_t n = 0;
 
 	if (d->s->module == NULL) {
-		finding(d, true, "module", "hsm.module is not set",
-			modules_found(found, 1) > 0 ? found[0] : "gitsign-hsm setup --module PATH");
+		finding(d, true, "module", "hsm.module is not set", "gitsign-hsm setup");
 		return;
 	}
 	if (os_stdio_hide(&io, &err) != 0) {

@@ -14,8 +14,8 @@
 #include "base/text.h"
 #include "gitcmd.h"
 #include "judge_one.h"
-#include "modules.h"
 #include "say.h"
+#include "setup_module.h"
 #include "signer.h"
 #include "verbs.h"
 
@@ -56,28 +56,14 @@ static int absolute(const char **path, char **own, const char *what, struct err 
 
 static int choose_module(struct setup *s, struct err *err)
 {
-	const char *found[16];
-	struct buf list = BUF_INIT;
-	size_t n;
-	int r = 0;
+	int r;
 
 	if (s->module == NULL)
 		s->module = s->settings.module;
 	if (s->module != NULL)
 		return 0;
-	n = modules_found(found, 16);
-	if (n == 1) {
-		s->module = found[0];
-		printf("PKCS#11 module: %s (the only known one here)\n", s->module);
-		return 0;
-	}
-	for (size_t i = 0; i < n; i++)
-		buf_addf(&list, "\n  --module %s", found[i]);
-	r = err_set(err, ERR_CONFIG, "%s%s",
-		    n > 0 ? "several PKCS#11 modules are here; choose one:"
-			  : "no known PKCS#11 module is here; name yours: --module /path/to.so",
-		    buf_str(&list));
-	buf_free(&list);
+	r = setup_module(&s->own[0], err);
+	s->module = s->own[0];
 	return r;
 }
 

@@ -71,20 +71,22 @@ static void json_token(struct admin *a, size_t i, const struct token_slot *s, st
 	buf_add_byte(b, '}');
 }
 
-static void list(struct admin *a, bool json)
+static void list(struct admin *a, bool json, bool brief)
 {
 	struct buf b = BUF_INIT;
 	size_t n;
 	const struct token_slot *s = token_slots(a->token, &n);
 
-	for (size_t i = 0; i < n && !json; i++)
+	for (size_t i = 0; i < n && brief; i++)
+		fprintf(a->out, "%s\t%s\t%s\n", s[i].label, s[i].serial, s[i].manufacturer);
+	for (size_t i = 0; i < n && !json && !brief; i++)
 		print_token(a, i, &s[i]);
 	if (json) {
 		buf_add_byte(&b, '[');
 		for (size_t i = 0; i < n; i++)
 			json_token(a, i, &s[i], &b);
 		fprintf(a->out, "%s]\n", buf_str(&b));
-	} else if (n == 0) {
+	} else if (n == 0 && !brief) {
 		fprintf(a->out, "No token that is initialised. Make one with: gitsign-hsm token "
 				"init\n");
 	}
@@ -94,15 +96,17 @@ static void list(struct admin *a, bool json)
 int verb_token_list(int argc, char **argv)
 {
 	const char *module = NULL;
-	bool json = false;
+	bool json = false, brief = false;
 	const struct opt opts[] = {
 		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
 		  &module },
 		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
+		{ 0, "brief", NULL, "a line a token: label, serial, maker, tabs between", OPT_FLAG,
+		  &brief },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
 	const struct opt_command cmd = {
-		.usage = "gitsign-hsm token list [--module PATH] [--json]",
+		.usage = "gitsign-hsm token list [--module PATH] [--json | --brief]",
 		.summary = "Shows the tokens that the module sees: the state of the PIN, what "
 			   "keys they sign with and can make. Asks for no PIN.",
 		.opts = opts,
@@ -115,7 +119,7 @@ int verb_token_list(int argc, char **argv)
 		return r;
 	if (admin_open(&a, module, &err) != 0)
 		return say_err(&err);
-	list(&a, json);
+	list(&a, json, brief);
 	return admin_close(&a, 0, &err);
 }
 

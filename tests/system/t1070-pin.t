@@ -107,7 +107,7 @@ while read -r line; do
 done
 EOF
 	chmod 700 pinentry
-	: >talk
+	: >"$GH_WORLD/talk"
 }
 git config --global hsm.pinentry "$GH_WORLD/pinentry"
 fake "echo 'D $GH_PIN'; echo OK"

@@ -32,6 +32,7 @@ not_ok 'not by another key of the token' git -c user.signingKey="$(gh_uri other)
 	--allow-empty -m no
 gh_setup gh_store "$GH_WORLD/keys/bare.pem" bare
 ok 'also on the token: it is one key' git commit -q -S --allow-empty -m five
+# shellcheck disable=SC2034 # lib.sh reads it
 GH_CA=root
 gh_keypair gone rsa:2048
 gh_certificate gone gone@example.com

@@ -1,0 +1,73 @@
+#!/bin/sh
+# setup finds the module by itself, and asks when there are several; a module that hangs,
+# crashes or is none does not stop it.
+. "${GH_SRC:-tests}/system/lib.sh"
+gh_need expect
+gh_world
+gh_key alice EC:prime256v1 alice@example.com
+PATH=$GH_BIN:$PATH
+git config --global --unset hsm.module
+git config --global user.email alice@example.com
+gh_repo work
+cd work || bail cd
+ok 'setup without a path' gitsign-hsm setup
+like 'says what it found' "$(cat "$GH_OUT")" 'PKCS#11 module: .*softhsm.*token "world"'
+like 'and keeps it' "$(git config --local hsm.module)" 'softhsm'
+ok 'undo' gitsign-hsm setup --undo
+
+own=$HOME/.config/pkcs11/modules
+mkdir -p "$own"
+module() { # NAME PATH
+	printf '# a module\nmodule:  %s\npriority: 1\n' "$2" >"$own/$1.module"
+}
+# The mock is the same file by two names: one sound, one that goes wrong.
+openssl ecparam -name prime256v1 -genkey -noout -out ../mock.key
+export MOCK_P11_KEY="$GH_WORLD/mock.key"
+cp "$GH_TOOLS/mock-p11.so" ../mock.so
+module mock "$GH_WORLD/mock.so"
+exits 3 'two have a token, and nobody can choose' gitsign-hsm setup
+like 'they are listed' "$(cat "$GH_ERR")" "--module $GH_WORLD/mock.so +\\(token \"mock\"\\)"
+like 'with their tokens' "$(cat "$GH_ERR")" '--module .*softhsm.* \(token "world"\)'
+is 'nothing was changed' "$(git config --local hsm.module || echo none)" none
+pick() { # ANSWER
+	GH_ANSWER=$1 expect -f - >../seen 2>&1 <<'SCRIPT'
+set timeout 100
+spawn gitsign-hsm setup
+expect {
+	"Which one?" {}
+	timeout { exit 97 }
+	eof { exit 98 }
+}
+set which [regexp -inline {([0-9])  [^\n]*softhsm} $expect_out(buffer)]
+if {$env(GH_ANSWER) == "softhsm"} { send "[lindex $which 1]\r" } else { send "$env(GH_ANSWER)\r" }
+expect eof
+exit [lindex [wait] 3]
+SCRIPT
+}
+exits 3 'a choice that is none' pick 9
+ok 'a choice' pick softhsm
+like 'is kept' "$(git config --local hsm.module)" 'softhsm'
+ok 'undo' gitsign-hsm setup --undo
+
+export MOCK_P11_FILE="$GH_WORLD/faults"
+for f in C_GetSlotList=crash no-slots version-9 C_Initialize=0x30 C_Initialize=hang; do
+	printf '%s\n' "$f" >../faults
+	ok "a module beside it: $f" gitsign-hsm setup
+	like 'ours is found' "$(git config --local hsm.module)" 'softhsm'
+	gh_setup gitsign-hsm setup --undo
+done
+echo C_GetTokenInfo=print >../faults
+exits 3 'a module that prints' gitsign-hsm setup
+like 'is a choice all the same' "$(cat "$GH_ERR")" 'mock.so +\(token "mock"\)'
+echo C_Initialize=0x30 >../faults
+
+module none "$GH_WORLD/ca/root.pem"
+module gone "$GH_WORLD/nowhere.so"
+module proxy p11-kit-proxy.so
+ok 'what is no module, or not there, or stands for others' gitsign-hsm setup
+gh_setup gitsign-hsm setup --undo
+SOFTHSM2_CONF=/dev/null
+exits 3 'no token anywhere' gitsign-hsm setup
+like 'each says why' "$(cat "$GH_ERR")" 'mock.so: .*CKR_DEVICE_ERROR'
+like 'and what to do' "$(cat "$GH_ERR")" 'token init'
+done_testing
