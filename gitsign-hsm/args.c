@@ -17,6 +17,9 @@ enum arg_id {
 	A_OUTPUT,
 	A_HELP,
 	A_VERSION,
+	A_LIST,        /* public halves */
+	A_LIST_SECRET, /* keys that sign: the same ones here */
+	A_COLONS,
 	A_IGNORED,       /* changes nothing that we do */
 	A_IGNORED_VALUE, /* the same, with a value */
 };
@@ -36,12 +39,25 @@ static const struct arg_option {
 	{ "output", 'o', A_OUTPUT, true },
 	{ "help", 'h', A_HELP, false },
 	{ "version", 0, A_VERSION, false },
+	{ "list-keys", 'k', A_LIST, false },
+	{ "list-public-keys", 0, A_LIST, false },
+	{ "locate-keys", 0, A_LIST, false },
+	{ "list-secret-keys", 'K', A_LIST_SECRET, false },
+	{ "with-colons", 0, A_COLONS, false },
 	{ "batch", 0, A_IGNORED, false },
 	{ "no-tty", 0, A_IGNORED, false },
 	{ "yes", 0, A_IGNORED, false },
 	{ "quiet", 'q', A_IGNORED, false },
 	{ "verbose", 'v', A_IGNORED, false },
+	{ "no-greeting", 0, A_IGNORED, false },
+	{ "no-secmem-warning", 0, A_IGNORED, false },
+	{ "no-permission-warning", 0, A_IGNORED, false },
+	{ "use-agent", 0, A_IGNORED, false },
+	{ "with-fingerprint", 0, A_IGNORED, false },
 	{ "keyid-format", 0, A_IGNORED_VALUE, true },
+	{ "pinentry-mode", 0, A_IGNORED_VALUE, true },
+	{ "display-charset", 0, A_IGNORED_VALUE, true },
+	{ "logger-fd", 0, A_IGNORED_VALUE, true },
 };
 
 static const struct arg_option *find_long(struct bytes name)
@@ -79,8 +95,8 @@ static int apply(struct args *a, const struct arg_option *o, const char *value, 
 		a->detached = true; /* jj and others give -b without -s */
 		__attribute__((fallthrough));
 	case A_SIGN:
-		if (a->action == ARGS_VERIFY)
-			return err_set(err, ERR_USAGE, "signing and verifying at once");
+		if (a->action != ARGS_NONE && a->action != ARGS_SIGN)
+			return err_set(err, ERR_USAGE, "one thing at a time: sign, verify or list");
 		a->action = ARGS_SIGN;
 		return 0;
 	case A_ARMOR:
@@ -92,8 +108,8 @@ static int apply(struct args *a, const struct arg_option *o, const char *value, 
 		a->user = value;
 		return 0;
 	case A_VERIFY:
-		if (a->action == ARGS_SIGN)
-			return err_set(err, ERR_USAGE, "signing and verifying at once");
+		if (a->action != ARGS_NONE && a->action != ARGS_VERIFY)
+			return err_set(err, ERR_USAGE, "one thing at a time: sign, verify or list");
 		a->action = ARGS_VERIFY;
 		return 0;
 	case A_STATUS_FD:
@@ -102,6 +118,16 @@ static int apply(struct args *a, const struct arg_option *o, const char *value, 
 		if (strcmp(value, "-") != 0)
 			return err_set(err, ERR_USAGE,
 				       "--output: signatures go to standard output only");
+		return 0;
+	case A_LIST:
+	case A_LIST_SECRET:
+		if (a->action != ARGS_NONE)
+			return err_set(err, ERR_USAGE, "one thing at a time: sign, verify or list");
+		a->action = ARGS_LIST;
+		a->secret = o->id == A_LIST_SECRET;
+		return 0;
+	case A_COLONS:
+		a->colons = true;
 		return 0;
 	case A_HELP:
 		a->action = ARGS_HELP;
@@ -168,20 +194,17 @@ static int parse_cluster(struct args *a, int argc, char **argv, int *i, struct e
 
 static int operand(struct args *a, const char *word, struct err *err)
 {
-	if (a->signature == NULL)
-		a->signature = word;
-	else if (a->data == NULL)
-		a->data = word;
-	else
-		return err_set(err, ERR_USAGE, "too many file names");
+	if (a->words_n == ARGS_WORDS_MAX)
+		return err_set(err, ERR_USAGE, "too many words");
+	a->words[a->words_n++] = word;
 	return 0;
 }
 
-static int finish(const struct args *a, struct err *err)
+static int finish(struct args *a, struct err *err)
 {
 	switch (a->action) {
 	case ARGS_SIGN:
-		if (a->signature != NULL)
+		if (a->words_n > 0)
 			return err_set(err, ERR_USAGE, "what is signed comes on standard input");
 		if (!a->detached || !a->armor)
 			return err_set(err, ERR_USAGE,
@@ -190,8 +213,10 @@ static int finish(const struct args *a, struct err *err)
 			return err_set(err, ERR_USAGE, "which key? give -u KEY (\"\" for hsm.key)");
 		return 0;
 	case ARGS_VERIFY:
-		if (a->signature == NULL || a->data == NULL)
+		if (a->words_n != 2)
 			return err_set(err, ERR_USAGE, "--verify wants SIGNATURE and DATA (or -)");
+		a->signature = a->words[0];
+		a->data = a->words[1];
 		return 0;
 	case ARGS_NONE:
 		return err_set(err, ERR_USAGE, "nothing to do (see gitsign-hsm --help)");

@@ -77,6 +77,22 @@ static int verb_main(int argc, char **argv)
 	return ERR_USAGE;
 }
 
+/* gpgsm's listing, as JGit and wrappers ask for it: the verb prints it. */
+static int list_keys(const struct args *a)
+{
+	char *argv[ARGS_WORDS_MAX + 6];
+	char words[][20] = { "gitsign-hsm", "key", "list", "--with-colons", "--with-secret" };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((i != 3 || a->colons) && (i != 4 || (a->colons && a->secret)))
+			argv[n++] = words[i];
+	for (size_t i = 0; i < a->words_n; i++)
+		argv[n++] = (char *)(uintptr_t)a->words[i];
+	argv[n] = NULL;
+	return run_sibling("verbs", argv);
+}
+
 int main(int argc, char **argv)
 {
 	struct args a;
@@ -102,6 +118,8 @@ int main(int argc, char **argv)
 		return run_sibling("direct", argv);
 	case ARGS_VERIFY:
 		return run_sibling("direct", argv);
+	case ARGS_LIST:
+		return list_keys(&a);
 	case ARGS_VERSION:
 		printf("gitsign-hsm %s\n", GH_VERSION);
 		break;

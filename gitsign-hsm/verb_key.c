@@ -1,7 +1,9 @@
 /* key list: every certificate on the tokens, and whether it can sign. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "args.h"
 #include "base/os.h"
 #include "base/text.h"
 #include "json.h"
@@ -9,27 +11,25 @@
 #include "signer.h"
 #include "verbs.h"
 
-static void print_row(FILE *f, const struct candidate *c)
+static void table_row(struct buf *b, const struct candidate *c)
 {
-	struct buf line = BUF_INIT, until = BUF_INIT;
+	struct buf until = BUF_INIT;
 
 	if (c->cert == NULL) {
-		fprintf(f, "token \"%s\", object \"%s\"\n  unusable   %s\n\n", c->slot->label,
-			c->object->label, c->why);
+		buf_addf(b, "token \"%s\", object \"%s\"\n  unusable   %s\n\n", c->slot->label,
+			 c->object->label, c->why);
 		return;
 	}
 	text_time(&until, c->cert->not_after);
-	text_hex(&line, bytes_of(c->cert->sha256, 32), false);
-	buf_addf(&line, "\n  subject    %s\n", c->cert->subject);
+	text_hex(b, bytes_of(c->cert->sha256, 32), false);
+	buf_addf(b, "\n  subject    %s\n", c->cert->subject);
 	for (size_t i = 0; i < c->cert->emails_n; i++)
-		buf_addf(&line, "  e-mail     %s\n", c->cert->emails[i]);
-	buf_addf(&line, "  key        %s on token \"%s\"\n  uri        ",
-		 alg_key_name(c->cert->alg), c->slot->label);
-	candidate_uri(c, &line);
-	buf_addf(&line, "\n  valid to   %s\n  can sign   %s%s\n", buf_str(&until),
+		buf_addf(b, "  e-mail     %s\n", c->cert->emails[i]);
+	buf_addf(b, "  key        %s on token \"%s\"\n  uri        ", alg_key_name(c->cert->alg),
+		 c->slot->label);
+	candidate_uri(c, b);
+	buf_addf(b, "\n  valid to   %s\n  can sign   %s%s\n\n", buf_str(&until),
 		 c->why[0] == '\0' ? "yes" : "no: ", c->why);
-	fprintf(f, "%s\n", buf_str(&line));
-	buf_free(&line);
 	buf_free(&until);
 }
 
@@ -65,31 +65,114 @@ static void json_row(struct buf *b, const struct candidate *c)
 	buf_free(&t);
 }
 
-static void print_all(FILE *f, const struct candidates *c, bool json)
+/* gpgsm's colon listing (GnuPG doc/DETAILS): crt or crs, fpr, uid. */
+static void colon_time(struct buf *b, int64_t t)
+{
+	time_t when = (time_t)t;
+	struct tm tm;
+	char text[32];
+
+	if (gmtime_r(&when, &tm) != NULL && strftime(text, sizeof(text), "%Y%m%dT%H%M%S", &tm) > 0)
+		buf_add_str(b, text);
+}
+
+static void colon_text(struct buf *b, const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text == ':' || *text == '\\')
+			buf_addf(b, "\\x%02x", (unsigned char)*text);
+		else
+			buf_add_byte(b, (uint8_t)*text);
+}
+
+static void colon_row(struct buf *b, const struct candidate *c, bool secret)
+{
+	const struct cert *x = c->cert;
+	bool usable = c->why[0] == '\0';
+
+	buf_addf(b, "%s:%s:%d:%d:", secret ? "crs" : "crt",
+		 os_now() > x->not_after ? "e"
+		 : usable                ? "u"
+					 : "i",
+		 x->alg.bits, alg_gpg_pk(x->alg.kind));
+	text_hex(b, bytes_of(x->sha1 + 12, 8), true);
+	buf_add_byte(b, ':');
+	colon_time(b, x->not_before);
+	buf_add_byte(b, ':');
+	colon_time(b, x->not_after);
+	buf_add_byte(b, ':');
+	text_hex(b, x->serial, true);
+	buf_addf(b, "::::%s:\nfpr:::::::::", usable ? "s" : "");
+	text_hex(b, bytes_of(x->sha1, 20), true);
+	buf_add_str(b, ":\nuid:u::::::::");
+	colon_text(b, x->subject);
+	buf_add_str(b, ":\n");
+	for (size_t i = 0; i < x->emails_n; i++) {
+		buf_add_str(b, "uid:u::::::::<");
+		colon_text(b, x->emails[i]);
+		buf_add_str(b, ">:\n");
+	}
+}
+
+enum list_form { LIST_TABLE, LIST_JSON, LIST_COLONS };
+
+struct listing {
+	enum list_form form;
+	bool secret;
+	struct selector *wanted; /* any of them; none: all */
+	size_t wanted_n;
+};
+
+static bool is_wanted(const struct listing *l, const struct candidate *c)
+{
+	if (l->form == LIST_COLONS && c->cert == NULL)
+		return false;
+	for (size_t i = 0; i < l->wanted_n; i++)
+		if (candidate_matches(c, &l->wanted[i]))
+			return true;
+	return l->wanted_n == 0;
+}
+
+static void print_one(struct buf *b, const struct listing *l, const struct candidate *c)
+{
+	if (l->form == LIST_JSON) {
+		json_put_comma(b);
+		buf_add_byte(b, '\n');
+		json_row(b, c);
+	} else if (l->form == LIST_COLONS) {
+		colon_row(b, c, l->secret);
+	} else {
+		table_row(b, c);
+	}
+}
+
+static int print_all(FILE *f, const struct candidates *c, const struct listing *l, struct err *err)
 {
 	struct buf b = BUF_INIT;
+	size_t shown = 0;
 
-	for (size_t i = 0; !json && i < c->n; i++)
-		print_row(f, &c->v[i]);
-	if (json) {
+	if (l->form == LIST_JSON)
 		buf_add_byte(&b, '[');
-		for (size_t i = 0; i < c->n; i++) {
-			buf_add_str(&b, i > 0 ? ",\n " : "");
-			json_row(&b, &c->v[i]);
+	for (size_t i = 0; i < c->n; i++)
+		if (is_wanted(l, &c->v[i])) {
+			print_one(&b, l, &c->v[i]);
+			shown++;
 		}
+	if (l->form == LIST_JSON)
 		buf_add_str(&b, "]\n");
-		fwrite(b.p, 1, b.n, f);
-	} else if (c->n == 0) {
-		fputs("No certificate on any token. Is it plugged in, and does it hold the\n"
-		      "certificate beside the key?\n",
-		      f);
-	}
+	if (c->n == 0 && l->form == LIST_TABLE)
+		buf_add_str(&b,
+			    "No certificate on any token. Is it plugged in, and does it hold the\n"
+			    "certificate beside the key?\n");
+	fwrite(b.p, 1, b.n, f);
 	buf_free(&b);
+	return shown == 0 && l->wanted_n > 0 ? err_set(err, ERR_KEY, "no such key on any token")
+					     : 0;
 }
 
 /* Standard output is hidden until the module is gone: the list is collected. */
-static int list(const struct settings *s, const struct os_stdio *io, bool json, FILE *f,
-		struct err *err)
+static int list(const struct settings *s, const struct os_stdio *io, const struct listing *l,
+		FILE *f, struct err *err)
 {
 	struct token_config cfg = signer_token_config(s, io);
 	struct candidates all = { .n = 0 };
@@ -99,57 +182,80 @@ static int list(const struct settings *s, const struct os_stdio *io, bool json, 
 	if (r == 0)
 		r = candidates_load(s, token, NULL, os_now(), &all, err);
 	if (r == 0)
-		print_all(f, &all, json);
+		r = print_all(f, &all, l, err);
 	candidates_free(&all);
 	token_close(token);
 	return r;
 }
 
-int verb_key_list(int argc, char **argv)
+static int parse_wanted(struct listing *l, int argc, char **argv, struct err *err)
 {
-	const char *module = NULL;
-	bool json = false;
-	const struct opt opts[] = {
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &module },
-		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
-		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
-	};
-	const struct opt_command cmd = {
-		.usage = "gitsign-hsm key list [--module PATH] [--json]",
-		.summary = "Shows every certificate on the tokens and whether its key can sign. "
-			   "Asks for no PIN.",
-		.opts = opts,
-	};
+	int r = 0;
+
+	l->wanted = xcalloc((size_t)argc + 1, sizeof(l->wanted[0]));
+	for (int i = 0; i < argc && r == 0; i++) {
+		r = selector_parse(argv[i], &l->wanted[i], err);
+		if (r == 0)
+			l->wanted_n++;
+	}
+	return r;
+}
+
+static int run_list(const char *module, const struct listing *l, struct err *err)
+{
 	struct settings s = { .conf = GITCONF_INIT };
 	struct os_stdio io;
-	struct err err = ERR_INIT;
 	char *text = NULL;
 	size_t n = 0;
-	FILE *f;
-	int r;
+	FILE *f = open_memstream(&text, &n);
+	int r = f != NULL ? settings_load(&s, err) : err_errno(err, ERR_INTERNAL, "no memory");
 
-	if (!say_options(&cmd, &argc, &argv, &r))
-		return r;
-	r = settings_load(&s, &err);
-	if (r != 0)
-		return say_err(&err);
-	if (module != NULL)
+	if (r == 0 && module != NULL)
 		s.module = module;
-	f = open_memstream(&text, &n);
-	if (f == NULL)
-		r = err_errno(&err, ERR_INTERNAL, "no memory for the list");
-	if (r == 0 && (r = os_stdio_hide(&io, &err)) == 0) {
-		r = list(&s, &io, json, f, &err);
+	if (r == 0 && (r = os_stdio_hide(&io, err)) == 0) {
+		r = list(&s, &io, l, f, err);
 		os_stdio_restore(&io);
 	}
 	if (f != NULL)
 		fclose(f);
 	if (r == 0)
 		fputs(text, stdout);
-	else
-		say_err(&err);
 	free(text);
 	settings_free(&s);
 	return r;
+}
+
+int verb_key_list(int argc, char **argv)
+{
+	const char *module = NULL;
+	bool json = false, colons = false;
+	struct listing l = { .form = LIST_TABLE };
+	const struct opt opts[] = {
+		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
+		  &module },
+		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
+		{ 0, "with-colons", NULL, "print gpgsm's listing", OPT_FLAG, &colons },
+		{ 0, "with-secret", NULL, "in it, as keys that sign (crs)", OPT_FLAG, &l.secret },
+		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
+	};
+	const struct opt_command cmd = {
+		.usage = "gitsign-hsm key list [--module PATH] [--json | --with-colons] [KEY ...]",
+		.summary = "Shows every certificate on the tokens, or those that KEY names, and "
+			   "whether its key can sign. Asks for no PIN.",
+		.opts = opts,
+		.args_max = ARGS_WORDS_MAX,
+	};
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!say_options(&cmd, &argc, &argv, &r))
+		return r;
+	l.form = json ? LIST_JSON : colons ? LIST_COLONS : LIST_TABLE;
+	r = parse_wanted(&l, argc, argv, &err);
+	if (r == 0)
+		r = run_list(module, &l, &err);
+	for (size_t i = 0; i < l.wanted_n; i++)
+		selector_free(&l.wanted[i]);
+	free(l.wanted);
+	return r == 0 ? 0 : say_err(&err);
 }
