@@ -58,6 +58,7 @@ finish() {
 	rc=$?
 	trap - EXIT INT TERM HUP
 	cd /
+	gitsign-hsm agent stop >/dev/null 2>&1 || :
 	[ -n "${KEEP-}" ] || rm -rf "$dir"
 	exit "$rc"
 }
@@ -73,8 +74,11 @@ GIT_CONFIG_NOSYSTEM=1
 GIT_TERMINAL_PROMPT=0
 SOFTHSM2_CONF=$dir/softhsm2.conf
 LC_ALL=C
-export HOME GIT_CONFIG_NOSYSTEM GIT_TERMINAL_PROMPT SOFTHSM2_CONF LC_ALL
+# An agent of its own: the one that may be running knows nothing of this token.
+XDG_RUNTIME_DIR=$dir/run
+export HOME GIT_CONFIG_NOSYSTEM GIT_TERMINAL_PROMPT SOFTHSM2_CONF LC_ALL XDG_RUNTIME_DIR
 mkdir "$HOME" "$dir/tokens"
+mkdir -m 700 "$XDG_RUNTIME_DIR"
 
 printf 'gitsign-hsm: sign with a key in a token, refuse what is not signed.\n'
 echo "All of it happens in $dir (\$DEMO below), with a HOME of its own."
@@ -224,6 +228,7 @@ EOF
 if [ -n "${KEEP-}" ]; then
 	cat >"$dir/env" <<EOF
 export HOME=$HOME GIT_CONFIG_NOSYSTEM=1 SOFTHSM2_CONF=$SOFTHSM2_CONF PATH=$PATH
+export XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR
 EOF
 	printf '\nKept: %s; to play on: . %s/env && cd %s/work\n' "$dir" "$dir" "$dir"
 fi

@@ -50,10 +50,10 @@ static int agent(const struct settings *s, enum settings_agent *ret, struct err 
 {
 	const char *v = gitconf_get(&s->conf, "hsm.agent");
 
-	if (v == NULL || v[0] == '\0' || strcmp(v, "off") == 0)
-		*ret = SETTINGS_AGENT_OFF;
-	else if (strcmp(v, "auto") == 0)
+	if (v == NULL || v[0] == '\0' || strcmp(v, "auto") == 0)
 		*ret = SETTINGS_AGENT_AUTO;
+	else if (strcmp(v, "off") == 0)
+		*ret = SETTINGS_AGENT_OFF;
 	else if (strcmp(v, "required") == 0)
 		*ret = SETTINGS_AGENT_REQUIRED;
 	else

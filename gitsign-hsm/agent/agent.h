@@ -28,7 +28,7 @@ struct agent_config {
 	bool confirm_set; /* not the default: PINs from a store do not take it away */
 	uint64_t batch_max;
 	int64_t batch_ms;
-	const char *pinentry; /* a path; NULL: none named */
+	const char *pinentry; /* as struct pin_source has it */
 	char *log;
 };
 /* In a directory outside of every repository. ERR_CONFIG. */

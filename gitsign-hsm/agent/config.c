@@ -69,6 +69,14 @@ static int path(const struct gitconf *c, const char *key, const char **ret, stru
 	return 0;
 }
 
+static int pinentry(struct agent_config *c, struct err *err)
+{
+	c->pinentry = gitconf_get(&c->conf, "hsm.pinentry");
+	if (c->pinentry != NULL && c->pinentry[0] != '/' && strcmp(c->pinentry, "off") != 0)
+		return err_set(err, ERR_CONFIG, "hsm.pinentry must be an absolute path, or off");
+	return 0;
+}
+
 static char *standard_log(void)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -106,8 +114,7 @@ int config_load(struct agent_config *ret, struct err *err)
 	    (r = duration(&c.conf, "hsm.agentLifetime", 8 * 3600 * 1000, &c.lifetime_ms, err)) !=
 		    0 ||
 	    (r = confirm(&c, err)) != 0 || (r = batch(&c, err)) != 0 ||
-	    (r = path(&c.conf, "hsm.pinentry", &c.pinentry, err)) != 0 ||
-	    (r = log_path(&c, err)) != 0) {
+	    (r = pinentry(&c, err)) != 0 || (r = log_path(&c, err)) != 0) {
 		gitconf_free(&c.conf);
 		return r;
 	}

@@ -2,6 +2,8 @@
 #ifndef GH_TOKEN_PIN_H
 #define GH_TOKEN_PIN_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -31,5 +33,12 @@ int pin_source_parse(const char *text, struct pin_source *ret, struct err *err);
  */
 int pin_get(const struct pin_source *src, const char *prompt, int timeout_ms, struct secret *ret,
 	    struct err *err);
+
+/*
+ * Asks for a yes by the same pinentry (struct pin_source). 0: yes; ERR_BAD: no; ERR_PIN:
+ * nobody answered. *there false: pinentry cannot be used; *err says why.
+ */
+int pin_confirm(const char *pinentry, const char *question, int timeout_ms, bool *there,
+		struct err *err);
 
 #endif

@@ -42,6 +42,19 @@ static int helper_path(struct buf *out, struct err *err)
 	return 0;
 }
 
+static bool wanted(const char *pinentry, struct err *err)
+{
+	if (pinentry == NULL ? has_display() : strcmp(pinentry, "off") != 0)
+		return true;
+	err_set(err, ERR_PIN, "pinentry is not used (no display; hsm.pinentry)");
+	return false;
+}
+
+static int not_there(struct err *err)
+{
+	return err_set(err, ERR_PIN, "pinentry cannot be used here (is it installed?)");
+}
+
 int pin_from_pinentry(const struct pin_source *src, const char *prompt, int timeout_ms,
 		      struct secret *s, bool *there, struct err *err)
 {
@@ -54,8 +67,8 @@ int pin_from_pinentry(const struct pin_source *src, const char *prompt, int time
 	int status = 0, r;
 
 	*there = false;
-	if (src->pinentry == NULL ? !has_display() : strcmp(src->pinentry, "off") == 0)
-		return err_set(err, ERR_PIN, "pinentry is not used (no display; hsm.pinentry)");
+	if (!wanted(src->pinentry, err))
+		return ERR_PIN;
 	r = helper_path(&path, err);
 	argv[0] = buf_str(&path);
 	if (r == 0)
@@ -64,12 +77,41 @@ int pin_from_pinentry(const struct pin_source *src, const char *prompt, int time
 	if (r != 0)
 		return r;
 	if (status == HELPER_NO_PINENTRY)
-		return err_set(err, ERR_PIN, "pinentry cannot be used here (is it installed?)");
+		return not_there(err);
 	*there = true;
 	return status == 0 ? 0
 			   : err_set(err, ERR_PIN,
 				     "no PIN was entered: nothing was sent to "
 				     "the token");
+}
+
+int pin_confirm(const char *pinentry, const char *question, int timeout_ms, bool *there,
+		struct err *err)
+{
+	struct buf path = BUF_INIT, ignored = BUF_INIT;
+	struct proc_opts o = { .input = bytes_str(question),
+			       .timeout_ms = timeout_ms,
+			       .env = (const char *const *)environ };
+	const char *argv[] = { NULL, "confirm", pinentry, NULL };
+	int status = 0, r;
+
+	*there = false;
+	if (!wanted(pinentry, err))
+		return ERR_PIN;
+	r = helper_path(&path, err);
+	argv[0] = buf_str(&path);
+	if (r == 0)
+		r = proc_run(argv, &o, &ignored, &status, err);
+	buf_free(&path);
+	buf_free(&ignored);
+	if (r != 0)
+		return r;
+	if (status == HELPER_NO_PINENTRY)
+		return not_there(err);
+	*there = true;
+	if (status == ERR_BAD)
+		return err_set(err, ERR_BAD, "the answer was not yes");
+	return status == 0 ? 0 : err_set(err, ERR_PIN, "nobody answered");
 }
 
 int pin_from_askpass(const struct pin_source *src, const char *prompt, int timeout_ms,

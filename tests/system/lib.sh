@@ -299,6 +299,7 @@ gh_world() {
 			module = $GH_MODULE
 			pinSource = file:$GH_PIN_FILE
 			roots = $GH_ROOTS
+			agent = off
 	EOF
 }
 

@@ -10,15 +10,15 @@ required() {
 }
 
 # --- off, required ---------------------------------------------------------------
-ok 'without hsm.agent no agent is started' commit plain
+ok 'with off no agent is started' commit plain
 exits 9 'none runs' agent status
 git config --global hsm.agent sometimes
 exits 3 'another word for hsm.agent is refused' raw
 like 'and it says so' "$(cat "$GH_ERR")" 'hsm.agent must be off, auto or required'
 
 # --- auto ---------------------------------------------------------------------------
-git config --global hsm.agent auto
-ok 'hsm.agent=auto signs, and git does not wait for the agent' timeout 30 git commit -q -S \
+git config --global --unset hsm.agent
+ok 'the agent starts by itself, and git does not wait for the agent' timeout 30 git commit -q -S \
 	--allow-empty -m one
 ok 'the commit verifies' git verify-commit HEAD
 ok 'an agent runs now' agent status
