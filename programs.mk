@@ -41,7 +41,8 @@ $(SIBLINGS)/credential-keyring: $(call objs,helper/keyring.c helper/keyring_main
 $(SIBLINGS)/credential-keyring: MORE_LIBS := $(SECRET_LIBS)
 $(B)/obj/helper/keyring.o: ALL_CFLAGS += $(SECRET_CFLAGS)
 FETCH_OBJS := $(call objs,helper/fetch*.c helper/grant*.c helper/key.c helper/key_find.c \
-	helper/mtls.c helper/people.c gitsign-hsm/settings.c gitsign-hsm/select.c gitsign-hsm/cert_files.c)
+	helper/mtls.c helper/people.c helper/verb*.c helper/report.c helper/explain*.c \
+	$(addprefix gitsign-hsm/,settings.c select.c cert_files.c gitcmd.c))
 $(SIBLINGS)/credential-fetch: $(FETCH_OBJS)
 $(SIBLINGS)/credential-fetch: MORE_LIBS := $(FETCH_LIBS)
 $(FETCH_OBJS): ALL_CFLAGS += $(FETCH_CFLAGS)

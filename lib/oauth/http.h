@@ -51,6 +51,9 @@ struct http_answer {
 };
 void http_answer_free(struct http_answer *a);
 
+/* Is the server of `url` verified, as git is configured? ERR_CONFIG with what to unset. */
+int http_verified(const struct gitconf *conf, const char *url, struct err *err);
+
 /*
  * One request, one answer, whatever its status but 3xx (ERR_INPUT: who asks for a
  * token follows nobody). ERR_CONFIG: http.sslVerify is off for this URL, or http.*

@@ -57,7 +57,7 @@ static bool is_false(const char *v)
 	return false;
 }
 
-static int verified(const struct gitconf *conf, const char *url, struct err *err)
+int http_verified(const struct gitconf *conf, const char *url, struct err *err)
 {
 	const char *off = NULL;
 	_cleanup_free_ char *shown = NULL;
@@ -118,7 +118,7 @@ static CURLcode set_proxy(CURL *c, const struct gitconf *conf, const char *url)
 int http_apply(CURL *c, const struct gitconf *conf, const char *url, struct err *err)
 {
 	CURLcode r;
-	int refused = verified(conf, url, err);
+	int refused = http_verified(conf, url, err);
 
 	if (refused != 0)
 		return refused;

@@ -1,0 +1,219 @@
+/* What git's configuration says about an address. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "helper/explain.h"
+#include "helper/report.h"
+#include "oauth/http.h"
+
+void explain_problem(struct explain *e, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)json_array_append_new(e->problems, report_text(text));
+}
+
+/* Does git apply the section to the address? "github.com" alone is for both schemes. */
+static bool holds(const struct explain *e, const struct gitconf_entry *entry)
+{
+	struct cred_url u;
+	_cleanup_free_ char *full = NULL;
+	bool yes;
+
+	if (entry->subsection == NULL)
+		return true;
+	if (strstr(entry->subsection, "://") == NULL)
+		full = xasprintf("https://%s", entry->subsection);
+	if (cred_url_parse(full != NULL ? full : entry->subsection, &u, NULL) != 0)
+		return false;
+	yes = cred_url_covers(&u, &e->ask->target) > 0;
+	cred_url_free(&u);
+	return yes;
+}
+
+static json_t *where(const struct explain *e, const struct gitconf_entry *entry)
+{
+	const char *file = entry->file < e->ask->conf.nfiles ? e->ask->conf.files[entry->file] : "";
+	_cleanup_free_ char *text = xasprintf("%s:%u", file, entry->line);
+
+	/* "git config": git was asked, and tells no places. */
+	return report_text(file[0] == '/' ? text : "git config");
+}
+
+static bool is_setting(const struct gitconf_entry *entry)
+{
+	return entry->name != NULL && strcmp(entry->section, "credential") == 0 &&
+	       strncmp(entry->name, "hsm", 3) == 0;
+}
+
+void explain_settings(struct explain *e)
+{
+	const struct cred_profile *p = &e->ask->profile;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < e->ask->conf.n; i++) {
+		const struct gitconf_entry *entry = &e->ask->conf.v[i];
+		json_t *o;
+
+		if (!is_setting(entry) || !holds(e, entry))
+			continue;
+		o = json_object();
+		(void)json_object_set_new(o, "name", report_text(entry->name));
+		(void)json_object_set_new(o, "value", report_text(entry->value));
+		(void)json_object_set_new(o, "section", report_text(entry->subsection));
+		(void)json_object_set_new(o, "from", where(e, entry));
+		(void)json_array_append_new(list, o);
+	}
+	(void)json_object_set_new(e->report, "profile", report_text(p->url));
+	(void)json_object_set_new(e->report, "grant", json_string(cred_grant_name(p->grant)));
+	(void)json_object_set_new(
+		e->report, "clientAuth",
+		json_string(p->auth == CRED_AUTH_UNSET ? "app" : cred_auth_name(p->auth)));
+	(void)json_object_set_new(e->report, "clientId", report_text(p->client_id));
+	(void)json_object_set_new(e->report, "settings", list);
+}
+
+/* --- helpers ------------------------------------------------------------------------- */
+
+static bool is_helper(const struct gitconf_entry *entry)
+{
+	return entry->name != NULL && strcmp(entry->section, "credential") == 0 &&
+	       strcmp(entry->name, "helper") == 0;
+}
+
+/* "hsm", or a path or a snippet that runs git-credential-hsm. */
+static bool is_this(const char *v)
+{
+	return strcmp(v, "hsm") == 0 || strncmp(v, "hsm ", 4) == 0 ||
+	       strstr(v, "git-credential-hsm") != NULL;
+}
+
+/* The list as git makes it (git credential.c): an empty value takes back what came before. */
+static json_t *helper_list(const struct explain *e)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < e->ask->conf.n; i++) {
+		const struct gitconf_entry *entry = &e->ask->conf.v[i];
+
+		if (!is_helper(entry) || entry->value == NULL || !holds(e, entry))
+			continue;
+		if (entry->value[0] == '\0')
+			(void)json_array_clear(list);
+		else
+			(void)json_array_append_new(list, report_text(entry->value));
+	}
+	return list;
+}
+
+void explain_helpers(struct explain *e)
+{
+	json_t *list = helper_list(e), *v;
+	size_t i, ours = json_array_size(list);
+
+	json_array_foreach(list, i, v) if (is_this(json_string_value(v)) && i < ours) ours = i;
+	if (ours == json_array_size(list))
+		explain_problem(e,
+				"git does not ask this helper for %s: git-credential-hsm configure "
+				"writes credential.%s.helper",
+				e->ask->profile.url, e->ask->profile.url);
+	else if (ours > 0)
+		explain_problem(
+			e,
+			"git asks \"%s\" before this helper: put an empty helper = into the "
+			"section of %s (git-credential-hsm configure does)",
+			json_string_value(json_array_get(list, 0)), e->ask->profile.url);
+	else if (json_array_size(list) > 1)
+		explain_problem(
+			e,
+			"git hands access tokens to \"%s\" too, which a git before 2.46 keeps "
+			"although they expire: this helper alone is enough",
+			json_string_value(json_array_get(list, 1)));
+	(void)json_object_set_new(e->report, "helpers", list);
+}
+
+/* --- paths, and remotes that would not get a token ---------------------------------------- */
+
+static bool sends_path(const struct explain *e)
+{
+	bool yes = false;
+
+	for (size_t i = 0; i < e->ask->conf.n; i++) {
+		const struct gitconf_entry *entry = &e->ask->conf.v[i];
+		struct gitconf one = { .v = &e->ask->conf.v[i], .n = 1, .cap = 1 };
+		_cleanup_free_ char *key = NULL;
+
+		if (entry->name == NULL || strcmp(entry->section, "credential") != 0 ||
+		    strcmp(entry->name, "usehttppath") != 0 || !holds(e, entry))
+			continue;
+		key = entry->subsection == NULL
+			      ? xstrdup("credential.useHttpPath")
+			      : xasprintf("credential.%s.useHttpPath", entry->subsection);
+		(void)gitconf_bool(&one, key, false, &yes, NULL);
+	}
+	return yes;
+}
+
+static void check_path(struct explain *e)
+{
+	const struct cred_profile *p = &e->ask->profile;
+	struct cred_url section;
+	bool by_path = p->grant == CRED_GITHUB_APP && p->installation == NULL;
+	bool sends = sends_path(e);
+
+	if (cred_url_parse(p->url, &section, NULL) == 0) {
+		by_path = by_path || section.path[0] != '\0';
+		cred_url_free(&section);
+	}
+	if (by_path && !sends)
+		explain_problem(
+			e,
+			"the profile needs the path, and git sends none: git config --global "
+			"credential.%s.useHttpPath true",
+			p->url);
+	(void)json_object_set_new(e->report, "useHttpPath", json_boolean(sends));
+}
+
+static void check_remote(struct explain *e, const struct gitconf_entry *entry)
+{
+	_cleanup_free_ char *shown = NULL;
+	struct cred_url u;
+
+	if (entry->name == NULL || entry->value == NULL || entry->subsection == NULL ||
+	    strcmp(entry->section, "remote") != 0 ||
+	    (strcmp(entry->name, "url") != 0 && strcmp(entry->name, "pushurl") != 0) ||
+	    cred_url_parse(entry->value, &u, NULL) != 0)
+		return;
+	shown = text_escaped(bytes_str(entry->subsection));
+	if (!u.https && strcmp(u.host, e->ask->target.host) == 0)
+		explain_problem(
+			e,
+			"remote \"%s\" is http, which gets no access token: git remote set-url "
+			"%s https://...",
+			shown, shown);
+	cred_url_free(&u);
+}
+
+void explain_remotes(struct explain *e)
+{
+	struct buf url = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	check_path(e);
+	for (size_t i = 0; i < e->ask->conf.n; i++)
+		check_remote(e, &e->ask->conf.v[i]);
+	cred_url_format(&url, &e->ask->target);
+	if (http_verified(&e->ask->conf, buf_str(&url), &err) != 0)
+		explain_problem(e,
+				"git sends access tokens over a connection that it does not "
+				"verify: %s",
+				err.text);
+	buf_free(&url);
+}

@@ -1,0 +1,171 @@
+/* login and logout. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "helper/say.h"
+#include "helper/verbs.h"
+
+#define LOCK_MS 30000
+
+static int lock(struct ask *a, int *fd, struct err *err)
+{
+	int r = store_lock(&a->store, LOCK_MS, fd, err);
+
+	if (r == 0 && *fd < 0)
+		r = err_set(err, ERR_IO,
+			    "another git-credential-hsm is asking for this access token");
+	return r;
+}
+
+static void note(struct ask *a)
+{
+	if (a->store.note.n > 0)
+		say(buf_str(&a->store.note));
+}
+
+static void tell_login(const struct ask *a, const struct cred_tokens *t)
+{
+	struct buf b = BUF_INIT;
+	int64_t left = t->expires - os_now();
+
+	buf_addf(&b, "%s: access token received", a->profile.url);
+	if (t->expires > 0) {
+		buf_add_str(&b, ", good for ");
+		verb_add_span(&b, left > 0 ? left : 0);
+	}
+	buf_addf(&b, "; kept in %s%s\n", verb_store_text(a->store.kind),
+		 t->refresh.p != NULL ? ", with a refresh token" : "");
+	fputs(buf_str(&b), stdout);
+	buf_free(&b);
+}
+
+static int login(const char *url, struct err *err)
+{
+	struct ask a;
+	struct cred_tokens t = CRED_TOKENS_NONE;
+	char *host = NULL;
+	struct grant_ask g;
+	int fd = -1, r = verb_profile(url, &a, err);
+
+	if (r != 0)
+		return r;
+	a.store.quiet = false;
+	g = verb_grant_ask(&a, &host);
+	g.interactive = true;
+	r = lock(&a, &fd, err);
+	if (r == 0)
+		r = grant_run(&a.profile, &g, &t, err);
+	if (r == 0)
+		r = store_save(&a.store, &t, err);
+	if (r == 0) {
+		note(&a);
+		tell_login(&a, &t);
+	}
+	if (fd >= 0)
+		close(fd);
+	cred_tokens_free(&t);
+	ask_free(&a);
+	free(host);
+	return r;
+}
+
+int verb_login(int argc, char **argv)
+{
+	const struct opt opts[] = { { 0, NULL, NULL, NULL, OPT_FLAG, NULL } };
+	const struct opt_command cmd = {
+		.usage = "git-credential-hsm login URL",
+		.summary =
+			"Asks the issuer for an access token now, a person too where the profile "
+			"wants one, so that git needs to ask nobody later.",
+		.opts = opts,
+		.epilogue = "  git-credential-hsm login https://git.example.com\n",
+		.args_min = 1,
+		.args_max = 1,
+	};
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!verb_options(&cmd, &argc, &argv, &r))
+		return r;
+	r = login(argv[0], &err);
+	return r != 0 ? verb_failed(&err) : 0;
+}
+
+/* --- logout ------------------------------------------------------------------------ */
+
+/* What cannot be revoked is forgotten all the same, and said. */
+static int give_back(struct ask *a, const struct cred_tokens *t, struct err *err)
+{
+	char *host = NULL;
+	struct grant_ask g = verb_grant_ask(a, &host);
+	bool done = false;
+	int r;
+
+	g.interactive = true;
+	r = grant_revoke(&a->profile, &g, t, &done, err);
+	free(host);
+	if (r != 0)
+		err_prefix(err, "forgotten here, but not revoked");
+	else
+		printf("%s: %s\n", a->profile.url,
+		       done ? "revoked at the issuer, and forgotten"
+			    : "forgotten; the issuer has no way to revoke access tokens");
+	return r;
+}
+
+static int logout(const char *url, struct err *err)
+{
+	struct ask a;
+	struct cred_tokens t = CRED_TOKENS_NONE;
+	struct err why = ERR_INIT;
+	bool found = false;
+	int fd = -1, cleared, r = verb_profile(url, &a, err);
+
+	if (r != 0)
+		return r;
+	a.store.quiet = false;
+	r = lock(&a, &fd, err);
+	if (r == 0)
+		r = store_load(&a.store, &t, &found, err);
+	if (r == 0) {
+		cleared = store_clear(&a.store, err);
+		if (found)
+			r = give_back(&a, &t, &why);
+		else
+			printf("%s: there was no token of this address\n", a.profile.url);
+		if (r != 0)
+			(void)err_set(err, why.code, "%s", why.text);
+		else
+			r = cleared;
+		note(&a);
+	}
+	if (fd >= 0)
+		close(fd);
+	cred_tokens_free(&t);
+	ask_free(&a);
+	return r;
+}
+
+int verb_logout(int argc, char **argv)
+{
+	const struct opt opts[] = { { 0, NULL, NULL, NULL, OPT_FLAG, NULL } };
+	const struct opt_command cmd = {
+		.usage = "git-credential-hsm logout URL",
+		.summary =
+			"Revokes the tokens of this address at the issuer (RFC 7009, or GitHub's "
+			"API) and forgets all that is kept for its profile.",
+		.opts = opts,
+		.epilogue = "  git-credential-hsm logout https://git.example.com\n",
+		.args_min = 1,
+		.args_max = 1,
+	};
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!verb_options(&cmd, &argc, &argv, &r))
+		return r;
+	r = logout(argv[0], &err);
+	return r != 0 ? verb_failed(&err) : 0;
+}

@@ -1,0 +1,185 @@
+#!/bin/sh
+# git-credential-hsm's verbs for people: configure, login, logout, status, explain, test.
+# shellcheck disable=SC3043 # local: dash, bash and busybox have it
+. "${GH_SRC:-tests}/system/cred-lib.sh"
+
+cred_world
+cred_repo demo.git
+cred_repo acme/widgets.git
+gh_keypair svc EC:prime256v1
+gh_keypair app rsa:2048
+gh_keypair mtls EC:prime256v1
+gh_certificate mtls mtls@example.com 'extendedKeyUsage=clientAuth' 'subjectAltName='
+gh_store "$GH_WORLD/keys/mtls.pem" mtls
+oidc_start "id=svc grants=client_credentials auth=private_key_jwt key=$(cred_pub svc)" \
+	'id=cli grants=device_code,refresh_token' \
+	'id=bound grants=client_credentials auth=tls_client_auth dn=CN=mtls bound'
+git_start --scope read_repository
+github_start app --client-id Iv1.test --installation '77 Acme widgets contents=write,metadata=read'
+GIT_TERMINAL_PROMPT=1
+export GIT_TERMINAL_PROMPT GIT_URL
+
+hsm() {
+	"$CRED_HELPER" "$@"
+}
+requests() {
+	srv_count oidc 'POST /token 200'
+}
+
+# --- configure ----------------------------------------------------------------------
+not_ok 'no profile yet' hsm explain "$GIT_URL/demo.git"
+like 'says what to type' "$(cat "$GH_ERR")" "git-credential-hsm configure $GIT_URL/demo.git"
+before=$(cat "$GIT_CONFIG_GLOBAL")
+for bad in "--grant client_credentials" "--grant wrong --issuer $OIDC_URL --client-id svc" \
+	"--grant client_credentials --issuer http://x --client-id svc --key $(gh_uri svc)" \
+	"--grant client_credentials --issuer $OIDC_URL --client-id svc --key pkcs11:object=gone" \
+	"--grant client_credentials --issuer $OIDC_URL --client-id svc --key $(gh_uri svc) --bound"; do
+	# shellcheck disable=SC2086 # words
+	not_ok "refused: $bad" hsm configure $bad "$GIT_URL"
+done
+not_ok 'http is refused' hsm configure --grant device_code http://127.0.0.1
+is 'nothing was written' "$(cat "$GIT_CONFIG_GLOBAL")" "$before"
+set -- configure --issuer "$OIDC_URL" --client-id svc --key "$(gh_uri svc);object=svc" \
+	--grant client_credentials --scope read_repository --store session
+ok 'shown' hsm "$@" --dry-run "$GIT_URL"
+is 'and not written' "$(cat "$GIT_CONFIG_GLOBAL")" "$before"
+ok 'written' hsm "$@" "$GIT_URL"
+is 'a URI with its semicolons' "$(git config "credential.$GIT_URL.hsmKey")" "$(gh_uri svc);object=svc"
+is 'an empty helper, then this one' "$(git config --get-all "credential.$GIT_URL.helper" | tr '\n' ' ')" \
+	" $CRED_HELPER "
+ok 'git gets in' git ls-remote "$GIT_URL/demo.git"
+ok 'written again' hsm "$@" "$GIT_URL"
+is 'is the same' "$(git config --get-all "credential.$GIT_URL.helper" | tr '\n' ' ')" " $CRED_HELPER "
+ok 'another profile in its place' hsm configure --issuer "$OIDC_URL" --client-id cli \
+	--grant device_code --store session "$GIT_URL"
+is 'leaves nothing of the first' "$(git config "credential.$GIT_URL.hsmKey")$(git config "credential.$GIT_URL.hsmScope")" ''
+ok 'for this repository only' sh -c 'git init -q here && cd here && "$0" "$@" --local "$GIT_URL" && git config --local --get-regexp hsmClientId' \
+	"$CRED_HELPER" "$@"
+rm -rf here
+ok 'taken out' hsm configure --remove "$GIT_URL"
+unlike 'whole' "$(git config --global --list)" 'hsmclientid'
+hsm "$@" "$GIT_URL" >/dev/null
+
+# --- login, status, test, logout ------------------------------------------------------
+ok 'login' hsm login "$GIT_URL"
+like 'tells what there is' "$(cat "$GH_OUT")" "^$GIT_URL: access token received, good for .* min; kept in the session's memory"
+before=$(requests)
+git config --global hsm.pinSource file:/nonexistent
+ok 'and git needs nothing more' git ls-remote "$GIT_URL/demo.git"
+is 'no request' "$(requests)" "$before"
+ok 'status' hsm status
+like 'names the profile' "$(cat "$GH_OUT")" "^$GIT_URL\$"
+like 'and its age' "$(cat "$GH_OUT")" 'token +good for .* min, issued [0-9]+ s ago'
+ok 'status for programs' hsm status --json
+like 'is JSON' "$(node -e 'for (const p of JSON.parse(require("fs").readFileSync(0))) console.log(p.url, p.token.state, p.token.left > 0)' <"$GH_OUT")" "^$GIT_URL good true\$"
+unlike 'without the token' "$(cat "$GH_OUT")" "$(srv oidc issued what=access_token | tail -n 1)"
+ok 'test' hsm test "$GIT_URL/demo.git"
+like 'git gets in' "$(cat "$GH_OUT")" '^git gets in: [1-9]'
+not_ok 'test of what is not there' hsm test "$GIT_URL/gone.git"
+like 'git does not' "$(cat "$GH_ERR")" 'git does not get in'
+ok 'test without a request' hsm test --offline "$GIT_URL/demo.git"
+exits 3 'an address that gets no token' hsm test --offline https://evil.example/x
+exits 3 'nor a host that only begins alike' hsm test --offline "https://127.0.0.1.evil.example/x"
+exits 8 'nor http' hsm test --offline "http://127.0.0.1/x"
+git config --global hsm.pinSource "file:$GH_PIN_FILE"
+token=$(srv oidc issued what=access_token | tail -n 1)
+ok 'logout' hsm logout "$GIT_URL"
+like 'revokes' "$(cat "$GH_OUT")" 'revoked at the issuer, and forgotten'
+like 'the token is dead' "$(srv oidc check token="$token")" '"active":false'
+ok 'status after it' hsm status
+like 'has none' "$(cat "$GH_OUT")" 'token +none kept'
+ok 'logout again' hsm logout "$GIT_URL"
+like 'finds nothing' "$(cat "$GH_OUT")" 'there was no token'
+hsm login "$GIT_URL" >/dev/null
+srv oidc fault kind=status status=500 on=revocation >/dev/null
+not_ok 'an issuer that does not revoke' hsm logout "$GIT_URL"
+like 'is said' "$(cat "$GH_ERR")" 'forgotten here, but not revoked'
+hsm status >"$GH_OUT"
+like 'and forgotten it is' "$(cat "$GH_OUT")" 'token +none kept'
+srv oidc fault kind=status status=500 on='POST /token' >/dev/null
+not_ok 'a login that fails' hsm login "$GIT_URL"
+like 'says why' "$(cat "$GH_ERR")" 'HTTP 500'
+
+# --- explain ----------------------------------------------------------------------------
+srv oidc clear >/dev/null
+gh_setup git init -q repo
+cd repo || bail repo
+ok 'explain' env -u GIT_CEILING_DIRECTORIES "$CRED_HELPER" explain "$GIT_URL/demo.git"
+out=$(cat "$GH_OUT")
+like 'the profile' "$out" "^profile +$GIT_URL\$"
+like 'each setting and where it stands' "$out" "hsmclientid = svc +.$GIT_URL, .*gitconfig:[0-9]+"
+like 'the key' "$out" '^key +"svc" .p256. on token "world", SHA-256 of its public key [0-9a-f]{64}'
+like 'the issuer' "$out" "^issuer +$OIDC_URL, tokens from $OIDC_URL/token"
+like 'no problem' "$out" 'No problem was found'
+is 'no request for a token' "$(srv_count oidc 'POST /token')" 0
+ok 'for programs' hsm explain --json "$GIT_URL/demo.git"
+like 'is JSON' "$(node -e 'const r = JSON.parse(require("fs").readFileSync(0)); console.log(r.key.algorithm, r.issuer.token, r.problems.length)' <"$GH_OUT")" \
+	"^p256 $OIDC_URL/token 0\$"
+# problem DESCRIPTION PATTERN: explain ends with 3 and a PROBLEM.
+problem() {
+	exits 3 "$1" hsm explain "$GIT_URL/demo.git"
+	like "$1: the cure" "$(cat "$GH_OUT")" "$2"
+}
+git config --global --unset-all "credential.$GIT_URL.helper"
+problem 'no helper' 'PROBLEM +git does not ask this helper'
+hsm configure --remove "$GIT_URL" >/dev/null
+git config --global credential.helper store
+hsm "$@" "$GIT_URL" >/dev/null
+git config --global --replace-all "credential.$GIT_URL.helper" "$CRED_HELPER"
+problem 'another one first' 'git asks "store" before this helper'
+hsm "$@" "$GIT_URL" >/dev/null
+git config --global --add "credential.$GIT_URL.helper" cache
+problem 'another one behind' 'hands access tokens to "cache" too'
+git config --global --unset-all credential.helper
+hsm "$@" "$GIT_URL" >/dev/null
+gh_setup git remote add old "http://127.0.0.1/demo.git"
+problem 'a remote by http' 'remote "old" is http'
+cd .. || bail cd
+git config --global "http.$GIT_URL.sslVerify" false
+problem 'a server that is not verified' 'does not verify'
+git config --global --unset "http.$GIT_URL.sslVerify"
+srv oidc clock skew=-100 >/dev/null
+problem 'a wrong clock' "this clock is (99|10[0-9]) s ahead of the issuer's"
+srv oidc clock skew=0 >/dev/null
+git config --global "credential.$GIT_URL.hsmKey" pkcs11:object=gone
+problem 'no key' 'the key cannot be used: hsmKey names no key'
+git config --global "credential.$GIT_URL.hsmKey" "$(gh_uri svc)"
+git config --global "credential.$GIT_URL.hsmIssuer" "$OIDC_URL/x"
+problem 'no issuer' 'the issuer: no metadata'
+ok 'which --offline does not ask' hsm explain --offline "$GIT_URL/demo.git"
+
+# --- a GitHub App -------------------------------------------------------------------------
+ok 'a GitHub App' hsm configure --grant github_app --client-id Iv1.test --key "$(gh_uri app)" \
+	--store session "$GITHUB_URL"
+is 'git sends the path' "$(git config "credential.$GITHUB_URL.useHttpPath")" true
+ok 'login for an owner' hsm login "$GITHUB_URL/acme/widgets.git"
+ok 'git gets in' git ls-remote "$GITHUB_URL/acme/widgets.git"
+is 'with that token' "$(srv_count github 'POST .*/access_tokens')" 1
+ok 'logout' hsm logout "$GITHUB_URL/acme/widgets.git"
+is 'gives it back' "$(srv_count github 'DELETE /api/v3/installation/token 204')" 1
+git config --global "credential.$GITHUB_URL.useHttpPath" false
+exits 3 'explain without the path' hsm explain "$GITHUB_URL/acme/widgets.git"
+like 'says so' "$(cat "$GH_OUT")" 'needs the path, and git sends none'
+
+# --- both halves of a certificate-bound token --------------------------------------------------
+ok 'a certificate-bound token' hsm configure --issuer "$OIDC_URL" --client-id bound \
+	--grant client_credentials --client-auth tls_client_auth --key "$(gh_uri mtls)" \
+	--scope read_repository --store session --bound "$GIT_URL"
+key=$(git config "http.$GIT_URL.sslKey")
+like "git's own key is the token's" "$key" '^pkcs11:token=world;id=%03;type=private[?]pin-source=file:/'
+unlike 'without the PIN' "$(cat "$GIT_CONFIG_GLOBAL")" "$GH_PIN"
+is 'and the certificate is a file' "$(openssl x509 -in "$(git config "http.$GIT_URL.sslCert")" -noout -subject)" \
+	'subject=CN = mtls'
+ok 'login' hsm login "$GIT_URL"
+
+# --- people ------------------------------------------------------------------------------------
+ok 'help' hsm configure --help
+for verb in configure login logout status explain test; do
+	ok "help for $verb" hsm "$verb" --help
+	like 'begins with its use' "$(head -n 1 "$GH_OUT")" "^usage: git-credential-hsm $verb"
+	exits 2 "an unknown option of $verb" hsm "$verb" --nonsense
+done
+exits 2 'no URL' hsm login
+exits 2 'a word that is none' hsm login nonsense
+
+done_testing
