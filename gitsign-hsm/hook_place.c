@@ -19,7 +19,8 @@
 
 /* --- finding --------------------------------------------------------------- */
 
-static const char *const names[HOOK_KINDS] = { "pre-receive", "post-receive" };
+static const char *const names[HOOK_KINDS] = { "pre-receive", "post-receive",
+						 "reference-transaction", "pre-push" };
 
 /* Beside libexec/gitsign-hsm/verbs when installed, in build/hooks when not. */
 static int find_program(struct hook_file *f, struct err *err)
@@ -61,12 +62,14 @@ static int look_at(struct hook_place *p, enum hook_kind kind, struct err *err)
 	return 0;
 }
 
-int hook_place_open(const char *path, struct hook_place *ret, struct err *err)
+static int open_place(const char *path, bool client, struct hook_place *ret, struct err *err)
 {
 	struct hook_place p = { .repo = NULL };
 	int rc = repo_open(path ? path : ".", REPO_AUTO, &p.repo, err);
 
-	if (rc == 0)
+	if (rc == 0 && client)
+		p.server.git_dir = xstrdup(repo_git_dir(p.repo));
+	else if (rc == 0)
 		rc = server_load(repo_git_dir(p.repo), repo_hash_bytes(p.repo), &p.server, err);
 	for (int i = 0; i < HOOK_KINDS && rc == 0; i++)
 		rc = look_at(&p, (enum hook_kind)i, err);
@@ -77,6 +80,16 @@ int hook_place_open(const char *path, struct hook_place *ret, struct err *err)
 	p.scope = xasprintf("--file=%s/config", p.server.git_dir);
 	*ret = p;
 	return 0;
+}
+
+int hook_place_open(const char *path, struct hook_place *ret, struct err *err)
+{
+	return open_place(path, false, ret, err);
+}
+
+int hook_place_open_client(const char *path, struct hook_place *ret, struct err *err)
+{
+	return open_place(path, true, ret, err);
 }
 
 void hook_place_close(struct hook_place *p)

@@ -11,7 +11,13 @@
 #include "policy/server.h"
 #include "repo/repo.h"
 
-enum hook_kind { HOOK_PRE_RECEIVE, HOOK_POST_RECEIVE, HOOK_KINDS };
+enum hook_kind {
+	HOOK_PRE_RECEIVE,
+	HOOK_POST_RECEIVE,
+	HOOK_REFERENCE_TRANSACTION,
+	HOOK_PRE_PUSH,
+	HOOK_KINDS
+};
 
 struct hook_file {
 	const char *name;
@@ -31,7 +37,19 @@ struct hook_place {
 
 /* `path` may be NULL: the repository at or above the current directory. */
 int hook_place_open(const char *path, struct hook_place *ret, struct err *err);
+/* For pre-push: of `server` git_dir alone is set, and no configuration is read. */
+int hook_place_open_client(const char *path, struct hook_place *ret, struct err *err);
 void hook_place_close(struct hook_place *p);
+
+/* hook_link.c. They print what they do. With `transactions` reference-transaction too; another
+ * program's post-receive stays, with a note, other hooks are ERR_CONFIG. */
+int hook_make_links(const struct hook_place *p, bool transactions, struct err *err);
+int hook_remove_links(const struct hook_place *p, struct err *err);
+/* The error for a hook that is not ours. */
+int hook_refuse_other(const struct hook_file *f, struct err *err);
+/* pre-push. */
+int hook_link_client(const struct hook_place *p, struct err *err);
+int hook_unlink_client(const struct hook_place *p, struct err *err);
 
 /*
  * Configuration that keeps git from running the hook (core.hooksPath,

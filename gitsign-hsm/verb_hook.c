@@ -32,69 +32,6 @@ static void print_problem(const char *text, void *ctx)
 	printf("PROBLEM        %s\n", text);
 }
 
-/* --- the hook file ------------------------------------------------------------ */
-
-static int refuse_other(const struct hook_file *f, struct err *err)
-{
-	return err_set(err, ERR_CONFIG,
-		       "%s is there already, and is not ours. Move it away, or keep both: let a "
-		       "script of yours in its place save its standard input, and feed it to the "
-		       "other hook and to %s; a push is let in when both end with 0", f->path,
-		       f->program);
-}
-
-static int make_link(const struct hook_place *p, const struct hook_file *f, struct err *err)
-{
-	_cleanup_free_ char *dir = xasprintf("%s/hooks", p->server.git_dir);
-
-	if (f->ours)
-		return 0;
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return err_errno(err, ERR_IO, "cannot make %s", dir);
-	if (symlink(f->program, f->path) < 0)
-		return err_errno(err, ERR_IO, "cannot install %s", f->path);
-	printf("%s -> %s\n", f->path, f->program);
-	return 0;
-}
-
-/* pre-receive last: from then on the repository is guarded. */
-static int make_links(const struct hook_place *p, struct err *err)
-{
-	const struct hook_file *post = &p->files[HOOK_POST_RECEIVE];
-	int rc = 0;
-
-	if (post->there && !post->ours)
-		printf("note: %s is another program, and stays: what has landed is confirmed on "
-		       "record by the next push. Let it run %s as well\n", post->path, post->program);
-	else
-		rc = make_link(p, post, err);
-	return rc ? rc : make_link(p, &p->files[HOOK_PRE_RECEIVE], err);
-}
-
-static int remove_link(const struct hook_file *f, struct err *err)
-{
-	if (f->there && !f->ours)
-		return err_set(err, ERR_CONFIG, "%s is not ours: left as it is", f->path);
-	if (f->there && unlink(f->path) < 0)
-		return err_errno(err, ERR_IO, "cannot remove %s", f->path);
-	if (f->there)
-		printf("%s removed\n", f->path);
-	return 0;
-}
-
-static int remove_links(const struct hook_place *p, struct err *err)
-{
-	const struct hook_file *pre = &p->files[HOOK_PRE_RECEIVE];
-	int rc = remove_link(pre, err);
-
-	if (!pre->there)
-		printf("no hook was installed\n");
-	for (int i = 0; i < HOOK_KINDS && rc == 0; i++)
-		if (p->files[i].ours && &p->files[i] != pre)
-			rc = remove_link(&p->files[i], err);
-	return rc;
-}
-
 /* --- introductions -------------------------------------------------------------- */
 
 struct tips {
@@ -221,7 +158,7 @@ static int introduce(struct hook_place *p, struct err *err)
 
 struct install {
 	const char *policy;
-	bool introduce;
+	bool introduce, pre_push, transactions;
 };
 
 static int choose_policy(const struct hook_place *p, const struct install *in, char **path,
@@ -298,7 +235,7 @@ static int check_install(struct hook_place *p, struct err *err)
 	size_t n;
 
 	if (pre->there && !pre->ours)
-		return refuse_other(pre, err);
+		return hook_refuse_other(pre, err);
 	n = hook_place_traps(p, say_problem, NULL, err);
 	n += server_inspect(&p->server, pre->program, say_problem, NULL);
 	if (n > 0)
@@ -321,7 +258,7 @@ static int install(struct hook_place *p, const struct install *in, struct err *e
 	if (rc == 0 && in->introduce)
 		rc = introduce(p, err);
 	if (rc == 0)
-		rc = make_links(p, err);
+		rc = hook_make_links(p, in->transactions, err);
 	if (rc == 0 && !repo_is_bare(p->repo))
 		printf("note: the repository is not bare\n");
 	return rc;
@@ -329,16 +266,20 @@ static int install(struct hook_place *p, const struct install *in, struct err *e
 
 int verb_hook_install(int argc, char **argv)
 {
-	struct install in = { NULL, false };
+	struct install in = { .policy = NULL };
 	const struct opt opts[] = {
 		{ 0, "policy", "FILE", "the policy file; is written to hsm.policy", OPT_STRING,
 		  &in.policy },
 		{ 0, "introduce", NULL, "do not judge the history that is there today", OPT_FLAG,
 		  &in.introduce },
+		{ 0, "reference-transaction", NULL, "judge changes of refs that no push makes too",
+		  OPT_FLAG, &in.transactions },
+		{ 0, "pre-push", NULL, "the hook of one who pushes, alone", OPT_FLAG, &in.pre_push },
 		{ 0 },
 	};
 	const struct opt_command cmd = {
-		"gitsign-hsm hook install [--policy FILE] [--introduce] [REPOSITORY]",
+		"gitsign-hsm hook install [--policy FILE] [--introduce] [--reference-transaction] "
+		"[REPOSITORY]\n       gitsign-hsm hook install --pre-push [REPOSITORY]",
 		"Installs the hooks into a repository that is pushed to.", opts,
 		"It says what it changes; hook remove puts it back.", 0, 1,
 	};
@@ -348,10 +289,14 @@ int verb_hook_install(int argc, char **argv)
 
 	if (!say_options(&cmd, &argc, &argv, &rc))
 		return rc;
-	rc = hook_place_open(argc > 0 ? argv[0] : NULL, &p, &err);
+	if (in.pre_push && (in.policy || in.introduce || in.transactions))
+		rc = err_set(&err, ERR_USAGE, "--pre-push stands alone");
+	else
+		rc = (in.pre_push ? hook_place_open_client : hook_place_open)(
+			argc > 0 ? argv[0] : NULL, &p, &err);
 	if (rc)
 		return say_err(&err);
-	rc = install(&p, &in, &err);
+	rc = in.pre_push ? hook_link_client(&p, &err) : install(&p, &in, &err);
 	hook_place_close(&p);
 	return rc ? say_err(&err) : 0;
 }
@@ -363,27 +308,38 @@ static void tell_restored(const char *key, const char *value)
 	printf("%s %s%s\n", key, value ? "= " : "unset", value ? value : "");
 }
 
+static int remove_hooks(const char *path, bool pre_push, struct err *err)
+{
+	struct hook_place p;
+	int rc = (pre_push ? hook_place_open_client : hook_place_open)(path, &p, err);
+
+	if (rc)
+		return rc;
+	rc = pre_push ? hook_unlink_client(&p, err) : hook_remove_links(&p, err);
+	if (rc == 0 && !pre_push)
+		rc = hook_place_restore(&p, tell_restored, err);
+	hook_place_close(&p);
+	return rc;
+}
+
 int verb_hook_remove(int argc, char **argv)
 {
-	const struct opt opts[] = { { 0 } };
+	bool pre_push = false;
+	const struct opt opts[] = {
+		{ 0, "pre-push", NULL, "the hook of one who pushes, alone", OPT_FLAG, &pre_push },
+		{ 0 },
+	};
 	const struct opt_command cmd = {
-		"gitsign-hsm hook remove [REPOSITORY]",
+		"gitsign-hsm hook remove [--pre-push] [REPOSITORY]",
 		"Takes the hooks out, and puts the configuration back. The record and "
 		"the introductions stay: a later installation goes on from there.", opts, NULL, 0, 1,
 	};
-	struct hook_place p;
 	struct err err = ERR_INIT;
 	int rc;
 
 	if (!say_options(&cmd, &argc, &argv, &rc))
 		return rc;
-	rc = hook_place_open(argc > 0 ? argv[0] : NULL, &p, &err);
-	if (rc)
-		return say_err(&err);
-	rc = remove_links(&p, &err);
-	if (rc == 0)
-		rc = hook_place_restore(&p, tell_restored, &err);
-	hook_place_close(&p);
+	rc = remove_hooks(argc > 0 ? argv[0] : NULL, pre_push, &err);
 	return rc ? say_err(&err) : 0;
 }
 

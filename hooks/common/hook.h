@@ -33,6 +33,8 @@ struct hook {
  * put into it, descriptors and signals in order, OpenSSL without its configuration file.
  */
 void hook_start(void);
+/* The same for a hook of the one who pushes: git's configuration stays as it is. */
+void hook_start_client(void);
 /* From here on at most the policy's [limits] time; then the push is refused, and the
  * end of the process gives the record's lock back. */
 int hook_limit_time(const struct hook *h, struct err *err);
@@ -61,6 +63,13 @@ void hook_show_waiting(void *ctx);
 int hook_open(struct hook *h, const char *path, struct err *err);
 /* "old new ref" lines (githooks(5)) from standard input. */
 int hook_read_updates(struct hook *h, struct err *err);
+/* For pre-push: the repository, with the configuration that git sees, in which push.gpgSign counts
+ * as server.asks_certs; and its lines, perhaps none. */
+int hook_open_client(struct hook *h, struct err *err);
+int hook_read_pushed(struct hook *h, struct err *err);
+/* For reference-transaction: the repository around, or that of GIT_DIR; and its lines. */
+int hook_open_here(struct hook *h, struct err *err);
+int hook_read_transaction(struct hook *h, struct err *err);
 /* Refuses where the hook would enforce nothing. */
 int hook_inspect(const struct hook *h, struct err *err);
 int hook_load_policy(struct hook *h, struct err *err);

@@ -18,16 +18,51 @@ int hook_open(struct hook *h, const char *path, struct err *err)
 		  : server_load(repo_git_dir(h->repo), repo_hash_bytes(h->repo), &h->server, err);
 }
 
-int hook_read_updates(struct hook *h, struct err *err)
+/* git sets GIT_DIR where the repository is not the one around. */
+static const char *where(void)
+{
+	return getenv("GIT_DIR") ? NULL : ".";
+}
+
+int hook_open_client(struct hook *h, struct err *err)
+{
+	int rc = repo_open(where(), REPO_AUTO, &h->repo, err);
+
+	return rc ? rc
+		  : server_load_client(repo_git_dir(h->repo), repo_hash_bytes(h->repo), &h->server,
+				       err);
+}
+
+static int read_lines(struct hook *h, judge_reader *reader, struct err *err)
 {
 	struct buf input = BUF_INIT;
 	int rc = os_read_all(STDIN_FILENO, INPUT_MAX, "the list of ref updates", &input, err);
 
 	if (rc == 0)
-		rc = judge_read_updates(buf_bytes(&input), repo_hash_bytes(h->repo), &h->updates,
-					&h->updates_n, err);
+		rc = reader(buf_bytes(&input), repo_hash_bytes(h->repo), &h->updates, &h->updates_n,
+			    err);
 	buf_free(&input);
 	return rc;
+}
+
+int hook_read_updates(struct hook *h, struct err *err)
+{
+	return read_lines(h, judge_read_updates, err);
+}
+
+int hook_open_here(struct hook *h, struct err *err)
+{
+	return hook_open(h, where(), err);
+}
+
+int hook_read_transaction(struct hook *h, struct err *err)
+{
+	return read_lines(h, judge_read_transaction, err);
+}
+
+int hook_read_pushed(struct hook *h, struct err *err)
+{
+	return read_lines(h, judge_read_pushed, err);
 }
 
 int hook_inspect(const struct hook *h, struct err *err)

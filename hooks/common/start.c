@@ -11,7 +11,8 @@
 
 extern char **environ;
 
-static bool unwanted(const char *name)
+/* `git -c` of the one who pushes counts for hooks of that one. */
+static bool unwanted(const char *name, bool client)
 {
 	static const char *const prefixes[] = { "GITSIGN_HSM_", "GIT_CONFIG", "LC_",
 						"OPENSSL_",     "SSL_CERT_",  NULL };
@@ -20,6 +21,8 @@ static bool unwanted(const char *name)
 		"GIT_TRACE", "GIT_NAMESPACE=", "GIT_NO_LAZY_FETCH=", NULL
 	};
 
+	if (client && strncmp(name, "GIT_CONFIG", strlen("GIT_CONFIG")) == 0)
+		return false;
 	for (const char *const *p = prefixes; *p; p++)
 		if (strncmp(name, *p, strlen(*p)) == 0)
 			return true;
@@ -29,13 +32,13 @@ static bool unwanted(const char *name)
 	return false;
 }
 
-static void scrub_environment(void)
+static void scrub_environment(bool client)
 {
 	for (char **e = environ; e && *e;) {
 		char name[256];
 		size_t n = strcspn(*e, "=");
 
-		if (!unwanted(*e) || n >= sizeof(name)) {
+		if (!unwanted(*e, client) || n >= sizeof(name)) {
 			e++;
 			continue;
 		}
@@ -51,14 +54,24 @@ static void scrub_environment(void)
 	setenv("LC_ALL", "C", 1);
 }
 
-void hook_start(void)
+static void start(bool client)
 {
-	scrub_environment();
+	scrub_environment(client);
 	os_start();
 	/* A limit on the size of files makes the write fail, which is then said. */
 	signal(SIGXFSZ, SIG_IGN);
 	/* Its configuration file can load code: nobody here has asked for it. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
+void hook_start(void)
+{
+	start(false);
+}
+
+void hook_start_client(void)
+{
+	start(true);
 }
 
 int hook_limit_time(const struct hook *h, struct err *err)

@@ -100,7 +100,8 @@ static void judge_delete(struct judge *j, struct judge_job *job)
 	if (!r->allow_delete)
 		judge_job_find(j, job, NULL, BYTES_NONE, xstrdup("this rule allows no deletion"),
 			       xstrdup("Leave it, or ask the policy's owner."), MEND_NONE);
-	else if (!r->allow_keyless && !job->pushed && job->findings == 0)
+	else if (!r->allow_keyless && !job->pushed && job->findings == 0 &&
+		 !judge_cert_later(j, job))
 		judge_job_find(j, job, NULL, BYTES_NONE,
 			       xstrdup("a deletion carries no signature: nobody answers for it"),
 			       answer_cure(j, "Leave it,"), MEND_NONE);
@@ -109,7 +110,7 @@ static void judge_delete(struct judge *j, struct judge_job *job)
 static void judge_keyless(struct judge *j, struct judge_job *job)
 {
 	if ((job->fresh && job->good_object) || job->pushed || job->rule->allow_keyless ||
-	    j->c->standing)
+	    j->c->standing || judge_cert_later(j, job))
 		return;
 	judge_job_find(j, job, NULL, BYTES_NONE,
 		       xstrdup(job->rule->judges_tags ?

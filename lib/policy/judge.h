@@ -35,6 +35,7 @@ struct judge_result {
 	int64_t received;              /* the time it was judged at */
 	uint8_t cert_id[32];           /* to be remembered when cert_good: used for this push */
 	bool cert_good;
+	bool wants_cert;               /* JUDGE_WAY_BEFORE: good with a push certificate only */
 	bool refused;
 };
 
@@ -55,7 +56,8 @@ enum judge_way {
 	JUDGE_WAY_GIT = 0, /* ssh, a path, who knows */
 	JUDGE_WAY_HTTP,
 	JUDGE_WAY_WEB,     /* a page of a forge, where nobody can sign a push */
-	JUDGE_WAY_UNASKED  /* git on this server does not ask for certificates */
+	JUDGE_WAY_UNASKED, /* git on this server does not ask for certificates */
+	JUDGE_WAY_BEFORE   /* not sent yet: a certificate is made after this */
 };
 
 struct judge_context {
@@ -97,8 +99,19 @@ void judge_result_free(struct judge_result *r);
  * command, at least one. ERR_INPUT names the line. The grammar of the ref is left
  * to judge_push(), which makes a finding of it.
  */
-int judge_read_updates(struct bytes input, uint8_t hash_bytes, struct judge_update **ret,
-		       size_t *n, struct err *err);
+typedef int judge_reader(struct bytes input, uint8_t hash_bytes, struct judge_update **ret,
+			 size_t *n, struct err *err);
+judge_reader judge_read_updates;
+/*
+ * Parses pre-push's: "what SP new SP ref SP old LF", where `what` is what the pusher
+ * typed and may hold spaces. None is fine.
+ */
+judge_reader judge_read_pushed;
+/*
+ * Parses reference-transaction's: as pre-receive's, but none is fine, and in place of an id
+ * newer versions of git write "ref:NAME" for a symbolic ref: its oid has n == 0.
+ */
+judge_reader judge_read_transaction;
 void judge_updates_free(struct judge_update *u, size_t n);
 
 #define JUDGE_COLUMNS 72    /* git puts "remote: " before each line and wraps nothing */
@@ -108,6 +121,8 @@ void judge_updates_free(struct judge_update *u, size_t n);
  * What the pusher reads: findings with the same reason and cure together, then one
  * line that sums up. When nothing was found that line is all.
  */
+void judge_render_findings(const struct judge_result *r, const struct policy *p, size_t updates_n,
+			   struct buf *out); /* without the line for a push that is let in */
 void judge_render(const struct judge_result *r, const struct policy *p,
 		  const struct judge_update *u, size_t n, struct buf *out);
 

@@ -286,12 +286,22 @@ static void find_pusher(struct judge *j, struct judge_job *job)
 		       xasprintf("Let one push who may: %s.", right), MEND_NONE);
 }
 
+bool judge_cert_later(struct judge *j, const struct judge_job *job)
+{
+	if (j->c->way != JUDGE_WAY_BEFORE)
+		return false;
+	if (!job->report)
+		j->out->wants_cert = true;
+	return true;
+}
+
 void judge_cert_job(struct judge *j, struct judge_job *job)
 {
 	for (size_t i = 0; i < j->cert_faults_n; i++)
 		judge_job_find(j, job, NULL, BYTES_NONE, xstrdup(j->cert_faults[i].seen),
 			       xstrdup(j->cert_faults[i].cure), MEND_NONE);
-	if (!j->c->cert && job->rule->cert_required && !j->c->standing)
+	if (!j->c->cert && job->rule->cert_required && !j->c->standing &&
+	    !judge_cert_later(j, job))
 		find_none(j, job);
 	if (!j->out->cert_good)
 		return;

@@ -129,6 +129,8 @@ char *judge_seen_text(const char *kind, const struct verdict *v);
  */
 int judge_cert(struct judge *j, struct err *err);
 void judge_cert_job(struct judge *j, struct judge_job *job);
+/* Is a certificate still to be made that may answer for this ref? Notes that it must. */
+bool judge_cert_later(struct judge *j, const struct judge_job *job);
 void judge_cert_free(struct judge *j);
 
 /* judge_set.c: made on first use; rules and report mode tell sets apart. */

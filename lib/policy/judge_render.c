@@ -295,15 +295,21 @@ static bool add_groups(struct buf *out, const struct judge_result *r, bool repor
 	return any;
 }
 
+void judge_render_findings(const struct judge_result *r, const struct policy *p, size_t updates_n,
+			   struct buf *out)
+{
+	if (add_groups(out, r, true))
+		add_refused(out, r, p, updates_n, true);
+	if (!r->refused)
+		return;
+	add_groups(out, r, false);
+	add_refused(out, r, p, updates_n, false);
+}
+
 void judge_render(const struct judge_result *r, const struct policy *p,
 		  const struct judge_update *u, size_t n, struct buf *out)
 {
-	if (add_groups(out, r, true))
-		add_refused(out, r, p, n, true);
-	if (!r->refused) {
+	judge_render_findings(r, p, n, out);
+	if (!r->refused)
 		add_accepted(out, r, u, n);
-		return;
-	}
-	add_groups(out, r, false);
-	add_refused(out, r, p, n, false);
 }

@@ -220,6 +220,62 @@ int server_load(const char *git_dir, uint8_t hash_bytes, struct server *ret, str
 	return 0;
 }
 
+struct client {
+	struct server *s;
+	uint8_t hash_bytes;
+};
+
+static int add_introduction(const char *value, void *ctx)
+{
+	struct client *c = ctx;
+	struct oid id;
+
+	if (!value || !oid_parse(bytes_str(value), &id) || id.n != c->hash_bytes)
+		return ERR_CONFIG;
+	c->s->introductions = xreallocarray(c->s->introductions, c->s->introductions_n + 1,
+					    sizeof(*c->s->introductions));
+	c->s->introductions[c->s->introductions_n++] = id;
+	return 0;
+}
+
+static int load_client(const struct gitconf *conf, struct client *c, struct err *err)
+{
+	const char *policy = gitconf_get(conf, "hsm.policy");
+	const char *sign = gitconf_get(conf, "push.gpgsign");
+	int rc = 0;
+
+	if (policy && *policy)
+		rc = absolute("hsm.policy", policy, &c->s->policy, err);
+	else if (access(SERVER_POLICY, F_OK) == 0)
+		c->s->policy = xstrdup(SERVER_POLICY);
+	if (rc == 0 && sign && strcmp(sign, "if-asked") == 0)
+		c->s->asks_certs = true;
+	else if (rc == 0 && sign)
+		rc = gitconf_bool(conf, "push.gpgsign", false, &c->s->asks_certs, err);
+	if (rc == 0 && gitconf_each(conf, "hsm.introduction", add_introduction, c))
+		rc = err_set(err, ERR_CONFIG, "hsm.introduction is not a full object id");
+	return rc;
+}
+
+int server_load_client(const char *git_dir, uint8_t hash_bytes, struct server *ret,
+		       struct err *err)
+{
+	struct server s = { .git_dir = xstrdup(git_dir) };
+	struct client c = { &s, hash_bytes };
+	struct gitconf conf = GITCONF_INIT;
+	int rc = gitconf_load(&conf, err);
+
+	if (rc == 0)
+		rc = load_client(&conf, &c, err);
+	gitconf_free(&conf);
+	if (rc) {
+		server_free(&s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
+}
+
 void server_free(struct server *s)
 {
 	free(s->git_dir);

@@ -39,6 +39,12 @@ struct server {
  * full, values of a later version.
  */
 int server_load(const char *git_dir, uint8_t hash_bytes, struct server *ret, struct err *err);
+/*
+ * For a hook of the one who pushes: hsm.policy and hsm.introduction wherever git finds
+ * them, push.gpgSign into asks_certs; git_dir, and nothing else.
+ */
+int server_load_client(const char *git_dir, uint8_t hash_bytes, struct server *ret,
+		       struct err *err);
 void server_free(struct server *s);
 
 /* A URL as git writes it into push certificates: without user name and password (git

@@ -38,16 +38,22 @@ static int judge_owner(const char *path, const struct stat *st, struct err *err)
 	return 0;
 }
 
+static int make_dir(struct record *r, const char *dir, struct err *err)
+{
+	_cleanup_free_ char *name = text_escaped(bytes_str(dir));
+
+	r->dir_new = mkdir(dir, 0700) == 0;
+	if (r->dir_new || errno == EEXIST)
+		return 0;
+	return err_errno(err, ERR_CONFIG, "cannot create the state directory %s", name);
+}
+
 static int open_dir(struct record *r, const char *dir, struct err *err)
 {
 	_cleanup_free_ char *name = text_escaped(bytes_str(dir));
 	struct stat st;
 	int rc;
 
-	if (mkdir(dir, 0700) == 0)
-		r->dir_new = true;
-	else if (errno != EEXIST)
-		return err_errno(err, ERR_CONFIG, "cannot create the state directory %s", name);
 	r->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->dir_fd < 0 || fstat(r->dir_fd, &st) < 0)
 		return err_errno(err, ERR_CONFIG, "cannot open the state directory %s", name);
@@ -62,7 +68,8 @@ static int open_file(struct record *r, struct err *err)
 	struct stat st;
 
 	r->fd = openat(r->dir_fd, FILE_NAME,
-		       O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		       (r->read_only ? O_RDONLY : O_RDWR | O_APPEND | O_CREAT) | O_NOFOLLOW |
+			       O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 		       0600);
 	if (r->fd < 0 || fstat(r->fd, &st) < 0)
 		return err_errno(err, ERR_CONFIG, "cannot open the record %s", r->path);
@@ -143,9 +150,12 @@ static int read_file(struct record *r, struct err *err)
 	return rc;
 }
 
-/* A crash in the middle of the last write: nobody was told yet that it is there. */
+/* A crash in the middle of the last write, or one that goes on: nobody was told yet that
+ * it is there. */
 static int cut_tail(struct record *r, size_t good, struct err *err)
 {
+	if (r->read_only)
+		return 0;
 	if (ftruncate(r->fd, (off_t)good) < 0 || fsync(r->fd) < 0)
 		return err_errno(err, ERR_IO, "cannot cut the torn end off the record %s", r->path);
 	r->note = xasprintf("the record %s ended in a torn line (a crash or a full disk): "
@@ -204,26 +214,22 @@ static int load(struct record *r, struct err *err)
 	return rc;
 }
 
-int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *ctx,
-		struct record **ret, struct err *err)
+static struct record *record_new(const char *dir)
 {
 	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
 	struct record *r = xcalloc(1, sizeof(*r));
-	int rc = 0;
 
 	r->fd = r->dir_fd = -1;
 	r->path = text_escaped(bytes_str(path));
 	r->last = line_sum_first;
 	r->loaded = SIZE_MAX;
 	r->index = index_new();
-	if (!hasher_init(&r->hash))
-		rc = err_set(err, ERR_INTERNAL, "SHA-256 is not there");
-	if (!rc)
-		rc = open_dir(r, dir, err);
-	if (!rc)
-		rc = open_locked(r, wait_ms, waiting, ctx, err);
-	if (!rc)
-		rc = load(r, err);
+	return r;
+}
+
+/* `rc` is what opening came to. */
+static int finish(struct record *r, int rc, struct record **ret)
+{
 	if (rc) {
 		record_close(r);
 		return rc;
@@ -231,6 +237,44 @@ int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *
 	r->loaded = r->n;
 	*ret = r;
 	return 0;
+}
+
+static int start_hash(struct record *r, struct err *err)
+{
+	return hasher_init(&r->hash) ? 0 : err_set(err, ERR_INTERNAL, "SHA-256 is not there");
+}
+
+int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *ctx,
+		struct record **ret, struct err *err)
+{
+	struct record *r = record_new(dir);
+	int rc = start_hash(r, err);
+
+	if (!rc)
+		rc = make_dir(r, dir, err);
+	if (!rc)
+		rc = open_dir(r, dir, err);
+	if (!rc)
+		rc = open_locked(r, wait_ms, waiting, ctx, err);
+	if (!rc)
+		rc = load(r, err);
+	return finish(r, rc, ret);
+}
+
+int record_read(const char *dir, struct record **ret, struct err *err)
+{
+	struct record *r = record_new(dir);
+	int rc = start_hash(r, err);
+
+	r->read_only = r->broken = true;
+	if (!rc && record_exists(dir)) {
+		rc = open_dir(r, dir, err);
+		if (!rc)
+			rc = open_file(r, err);
+		if (!rc)
+			rc = load(r, err);
+	}
+	return finish(r, rc, ret);
 }
 
 static void free_strings(struct record_entry *e)

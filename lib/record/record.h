@@ -39,6 +39,12 @@ struct record;
  */
 int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *ctx,
 		struct record **ret, struct err *err);
+/*
+ * The record as it is on disk now, to be read: nothing is locked, mended or created. What
+ * somebody is writing at this moment may be there or not; none is empty. The functions
+ * that write fail on it.
+ */
+int record_read(const char *dir, struct record **ret, struct err *err);
 /* What opening had to mend (a torn last line), for people; NULL: nothing. */
 const char *record_note(const struct record *r);
 /* Is there a record in the directory? */

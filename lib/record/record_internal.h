@@ -43,6 +43,7 @@ struct record {
 	struct line_sum last; /* of the last good line */
 	uint64_t size;        /* of the file */
 	bool broken;          /* a failed write could not be taken back */
+	bool read_only;
 	bool dir_new;         /* we made the directory: its name is not on disk yet */
 	struct buf text;      /* the file as read; strings of loaded entries stand in it */
 	struct record_entry *v;

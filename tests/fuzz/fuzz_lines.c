@@ -1,6 +1,7 @@
 /*
  * Lines that others write: the first byte chooses. '0' and '1': pre-receive's ref
- * updates with SHA-1 and SHA-256; '2': git's configuration; '3': the record.
+ * updates with SHA-1 and SHA-256; '2': git's configuration; '3': the record; '4': pre-push's
+ * lines; '5': reference-transaction's.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,27 @@ static void check_updates(struct bytes in, uint8_t hash_bytes)
 	}
 	must(bytes_eq(buf_bytes(&again), in));
 	buf_free(&again);
+	judge_updates_free(u, n);
+}
+
+/* Whatever is taken has ids of the length that was asked for, and a name. */
+static void check_lines(judge_reader *reader, struct bytes in, bool symbolic)
+{
+	struct judge_update *u = NULL;
+	size_t n = 0, lines = 0;
+
+	if (reader(in, 20, &u, &n, NULL)) {
+		must(u == NULL);
+		return;
+	}
+	for (size_t i = 0; i < in.n; i++)
+		lines += in.p[i] == '\n';
+	must(n == lines);
+	for (size_t i = 0; i < n; i++) {
+		must(u[i].ref[0] && !strchr(u[i].ref, '\n'));
+		must(u[i].old.n == 20 || (symbolic && u[i].old.n == 0));
+		must(u[i].new_.n == 20 || (symbolic && u[i].new_.n == 0));
+	}
 	judge_updates_free(u, n);
 }
 
@@ -143,6 +165,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case '2':
 		check_config(in);
+		break;
+	case '4':
+		check_lines(judge_read_pushed, in, false);
+		break;
+	case '5':
+		check_lines(judge_read_transaction, in, true);
 		break;
 	default:
 		check_record(in);

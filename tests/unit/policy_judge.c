@@ -74,6 +74,75 @@ START_TEST(lines_refused)
 }
 END_TEST
 
+START_TEST(pushed_lines)
+{
+	static const char text[] = "refs/heads/main " A " refs/heads/main " B "\n"
+				   "HEAD@{1 day ago} " A " refs/heads/x " Z "\n"
+				   "(delete) " Z " refs/heads/y " B "\n";
+	struct judge_update *u;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	ck_assert_int_eq(judge_read_pushed(bytes_of(text, sizeof(text) - 1), 20, &u, &n, &err), 0);
+	ck_assert_uint_eq(n, 3);
+	ck_assert(u[0].new_.b[0] == 0x11 && u[0].old.b[0] == 0x22);
+	ck_assert_str_eq(u[1].ref, "refs/heads/x");
+	ck_assert(oid_is_null(&u[1].old) && !oid_is_null(&u[1].new_));
+	ck_assert_str_eq(u[2].ref, "refs/heads/y");
+	ck_assert(oid_is_null(&u[2].new_));
+	judge_updates_free(u, n);
+	ck_assert_int_eq(judge_read_pushed(BYTES_NONE, 20, &u, &n, &err), 0);
+	ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
+START_TEST(pushed_lines_refused)
+{
+	static const char *const bad[] = {
+		"\n", A " refs/heads/x " B "\n", " " A " refs/heads/x " B "\n",
+		"x " A " " B "\n", "x " A " refs/heads/x " B, "x " A " refs/heads/x " B " \n",
+		"x " A " refs/heads/x 22222222222222222222222222222222222222\n",
+		"x AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA refs/heads/x " B "\n",
+		"x " A " refs/heads/x " B "\n\n", "x " A "  " B "\n",
+	};
+	struct judge_update *u;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(judge_read_pushed(bytes_str(bad[i]), 20, &u, &n, &err) == ERR_INPUT,
+			      "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(transaction_lines)
+{
+	static const char text[] = Z " " A " refs/heads/main\n"
+				   "ref:refs/heads/x ref:refs/heads/y HEAD\n"
+				   A " ref:refs/heads/y refs/heads/z\n";
+	static const char *const bad[] = {
+		"\n", A " " B "\n", "ref:x\n", "ref:x " B "\n", "ref:x " B " \n", "refs:x " B " y\n",
+		A " " B " refs/heads/x", A " " B "\trefs/heads/x\n",
+	};
+	struct judge_update *u;
+	struct err err = ERR_INIT;
+	size_t n;
+
+	ck_assert_int_eq(judge_read_transaction(bytes_of(text, sizeof(text) - 1), 20, &u, &n, &err),
+			 0);
+	ck_assert_uint_eq(n, 3);
+	ck_assert(u[0].old.n == 20 && u[0].new_.n == 20);
+	ck_assert(u[1].old.n == 0 && u[1].new_.n == 0);
+	ck_assert_str_eq(u[1].ref, "HEAD");
+	ck_assert(u[2].old.n == 20 && u[2].new_.n == 0);
+	judge_updates_free(u, n);
+	ck_assert_int_eq(judge_read_transaction(BYTES_NONE, 20, &u, &n, &err), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(judge_read_transaction(bytes_str(bad[i]), 20, &u, &n, &err) ==
+			      ERR_INPUT, "%s", bad[i]);
+}
+END_TEST
+
 /* --- words ------------------------------------------------------------------ */
 
 struct world {
@@ -284,6 +353,9 @@ int main(void)
 
 	tcase_add_test(t, lines_taken);
 	tcase_add_loop_test(t, lines_refused, 0, sizeof(bad_lines) / sizeof(bad_lines[0]));
+	tcase_add_test(t, pushed_lines);
+	tcase_add_test(t, pushed_lines_refused);
+	tcase_add_test(t, transaction_lines);
 	tcase_add_test(t, groups);
 	tcase_add_test(t, groups_apart);
 	tcase_add_test(t, accepted_line);

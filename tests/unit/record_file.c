@@ -119,6 +119,54 @@ START_TEST(torn_at_each_byte)
 END_TEST
 
 /* Blocks that the disk never got read as zeros. */
+static size_t count_read(void)
+{
+	struct record *r = NULL;
+	size_t n;
+
+	OK(record_read(dir, &r, &err));
+	n = entries_of(r);
+	record_close(r);
+	return n;
+}
+
+/* Read beside one who writes: nothing is made, cut off or waited for. */
+START_TEST(read_alone)
+{
+	struct buf whole = BUF_INIT, now = BUF_INIT;
+	struct record *r, *other;
+	struct stat st;
+	size_t first;
+
+	ck_assert_uint_eq(count_read(), 0);
+	ck_assert(stat(dir, &st) < 0 && errno == ENOENT);
+	push(0, 1);
+	read_back(&whole);
+	first = whole.n;
+	push(1, 2);
+	read_back(&whole);
+	r = opened(); /* and locked */
+	for (size_t cut = first; cut <= whole.n; cut++) {
+		write_back(bytes_of(whole.p, cut));
+		ck_assert_uint_eq(count_read(), cut == whole.n ? 2 : 1);
+		read_back(&now);
+		ck_assert_uint_eq(now.n, cut);
+	}
+	record_close(r);
+	OK(record_read(dir, &other, &err));
+	append(other, "main", "refs/heads/main", 2, 3, false, 1);
+	FAILS(record_commit(other, &err), ERR_IO, "could not be written");
+	record_close(other);
+	whole.p[first - 40] ^= 1;
+	write_back(buf_bytes(&whole));
+	FAILS(record_read(dir, &other, &err), ERR_CONFIG, "damaged");
+	chmod(file, 0622);
+	FAILS(record_read(dir, &other, &err), ERR_CONFIG, "chmod");
+	buf_free(&whole);
+	buf_free(&now);
+}
+END_TEST
+
 START_TEST(torn_zeros)
 {
 	struct buf whole = BUF_INIT;
@@ -471,6 +519,7 @@ int main(void)
 	tcase_add_test(tc, odd_strings);
 	tcase_add_test(tc, not_committed);
 	tcase_add_test(tc, torn_at_each_byte);
+	tcase_add_test(tc, read_alone);
 	tcase_add_test(tc, torn_zeros);
 	tcase_add_test(tc, damaged);
 	tcase_add_test(tc, rearranged);
