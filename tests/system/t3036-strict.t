@@ -67,6 +67,7 @@ refused 'what remains of both purposes must be one' 'extendedKeyUsage' -f origin
 sub_for codeSigning
 again
 accepted 'when it is, it is let in' -f origin main
+# shellcheck disable=SC2034 # of lib.sh
 GH_CA=root
 
 # --- two signers at once ---------------------------------------------------------------------
