@@ -185,15 +185,15 @@ int trust_set_crls(struct trust *t, const char *name, enum trust_crls asked,
 
 void trust_revoke_key(struct trust *t, const uint8_t spki[32], int64_t since, const char *why)
 {
-	known_table_clear(t->known);
 	revoked_keys_add(&t->revoked, REVOKED_KEY, spki, since, why);
+	known_table_clear(t->known); /* `spki` may stand in it */
 }
 
 void trust_revoke_certificate(struct trust *t, const uint8_t sha256[32], int64_t since,
 			      const char *why)
 {
-	known_table_clear(t->known);
 	revoked_keys_add(&t->revoked, REVOKED_CERTIFICATE, sha256, since, why);
+	known_table_clear(t->known); /* `sha256` may stand in it */
 }
 
 void trust_set_now(struct trust *t, int64_t now)
