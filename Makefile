@@ -234,6 +234,11 @@ bench:
 bench-now: all test-tools $(BENCH_BIN)
 	@tests/bench/run.sh $(B)
 
+# Each check taken out in turn: does its case of tests/attack notice? Takes long.
+.PHONY: mutants
+mutants: all test-tools
+	@tests/attack/mutants.sh $(B) $(CASES)
+
 .PHONY: check-fresh
 check-fresh:
 	@contrib/deps.sh lint
@@ -283,6 +288,7 @@ help:
 	@echo "make lint         style, layers, banned functions, static analysis, man pages"
 	@echo "make asan         the tests with address and undefined-behaviour sanitizers"
 	@echo "make fuzz         a short run of every fuzz target (FUZZ_SECONDS=60)"
+	@echo "make mutants      is each check missed when it is gone? (CASES=\"1a 2\": only these)"
 	@echo "make bench        speed beside other programs; compares with tests/bench/RESULTS.md"
 	@echo "make check-fresh  quickstart and check in a fresh Debian 12 (as root)"
 	@echo "make format       clang-format over all sources"
