@@ -1,7 +1,7 @@
 #!/bin/sh
 # Attacks with certificates: what may sign, whose it is, who may issue it, and when.
 #
-# shellcheck disable=SC2154 # $zero, $one, $two come from lib.sh
+# shellcheck disable=SC2154,SC2034 # $zero, $one, $two come from lib.sh
 . "${GH_SRC:-tests}/attack/lib.sh"
 
 attack_world

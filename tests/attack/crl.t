@@ -1,7 +1,7 @@
 #!/bin/sh
 # Attacks on revocation: lists made by `openssl ca`, judged at the time of the push.
 #
-# shellcheck disable=SC2154 # $zero, $one, $two come from lib.sh
+# shellcheck disable=SC2154,SC2034 # $zero, $one, $two come from lib.sh
 . "${GH_SRC:-tests}/attack/lib.sh"
 
 attack_world

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Attacks with push certificates (git push --signed), by a client of our own.
 #
-# shellcheck disable=SC2154 # $zero, $one, $two come from lib.sh
+# shellcheck disable=SC2154,SC2034 # $zero, $one, $two come from lib.sh
 . "${GH_SRC:-tests}/attack/lib.sh"
 
 hk_rules() {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Attacks on refs and on the protocol: what a client sends that git never would.
 #
-# shellcheck disable=SC2154 # $zero, $one, $two come from lib.sh
+# shellcheck disable=SC2154,SC2034 # $zero, $one, $two come from lib.sh
 . "${GH_SRC:-tests}/attack/lib.sh"
 
 # Rules of these cases beside the usual ones.
