@@ -1,4 +1,5 @@
 /* doctor: one screen of what is set up, what is wrong, and the cure for each. */
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,40 +7,19 @@
 
 #include "base/os.h"
 #include "base/text.h"
+#include "doctor.h"
 #include "gitcmd.h"
 #include "judge_one.h"
 #include "say.h"
 #include "signer.h"
+#include "token/agent.h"
+#include "trust/chain.h"
 #include "verbs.h"
 
 #define DAY (24 * 60 * 60)
+#define ABOVE_MAX 8
 /* No certificate that this version can meet is older: a clock before it is wrong. */
 #define CLOCK_FLOOR 1704067200 /* 2024-01-01 */
-
-/* While a module is loaded, standard output belongs to nobody: text is collected. */
-static FILE *out;
-
-struct doctor {
-	const struct settings *s;
-	int problems, notes;
-};
-
-static void ok(const char *what, const char *text)
-{
-	fprintf(out, "ok       %-12s %s\n", what, text);
-}
-
-static void finding(struct doctor *d, bool problem, const char *what, const char *text,
-		    const char *cure)
-{
-	fprintf(out, "%-8s %-12s %s\n", problem ? "PROBLEM" : "note", what, text);
-	if (cure != NULL)
-		fprintf(out, "%22s%s\n", "", cure);
-	if (problem)
-		d->problems++;
-	else
-		d->notes++;
-}
 
 static void check_git(struct doctor *d)
 {
@@ -49,7 +29,7 @@ static void check_git(struct doctor *d)
 	char *end;
 
 	if (gitcmd_version(&v, &err) != 0) {
-		finding(d, true, "git", err.text, "install git 2.19 or newer");
+		doctor_problem(d, "git", err.text, "install git 2.19 or newer");
 		buf_free(&v);
 		return;
 	}
@@ -57,35 +37,41 @@ static void check_git(struct doctor *d)
 	if (*end == '.')
 		minor = strtol(end + 1, NULL, 10);
 	if (major < 2 || (major == 2 && minor < 19))
-		finding(d, true, "git", buf_str(&v), "gpg.x509.program needs git 2.19 or newer");
+		doctor_problem(d, "git", buf_str(&v), "gpg.x509.program needs git 2.19 or newer");
 	else
-		ok("git", buf_str(&v));
+		doctor_ok(d, "git", buf_str(&v));
 	buf_free(&v);
+}
+
+static void check_program(struct doctor *d)
+{
+	const char *program = gitconf_get(&d->s->conf, "gpg.x509.program");
+
+	if (program == NULL || strstr(program, "gitsign-hsm") == NULL)
+		doctor_problem(d, "program", "git would not call this program",
+			       "git config gpg.x509.program gitsign-hsm");
+	else if (program[0] == '/' && access(program, X_OK) != 0)
+		doctor_problem(d, "program", "gpg.x509.program cannot be run",
+			       "git config gpg.x509.program gitsign-hsm");
+	else
+		doctor_ok(d, "program", program);
 }
 
 static void check_config(struct doctor *d)
 {
-	const char *program = gitconf_get(&d->s->conf, "gpg.x509.program");
 	bool on = false;
 
 	if (d->s->format == NULL || strcmp(d->s->format, "x509") != 0)
-		finding(d, true, "gpg.format", "git does not sign with X.509 here",
-			"git config gpg.format x509   (or: gitsign-hsm setup)");
+		doctor_problem(d, "gpg.format", "git does not sign with X.509 here",
+			       "git config gpg.format x509   (or: gitsign-hsm setup)");
 	else
-		ok("gpg.format", "x509");
-	if (program == NULL || strstr(program, "gitsign-hsm") == NULL)
-		finding(d, true, "program", "git would not call this program",
-			"git config gpg.x509.program gitsign-hsm");
-	else if (program[0] == '/' && access(program, X_OK) != 0)
-		finding(d, true, "program", "gpg.x509.program cannot be run",
-			"git config gpg.x509.program gitsign-hsm");
-	else
-		ok("program", program);
+		doctor_ok(d, "gpg.format", "x509");
+	check_program(d);
 	if (gitconf_bool(&d->s->conf, "commit.gpgSign", false, &on, NULL) != 0 || !on)
-		finding(d, false, "signing", "commits are signed only with git commit -S",
-			"git config commit.gpgSign true");
+		doctor_note(d, "signing", "commits are signed only with git commit -S",
+			    "git config commit.gpgSign true");
 	else
-		ok("signing", "every commit");
+		doctor_ok(d, "signing", "every commit");
 }
 
 static void check_slots(struct doctor *d, const struct token *t)
@@ -94,44 +80,94 @@ static void check_slots(struct doctor *d, const struct token *t)
 	const struct token_slot *slots = token_slots(t, &n);
 
 	if (n == 0)
-		finding(d, true, "token", "the module has no token",
-			"plug it in, or initialise it");
+		doctor_problem(d, "token", "the module has no token",
+			       "plug it in, or make one: gitsign-hsm token init");
 	for (size_t i = 0; i < n; i++) {
 		const struct token_slot *s = &slots[i];
 
 		if (s->pin_locked)
-			finding(d, true, s->label, "its PIN is locked",
-				"unlock it with the SO PIN");
+			doctor_problem(d, s->label, "its PIN is locked",
+				       "unlock it with the SO PIN");
 		else if (s->pin_final_try)
-			finding(d, true, s->label, "one wrong PIN more locks it",
-				"enter the right PIN once with its own tool");
+			doctor_problem(d, s->label, "one wrong PIN more locks it",
+				       "enter the right PIN once with its own tool");
 		else if (s->pin_count_low)
-			finding(d, false, s->label, "a wrong PIN was entered before", NULL);
+			doctor_note(d, s->label, "a wrong PIN was entered before", NULL);
 		else
-			ok("token", s->label);
+			doctor_ok(d, "token", s->label);
 	}
 }
 
-static void check_certificate(struct doctor *d, const struct cert *c)
+static void check_expiry(struct doctor *d, const struct cert *c)
 {
-	const char *email = gitconf_get(&d->s->conf, "user.email");
 	int64_t left = c->not_after - os_now();
 	char text[96];
 
-	if (left < 30 * DAY) {
-		snprintf(text, sizeof(text), "expires in %lld days", (long long)(left / DAY));
-		finding(d, false, "certificate", text, "renew it in time");
-	} else {
-		ok("certificate", c->subject);
+	if (left >= 60 * DAY) {
+		doctor_ok(d, "certificate", c->subject);
+		return;
 	}
+	snprintf(text, sizeof(text), "expires in %lld days", (long long)(left / DAY));
+	doctor_add(d, left < 7 * DAY ? DOCTOR_PROBLEM : DOCTOR_NOTE, "certificate", text,
+		   "renew it in time: gitsign-hsm cert request");
+}
+
+static void check_email(struct doctor *d, const struct cert *c)
+{
+	const char *email = gitconf_get(&d->s->conf, "user.email");
+
 	if (email == NULL)
-		finding(d, true, "user.email", "not set", "git config user.email ADDRESS");
+		doctor_problem(d, "user.email", "not set", "git config user.email ADDRESS");
 	else if (!cert_has_email(c, bytes_str(email)))
-		finding(d, true, "user.email", "not an address of the certificate: servers refuse",
-			c->emails_n > 0 ? c->emails[0]
-					: "the certificate carries no e-mail address");
+		doctor_problem(d, "user.email", "not an address of the certificate: servers refuse",
+			       c->emails_n > 0 ? c->emails[0]
+					       : "the certificate carries no e-mail address");
 	else
-		ok("user.email", "is an address of the certificate");
+		doctor_ok(d, "user.email", "is an address of the certificate");
+}
+
+/* With hsm.roots; a policy's anchors are looked at when something is judged by it. */
+static void check_chain(struct doctor *d, const struct cert *leaf, const struct cert_list *above)
+{
+	const struct cert *line[ABOVE_MAX];
+	struct chain_result r = { .level = VERDICT_BAD };
+	X509_STORE *store;
+	size_t n = above->n < ABOVE_MAX ? above->n : ABOVE_MAX;
+
+	if (d->s->roots == NULL)
+		return;
+	store = chain_store_new();
+	for (size_t i = 0; i < n; i++)
+		line[i] = above->v[i];
+	if (store != NULL && X509_STORE_load_file(store, d->s->roots) == 1)
+		chain_judge(store, leaf, line, n, NULL, NULL, &r);
+	X509_STORE_free(store);
+	if (r.level == VERDICT_GOOD)
+		doctor_ok(d, "chain", "ends at an anchor of hsm.roots");
+	else
+		doctor_problem(
+			d, "chain", r.why[0] != '\0' ? r.why : "hsm.roots cannot be read",
+			"look at hsm.roots; intermediates belong on the token or in hsm.chain");
+}
+
+static void check_key(struct doctor *d, const struct signer *s)
+{
+	struct bytes der[ABOVE_MAX];
+	struct cert_list above = { NULL, 0 };
+	size_t n = signer_chain(s, der, ABOVE_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct cert *c = NULL;
+
+		if (cert_parse(der[i], &c, NULL) == 0)
+			cert_list_add(&above, c);
+	}
+	doctor_ok(d, "key", alg_key_name(signer_cert(s)->alg));
+	check_expiry(d, signer_cert(s));
+	check_email(d, signer_cert(s));
+	check_chain(d, signer_cert(s), &above);
+	doctor_forges(d, signer_cert(s), &above);
+	cert_list_free(&above);
 }
 
 /* With standard output hidden. */
@@ -144,59 +180,70 @@ static void ask_module(struct doctor *d, const struct os_stdio *io)
 	struct err err = ERR_INIT;
 
 	if (token_open(&cfg, &t, &err) != 0) {
-		finding(d, true, "module", err.text, d->s->module);
+		doctor_problem(d, "module", err.text, d->s->module);
 		return;
 	}
-	ok("module", d->s->module);
+	doctor_ok(d, "module", d->s->module);
 	check_slots(d, t);
-	token_close(t);
 	if (key == NULL)
 		key = gitconf_get(&d->s->conf, "user.email");
-	if (signer_open(d->s, key, io, &signer, &err) != 0)
-		finding(d, true, "key", err.text, "gitsign-hsm key list");
+	if (signer_choose(d->s, t, key, &signer, &err) != 0)
+		doctor_problem(d, "key", err.text, "gitsign-hsm key list");
 	else
-		check_certificate(d, signer_cert(signer));
+		check_key(d, signer);
 	signer_close(signer);
+	token_close(t);
 }
 
 static void check_token(struct doctor *d)
 {
 	struct os_stdio io;
 	struct err err = ERR_INIT;
-	char *text = NULL;
-	size_t n = 0;
 
 	if (d->s->module == NULL) {
-		finding(d, true, "module", "hsm.module is not set", "gitsign-hsm setup");
+		doctor_problem(d, "module", "hsm.module is not set", "gitsign-hsm setup");
 		return;
 	}
 	if (os_stdio_hide(&io, &err) != 0) {
-		finding(d, true, "module", err.text, NULL);
+		doctor_problem(d, "module", err.text, NULL);
 		return;
 	}
-	out = open_memstream(&text, &n);
-	if (out != NULL) {
-		ask_module(d, &io);
-		fclose(out);
-	}
+	ask_module(d, &io);
 	os_stdio_restore(&io);
-	out = stdout;
-	if (text != NULL)
-		fputs(text, stdout);
-	else
-		finding(d, true, "module", "no memory", NULL);
-	free(text);
 }
 
 static void check_pin(struct doctor *d)
 {
-	if (d->s->pin_source.kind == PIN_PROMPT)
-		ok("PIN", "asked for on the terminal");
-	else if (d->s->pin_source.kind == PIN_FILE && access(d->s->pin_source.path, R_OK) != 0)
-		finding(d, true, "PIN", "the file of hsm.pinSource cannot be read",
-			d->s->pin_source.path);
+	const struct pin_source *p = &d->s->pin_source;
+
+	if (p->kind == PIN_PROMPT)
+		doctor_ok(d, "PIN", "asked for");
+	else if (p->kind == PIN_FILE && access(p->path, R_OK) != 0)
+		doctor_problem(d, "PIN", "the file of hsm.pinSource cannot be read", p->path);
+	else if (p->kind == PIN_CREDENTIAL && getenv("CREDENTIALS_DIRECTORY") == NULL)
+		doctor_note(d, "PIN", "a credential of systemd, which this process does not have",
+			    "run doctor in the unit");
 	else
-		ok("PIN", d->s->pin_source_text);
+		doctor_ok(d, "PIN", d->s->pin_source_text);
+}
+
+static void check_agent(struct doctor *d)
+{
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (d->s->agent == SETTINGS_AGENT_OFF)
+		doctor_note(d, "agent", "off: each signature opens the token and asks for the PIN",
+			    "git config --global hsm.agent auto");
+	else if (agent_control("status", "", &text, &err) == 0)
+		doctor_ok(d, "agent", "runs");
+	else if (d->s->agent == SETTINGS_AGENT_REQUIRED)
+		doctor_problem(d, "agent", "required, and none runs",
+			       "it starts with the next commit, or "
+			       "gitsign-hsm agent status says why not");
+	else
+		doctor_ok(d, "agent", "starts with the next signature");
+	buf_free(&text);
 }
 
 static void check_trust(struct doctor *d)
@@ -205,15 +252,16 @@ static void check_trust(struct doctor *d)
 	struct err err = ERR_INIT;
 
 	if (d->s->policy == NULL && d->s->roots == NULL) {
-		finding(d, true, "trust", "no signature can be called good here",
-			"git config hsm.roots /path/to/ca.pem   (or hsm.policy)");
+		doctor_problem(d, "trust", "no signature can be called good here",
+			       "git config hsm.roots /path/to/ca.pem   (or hsm.policy)");
 		return;
 	}
 	if (judge_one_open(d->s, &j, &err) != 0) {
-		finding(d, true, "trust", err.text, NULL);
+		doctor_problem(d, "trust", err.text,
+			       "look at hsm.policy and hsm.roots (gitsign-hsm policy check)");
 		return;
 	}
-	ok("trust", d->s->policy != NULL ? d->s->policy : d->s->roots);
+	doctor_ok(d, "trust", d->s->policy != NULL ? d->s->policy : d->s->roots);
 	judge_one_close(&j);
 }
 
@@ -223,41 +271,57 @@ static void check_clock(struct doctor *d)
 
 	text_time(&now, os_now());
 	if (os_now() < CLOCK_FLOOR)
-		finding(d, true, "clock", buf_str(&now), "set the clock");
+		doctor_problem(d, "clock", buf_str(&now), "set the clock");
 	else
-		ok("clock", buf_str(&now));
+		doctor_ok(d, "clock", buf_str(&now));
 	buf_free(&now);
+}
+
+static int run(bool json, struct err *err)
+{
+	struct settings s = { .conf = GITCONF_INIT };
+	struct doctor d = { .s = &s };
+	struct buf text = BUF_INIT;
+	int r = settings_load(&s, err);
+
+	if (r != 0)
+		return r;
+	check_git(&d);
+	check_config(&d);
+	check_pin(&d);
+	check_agent(&d);
+	check_token(&d);
+	check_trust(&d);
+	check_clock(&d);
+	doctor_print(&d, json, &text);
+	fputs(buf_str(&text), stdout);
+	r = doctor_count(&d, DOCTOR_PROBLEM) > 0 ? ERR_BAD : 0;
+	buf_free(&text);
+	doctor_free(&d);
+	settings_free(&s);
+	return r;
 }
 
 int verb_doctor(int argc, char **argv)
 {
-	const struct opt opts[] = { { 0, NULL, NULL, NULL, OPT_FLAG, NULL } };
+	bool json = false;
+	const struct opt opts[] = { { 0, "json", NULL, "print JSON", OPT_FLAG, &json },
+				    { 0, NULL, NULL, NULL, OPT_FLAG, NULL } };
 	const struct opt_command cmd = {
-		.usage = "gitsign-hsm doctor",
-		.summary = "Looks at git, its configuration, the token, the key, the certificate, "
-			   "the trust anchors and the clock; each problem with its cure. Asks for "
-			   "no PIN, changes nothing. Ends with 1 when there is a problem.",
+		.usage = "gitsign-hsm doctor [--json]",
+		.summary =
+			"Looks at git, its configuration, the agent, the token, the key, the "
+			"certificate and its chain, the trust anchors and the clock; tells what "
+			"GitHub, GitLab and Bitbucket would say of a signature; each problem "
+			"with its cure. Asks for no PIN, changes nothing. Ends with 1 when there "
+			"is a problem.",
 		.opts = opts,
 	};
-	struct settings s = { .conf = GITCONF_INIT };
-	struct doctor d = { .s = &s };
 	struct err err = ERR_INIT;
 	int r;
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	out = stdout;
-	r = settings_load(&s, &err);
-	if (r != 0)
-		return say_err(&err);
-	check_git(&d);
-	check_config(&d);
-	check_pin(&d);
-	check_token(&d);
-	check_trust(&d);
-	check_clock(&d);
-	settings_free(&s);
-	printf("\n%d problem%s, %d note%s\n", d.problems, d.problems == 1 ? "" : "s", d.notes,
-	       d.notes == 1 ? "" : "s");
-	return d.problems > 0 ? ERR_BAD : 0;
+	r = run(json, &err);
+	return err.code != ERR_NONE ? say_err(&err) : r;
 }

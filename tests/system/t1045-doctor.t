@@ -1,0 +1,118 @@
+#!/bin/sh
+# doctor: each thing that can be wrong is named with its cure, and content when it is right;
+# what the forges would say of the certificate, rule by rule.
+. "${GH_SRC:-tests}/system/lib.sh"
+gh_world
+PATH=$GH_BIN:$PATH
+GH_DAYS=100
+gh_authority middle root
+gh_key alice EC:prime256v1 alice@example.com
+gh_use alice
+git config --global user.signingKey "$(gh_fp alice)"
+gh_setup gh_store ca/middle.pem alice
+git config --global commit.gpgSign true
+
+sign_as() {
+	gh_use "$1"
+	git config --global user.signingKey "$(gh_fp "$1")"
+}
+level() { # WHAT: its level and text in the JSON that was printed last
+	perl -MJSON::PP -0e 'my ($w) = shift; for (@{decode_json(<STDIN>)->{findings}}) {
+		print "$_->{level}: $_->{text}\n" if $_->{what} eq $w }' "$1" <"$GH_OUT"
+}
+cure() {
+	perl -MJSON::PP -0e 'my ($w) = shift; for (@{decode_json(<STDIN>)->{findings}}) {
+		print $_->{cure} if $_->{what} eq $w && defined $_->{cure} }' "$1" <"$GH_OUT"
+}
+ok 'all is well' gitsign-hsm doctor --json
+for w in git gpg.format program signing PIN module token key certificate user.email chain trust clock; do
+	like "$w" "$(level $w)" '^ok: '
+done
+ok 'as text' gitsign-hsm doctor
+like 'sums up' "$(cat "$GH_OUT")" '^0 problems'
+
+wrong() { # WHAT PATTERN KEY VALUE: a value of git's configuration that is a problem
+	exits 1 "$3 = $4" gitsign-hsm doctor --json
+	like "$3 = $4: told" "$(level "$1")" "^problem: .*$2"
+	isnt "$3 = $4: a cure" "$(cure "$1")" ''
+}
+with() { # KEY VALUE COMMAND...: with the value, and back
+	local was
+	was=$(git config --global "$1")
+	git config --global "$1" "$2"
+	shift 2
+	"$@"
+	git config --global "$key" "$was"
+}
+while read -r key value what pattern; do
+	with "$key" "$value" wrong "$what" "$pattern" "$key" "$value"
+done <<EOF
+gpg.format openpgp gpg.format X.509
+gpg.x509.program gpgsm program not.call
+gpg.x509.program /nowhere/gitsign-hsm program cannot.be.run
+user.email bob@example.com user.email not.an.address
+hsm.pinSource file:/nowhere PIN cannot.be.read
+hsm.roots $GH_WORLD/nowhere.pem trust nowhere
+user.signingKey 1234567890123456789012345678901234567890 key no.key
+hsm.module /nowhere.so module cannot.be.loaded
+EOF
+gh_authority strange
+key=hsm.roots
+with hsm.roots "$GH_WORLD/ca/strange.pem" wrong chain . hsm.roots strange
+git config --global --unset hsm.module
+exits 1 'no module' gitsign-hsm doctor --json
+is 'the cure is setup' "$(cure module)" 'gitsign-hsm setup'
+git config --global hsm.module "$GH_TOOLS/mock-p11.so"
+openssl ecparam -name prime256v1 -genkey -noout -out mock.key
+export MOCK_P11_KEY="$GH_WORLD/mock.key"
+for f in pin-locked:locked pin-final:more.locks no-slots:no.token; do
+	exits 1 "${f%:*}" env MOCK_P11="${f%:*}" gitsign-hsm doctor --json
+	like "${f%:*}: told" "$(level mock; level token)" "^problem: .*${f#*:}"
+done
+git config --global hsm.module "$GH_MODULE"
+
+# --- expiry ------------------------------------------------------------------------------
+GH_CA=middle GH_DAYS=3
+gh_key soon EC:prime256v1 soon@example.com
+sign_as soon
+exits 1 'three days are left' gitsign-hsm doctor --json
+like 'it is told' "$(level certificate)" '^problem: expires in [23] days'
+GH_DAYS=40
+gh_key later EC:prime256v1 later@example.com
+sign_as later
+ok 'forty days are a note' gitsign-hsm doctor --json
+like 'it is told' "$(level certificate)" '^note: expires in (39|40) days'
+
+# --- forges --------------------------------------------------------------------------------
+GH_DAYS=100
+forge() { # NAME KEY EXT...
+	local name
+	name=$1
+	shift
+	gh_key "$name" "$@"
+	sign_as "$name"
+	gh_run gitsign-hsm doctor --json
+}
+crl='crlDistributionPoints=URI:http://ca.example.com/ca.crl'
+forge lab EC:prime256v1 lab@example.com "$crl"
+like 'GitLab is content' "$(level GitLab)" '^ok: .*trusts your CA'
+like 'Bitbucket is content' "$(level Bitbucket)" '^ok: '
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
+	like 'GitHub is not: a private CA' "$(level GitHub)" '^note: .*Mozilla'
+else
+	like 'GitHub: cannot be told' "$(level GitHub)" '^note: cannot be told'
+fi
+forge nocrl EC:prime256v1 nocrl@example.com
+like 'GitLab: no CRL address' "$(level GitLab)" '^note: no cRLDistributionPoints'
+forge https EC:prime256v1 https@example.com 'crlDistributionPoints=URI:https://ca.example.com/ca.crl'
+like 'GitLab: not by http' "$(level GitLab)" '^note: no cRLDistributionPoints'
+forge noski EC:prime256v1 noski@example.com "$crl" subjectKeyIdentifier=none \
+	authorityKeyIdentifier=none
+like 'GitLab: no SKI, no AKI' "$(level GitLab)" 'subjectKeyIdentifier; no authorityKeyIdentifier'
+forge ed EC:edwards25519 ed@example.com "$crl"
+like 'GitLab: Ed25519' "$(level GitLab)" '^note: .*Ed25519'
+like 'GitHub: Ed25519' "$(level GitHub)" '^note: .*Ed25519'
+git config --global user.email other@example.com
+gh_run gitsign-hsm doctor --json
+like 'GitLab: the committer is another' "$(level GitLab)" "committer's address"
+done_testing
