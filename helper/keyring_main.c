@@ -138,19 +138,16 @@ static int erase(struct ask *a)
 {
 	const char *token = cred_input_token(&a->in);
 	struct secret out = SECRET_NONE;
-	struct cred_frame f;
+	struct store session = a->store;
 	int lock = -1;
 
 	mode = ERASE;
 	if (token == NULL || store_lock(&a->store, LOCK_MS, &lock, NULL) != 0 || lock < 0)
 		return 0;
+	/* What a keyring once could not take is in the session's memory. */
+	session.kind = CRED_SESSION;
+	(void)store_erase(&session, bytes_str(token), NULL);
 	ask_keyring(&a->store, CRED_ASK_ERASE, bytes_str(token), &out);
-	/* A keyring that cannot be used has the tokens in the session's memory. */
-	if (cred_frame_parse(bytes_of(out.p, out.n), &f, NULL) == 0 &&
-	    f.code == CRED_SAID_UNUSABLE) {
-		store_no_keyring(&a->store, "");
-		(void)store_erase(&a->store, bytes_str(token), NULL);
-	}
 	secret_free(&out);
 	return 0;
 }

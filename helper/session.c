@@ -1,7 +1,8 @@
 /*
  * credential-session: the memory of a session. Tokens stand in locked pages and nowhere
  * else; it answers one user on a socket in a directory of mode 0700, and ends when it has
- * held nothing for a minute, or has not been asked for eight hours.
+ * held nothing for a minute, has not been asked for eight hours, or the directory is gone
+ * (as after the logout).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@
 #define CLIENTS_MAX 64
 #define CLIENT_MS 5000
 #define EMPTY_MS (60 * 1000)
+#define LOOK_MS 30000 /* how often it looks for its own socket */
 #define IDLE_MS ((int64_t)8 * 3600 * 1000)
 
 struct client {
@@ -133,9 +135,9 @@ static void loop(int listener, int64_t empty_ms)
 	while (!stop) {
 		int64_t now = os_monotonic_ms();
 		int64_t end = used + (memory_expire(os_now()) > 0 ? IDLE_MS : empty_ms);
-		int64_t wait = nearest(end < now + 60000 ? end : now + 60000) - now;
+		int64_t wait = nearest(end < now + LOOK_MS ? end : now + LOOK_MS) - now;
 
-		if (now >= end)
+		if (now >= end || !rundir_has(STORE_SOCKET))
 			return;
 		for (size_t i = 0; i < CLIENTS_MAX; i++)
 			p[i] = (struct pollfd){ .fd = clients[i].fd,

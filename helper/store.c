@@ -220,13 +220,18 @@ int store_save(struct store *s, const struct cred_tokens *t, struct err *err)
 	return r;
 }
 
+/* What a keyring once could not take is in the session's memory. */
 static int ask_profile(struct store *s, enum cred_ask code, struct bytes body, struct err *err)
 {
 	struct secret space = SECRET_NONE;
 	const struct cred_frame ask = { .code = code, .id = bytes_str(s->profile), .body = body };
 	struct cred_frame said;
-	int r = ask_store(s, &ask, &space, &said, err);
+	int r = 0;
 
+	if (s->kind == CRED_SECRET_SERVICE)
+		r = ask_session(&ask, &space, &said, err);
+	if (r == 0)
+		r = ask_store(s, &ask, &space, &said, err);
 	secret_free(&space);
 	return r;
 }

@@ -223,3 +223,12 @@ void rundir_remove(const char *name)
 		(void)unlink(buf_str(&path));
 	buf_free(&path);
 }
+
+bool rundir_has(const char *name)
+{
+	struct buf path = BUF_INIT;
+	bool there = path_of(name, false, &path, NULL) == 0 && access(buf_str(&path), F_OK) == 0;
+
+	buf_free(&path);
+	return there;
+}

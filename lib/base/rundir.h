@@ -30,6 +30,8 @@ int rundir_lock(const char *name, int timeout_ms, int *fd, struct err *err);
 int rundir_connect(const char *name, int *fd, struct err *err);
 int rundir_listen(const char *name, int *fd, struct err *err);
 void rundir_remove(const char *name);
+/* Is it still there for others to find, or has the directory gone with its session? */
+bool rundir_has(const char *name);
 /* Is the other end of a connection a process of our user? */
 bool rundir_peer_ours(int fd);
 

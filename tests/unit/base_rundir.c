@@ -137,7 +137,9 @@ START_TEST(sockets)
 	ck_assert_int_eq(rundir_listen("s", &other, &e), 0);
 	ck_assert_int_eq(rundir_connect("s", &client, &e), 0);
 	close(client);
+	ck_assert(rundir_has("s"));
 	rundir_remove("s");
+	ck_assert(!rundir_has("s"));
 	ck_assert_int_eq(rundir_connect("s", &client, &e), ERR_IO);
 	close(other);
 }

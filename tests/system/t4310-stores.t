@@ -1,0 +1,229 @@
+#!/bin/sh
+# Where git-credential-hsm keeps tokens: the Secret Service in every state that it can be in, the
+# session's memory, nowhere. And where secrets are not: in arguments, the environment, attributes, on
+# the bus, in traces, in files, in core dumps.
+# shellcheck disable=SC3043 # local: dash, bash and busybox have it
+. "${GH_SRC:-tests}/system/cred-lib.sh"
+[ -x "$CRED_HELPER" ] || skip_all 'git-credential-hsm is not built'
+gh_need secret-tool
+
+cred_world
+gh_keypair svc EC:prime256v1
+cred_repo demo.git
+oidc_start --audience strict --ttl 300 'id=cli grants=device_code,refresh_token' \
+	"id=svc grants=client_credentials auth=private_key_jwt key=$(cred_pub svc)"
+git_start --scope read_repository
+cred_profile "$GIT_URL" hsmIssuer "$OIDC_URL" hsmClientId svc hsmKey "$(gh_uri svc)" \
+	hsmGrant client_credentials hsmScope read_repository
+host=${GIT_URL#https://}
+printf 'protocol=https\nhost=%s\n\n' "$host" >"$GH_WORLD/right"
+
+get() {
+	"$CRED_HELPER" get <"$GH_WORLD/right"
+}
+# erase TOKEN
+erase() {
+	printf 'protocol=https\nhost=%s\nusername=oauth2\npassword=%s\n\n' "$host" "$1" | "$CRED_HELPER" erase
+}
+password() {
+	sed -n 's/^password=//p' "$GH_OUT"
+}
+set_to() {
+	git config --global "credential.$GIT_URL.$1" "$2"
+}
+requests() {
+	srv_count oidc '^POST /token'
+}
+# in_keyring STATE 'COMMANDS': in one session, with $CRED_HELPER and $GH_WORLD at hand.
+in_keyring() {
+	local state
+	state=$1
+	shift
+	cred_keyring "$state" sh -c '
+		get() { "$CRED_HELPER" get <"$GH_WORLD/right"; }
+		erase() { printf "protocol=https\nhost=$host\npassword=%s\n\n" "$1" | "$CRED_HELPER" erase; }
+		password() { sed -n "s/^password=//p"; }
+		'"$1"
+}
+export CRED_HELPER GH_WORLD host
+
+# --- none ---------------------------------------------------------------------------------
+set_to hsmStore none
+ok 'nothing is kept' get
+one=$(password)
+ok 'and the next one asked for' get
+isnt 'it is another one' "$(password)" "$one"
+is 'one request for each' "$(requests)" 2
+is 'no daemon is started' "$(cred_session_pid)" ''
+ok 'to erase is nothing' erase "$(password)"
+
+# --- the session's memory -------------------------------------------------------------------
+set_to hsmStore session
+srv oidc clear >/dev/null
+ok 'kept in memory' get
+one=$(password)
+ok 'and given again' get
+is 'the same one' "$(password)" "$one"
+is 'for one request' "$(requests)" 1
+ok "erase: another's password" erase another
+get >"$GH_OUT"
+is 'ours stays' "$(password)" "$one"
+ok 'erase: ours' erase "$one"
+get >"$GH_OUT"
+isnt 'is gone' "$(password)" "$one"
+is 'the next one was asked for' "$(requests)" 2
+two=$(password)
+ok 'the loser of a race erases the old one' erase "$one"
+get >"$GH_OUT"
+is "the winner's stays" "$(password)" "$two"
+ok 'store is nothing to do' sh -c 'printf "protocol=https\nhost=$host\nusername=x\npassword=stranger\n\n" | "$CRED_HELPER" store'
+get >"$GH_OUT"
+is 'what git stores is not given out' "$(password)" "$two"
+kill "$(cred_session_pid)"
+cred_until 'the end of the daemon' test ! -S "$XDG_RUNTIME_DIR/gitsign-hsm/credential"
+get >"$GH_OUT"
+isnt 'with the daemon all is gone' "$(password)" "$two"
+cred_session_stop
+
+# --- the Secret Service --------------------------------------------------------------------------
+set_to hsmStore secretservice
+srv oidc clear >/dev/null
+ok 'kept in the keyring' in_keyring unlocked 'get'
+one=$(password)
+is 'in silence' "$(cat "$GH_ERR")" ''
+ok 'and given in another session' in_keyring unlocked 'get'
+is 'the same one' "$(password)" "$one"
+is 'for one request' "$(requests)" 1
+is 'nothing is in memory' "$(cred_session_pid)" ''
+ok 'erase: the one that is kept' in_keyring unlocked "erase another; get; erase $one; get"
+is 'not for another one' "$(password | head -n 1)" "$one"
+two=$(password | tail -n 1)
+isnt 'but for itself' "$two" "$one"
+ok 'erase: the loser of a race' in_keyring unlocked "erase $one; get"
+is "the winner's stays" "$(password)" "$two"
+in_keyring unlocked 'secret-tool search --all xdg:schema org.gitsign_hsm.Tokens' >items 2>attributes
+grep -c '^attribute.profile = [0-9a-f]*$' attributes >>items
+is 'there is one item' "$(grep -c '^\[' items)" 1
+like 'its label is for people' "$(cat items)" "^label = git-credential-hsm: $GIT_URL\$"
+like 'its secret is the token' "$(cat items)" "^access=$two\$"
+unlike 'its attributes are not' "$(cat attributes)" "$two|svc|read_repository"
+
+# A keyring that cannot be used: a token all the same, in memory, and a line about it.
+for state in locked empty none nobus; do
+	srv oidc clear >/dev/null
+	ok "$state: a token" in_keyring "$state" 'get'
+	one=$(password)
+	like "$state: one line says why" "$(cat "$GH_ERR")" '^git-credential-hsm: .*keyring.*kept in memory'
+	is "$state: and only one" "$(grep -c . "$GH_ERR")" 1
+	ok "$state: again" in_keyring "$state" 'get'
+	is "$state: the same one" "$(password)" "$one"
+	is "$state: for one request" "$(requests)" 1
+	ok "$state: erase" in_keyring "$state" "erase $one"
+	in_keyring "$state" 'get' >"$GH_OUT" 2>/dev/null
+	isnt "$state: is gone" "$(password)" "$one"
+	cred_session_stop
+done
+like 'a locked one is told as such' "$(in_keyring locked 'get' 2>&1 >/dev/null)" 'keyring is locked'
+cred_session_stop
+
+# A service that takes the name and never answers.
+cat >"$GH_WORLD/deaf.pl" <<'EOT'
+use IO::Socket::UNIX;
+my $path = "$ENV{GH_WORLD}/deaf";
+my $s = IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => $path, Listen => 5) or die $!;
+print "listening\n"; close STDOUT;
+my @c; while (my $c = $s->accept) { push @c, $c }
+EOT
+perl "$GH_WORLD/deaf.pl" >"$GH_WORLD/deaf.out" &
+deaf=$!
+gh_at_exit "kill $deaf 2>/dev/null || :"
+cred_until 'the deaf bus' test -s "$GH_WORLD/deaf.out"
+ok 'a bus that does not answer: a token' env DBUS_SESSION_BUS_ADDRESS="unix:path=$GH_WORLD/deaf" sh -c '"$CRED_HELPER" get <"$GH_WORLD/right"'
+like 'and a line' "$(cat "$GH_ERR")" 'keyring does not answer'
+cred_session_stop
+
+# --- what is seen ----------------------------------------------------------------------------------
+# A person's tokens, with a refresh token among them, and the PIN of the key. The programs are the
+# real ones behind doors that write down what they are given: nobody can trace them, they see to that.
+gh_need dbus-monitor
+inst=$GH_WORLD/inst
+mkdir -p "$inst/bin" "$inst/libexec/gitsign-hsm"
+cp "$CRED_HELPER" "$inst/bin/"
+for p in "$GH_LIBEXEC"/credential-*; do
+	cp "$p" "$inst/libexec/gitsign-hsm/${p##*/}.real"
+	cat >"$inst/libexec/gitsign-hsm/${p##*/}" <<-EOT
+		#!/bin/sh
+		{ tr '\\0' '\\n' </proc/\$\$/cmdline; tr '\\0' '\\n' </proc/\$\$/environ; } >>"$GH_WORLD/given"
+		exec "\$0.real" "\$@"
+	EOT
+	chmod 755 "$inst/libexec/gitsign-hsm/${p##*/}"
+done
+CRED_HELPER=$inst/bin/git-credential-hsm
+srv oidc clear >/dev/null
+srv oidc fault kind=edit times=0 on='POST /device/auth' set=interval=1 >/dev/null
+cred_profile "$GIT_URL" hsmStore session
+cred_profile "$GIT_URL2" hsmIssuer "$OIDC_URL" hsmClientId cli hsmGrant device_code \
+	hsmScope 'openid offline_access read_repository' hsmStore secretservice
+person() {
+	cred_until 'a code' grep -q 'enter  ' "$1"
+	srv oidc device user_code="$(sed -n 's/^  enter  //p' "$1")" >/dev/null
+}
+: >"$GH_WORLD/words"
+person "$GH_WORLD/words" &
+seen_by_git() {
+	GIT_TERMINAL_PROMPT=1 cred_keyring unlocked sh -c '
+		dbus-monitor --session >"$GH_WORLD/bus" 2>&1 &
+		monitor=$!
+		until grep -q NameAcquired "$GH_WORLD/bus"; do sleep 0.05; done
+		export GIT_TRACE=1 GIT_TRACE_CURL=1 GIT_CURL_VERBOSE=1 GIT_TRACE2=1
+		git clone -q "$1/demo.git" seen || exit 1
+		ask() { printf "protocol=https\nhost=%s\n%s\n" "${1#https://}" "$2"; }
+		token=$(ask "$1" "" | "$CRED_HELPER" get | sed -n "s/^password=//p")
+		ask "$1" "username=x
+password=$token
+" | "$CRED_HELPER" erase
+		git -C seen fetch -q || exit 1
+		"$CRED_HELPER" get <"$GH_WORLD/right" >"$GH_WORLD/answer"
+		kill $monitor' seen "$GIT_URL2" 2>>"$GH_WORLD/words"
+}
+ok 'a clone, a refusal, a fetch by a refreshed token, another one by a key' seen_by_git
+srv oidc issued what=access_token >secrets
+srv oidc issued what=refresh_token >>secrets
+echo "$GH_PIN" >>secrets
+is 'two refresh tokens are among the secrets' "$(srv oidc issued what=refresh_token | sort -u | wc -l)" 2
+like 'the one by a key was given' "$(cat "$GH_WORLD/answer")" '^password=.'
+rm -f "$GH_WORLD/answer" items
+for p in credential-fetch credential-keyring credential-session; do
+	like "$p was written down" "$(cat "$GH_WORLD/given")" "/$p\$"
+done
+like 'with its environment' "$(cat "$GH_WORLD/given")" '^GIT_TRACE=1'
+like 'the bus was heard' "$(cat "$GH_WORLD/bus")" 'CreateItem|SearchItems'
+# nowhere DESCRIPTION FILE...: none of them stands there.
+nowhere() {
+	local desc
+	desc=$1
+	shift
+	is "$desc" "$(grep -aFlf secrets "$@" 2>/dev/null)" ''
+}
+grep -aFlf secrets secrets >/dev/null || bail 'the search finds nothing anywhere'
+nowhere 'none in arguments and environments' "$GH_WORLD/given"
+nowhere 'none on the bus' "$GH_WORLD/bus"
+nowhere 'none in what is said and traced' "$GH_WORLD/words"
+is 'none in files' "$(find "$HOME" "$XDG_RUNTIME_DIR" -type f -exec grep -aFlf secrets {} +)" ''
+
+# Killed by a signal that dumps core while it has secrets in hand. (prlimit: the shell's ulimit -c.)
+srv oidc clear >/dev/null
+srv oidc fault kind=hang on='POST /token' times=0 >/dev/null
+cred_session_stop
+prlimit --core=unlimited "$CRED_HELPER" get <"$GH_WORLD/right" >/dev/null 2>"$GH_ERR" &
+hung=$!
+hangs() {
+	[ "$(srv oidc log | grep -c 'POST /token.*hang')" != 0 ] || pgrep -P "$hung" >/dev/null
+}
+cred_until 'a process that waits for the issuer' hangs
+sleep 1
+pkill -SEGV -P "$hung"
+wait "$hung"
+like 'a crash is told' "$(cat "$GH_ERR")" 'ended by signal 11'
+is 'and leaves no core' "$(find "$GH_WORLD" -name 'core*')" ''
+done_testing
