@@ -63,11 +63,15 @@ static const char *short_name(const char *ref)
 	return ref + strlen("refs/");
 }
 
-static int ref_taken(struct judge *j, const char *ref, bool *ret, struct err *err)
+/* A tag that was deleted still has its name: clones may have it, and it is used once. */
+static int ref_taken(struct judge *j, const char *ref, bool tag, bool *ret, struct err *err)
 {
+	bool deleted;
 	struct oid id;
 
 	*ret = pushed(j, ref);
+	if (!*ret && tag)
+		past_last(j->c->past, ref, ret, &deleted, &id);
 	return *ret ? 0 : past_value(j->c->past, ref, &id, ret, NULL, err);
 }
 
@@ -100,15 +104,17 @@ static int check_shadow(struct judge *j, const struct judge_update *u, bool *bad
 		/* Anything collides with the tag; the tag collides with anything. */
 		if (strcmp(u->ref, others[i]) == 0 || (i > 0 && strcmp(u->ref, tag) != 0))
 			continue;
-		rc = ref_taken(j, others[i], &taken, err);
+		rc = ref_taken(j, others[i], i == 0, &taken, err);
 		if (rc)
 			return rc;
 		if (taken) {
 			_cleanup_free_ char *shown = text_escaped(bytes_str(others[i]));
 
 			find_ref(j, u, xasprintf("its short name is that of %s", shown),
-				 "Choose another name: the name of a signed tag must mean "
-				 "the tag alone.");
+				 i == 0 ? "Choose another name: the name of a signed tag must mean "
+					  "the tag alone." :
+					  "Choose another name, or delete that ref first: the name of "
+					  "a signed tag must mean the tag alone.");
 			*bad = true;
 		}
 	}

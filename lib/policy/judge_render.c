@@ -9,6 +9,8 @@
 
 #define GROUPS_MAX 200
 #define REF_COLUMNS 44
+#define FIRST_ALONE 12
+#define FIRST_ITEMS 8
 
 /* --- fitting ------------------------------------------------------------ */
 
@@ -128,23 +130,51 @@ static void add_cure(struct buf *out, const char *cure)
 	}
 }
 
-static void add_group(struct buf *out, const struct judge_result *r, const struct group *g)
+static void add_head(struct buf *out, const struct judge_finding *f, const char *more)
 {
-	const struct judge_finding *f = g->first;
 	_cleanup_free_ char *ref = fitted(f->ref, REF_COLUMNS);
 	struct buf head = BUF_INIT;
 
-	buf_addf(&head, "%s", f->report ? "Would refuse: " : "");
+	buf_addf(&head, "%s%s", more, f->report ? "Would refuse: " : "");
 	if (*f->object)
 		buf_addf(&head, "%s: ", ref);
 	buf_add_str(&head, f->seen);
 	text_wrap(out, buf_str(&head), JUDGE_COLUMNS, 2);
 	buf_free(&head);
-	for (size_t i = 0; i < g->n && i < JUDGE_GROUP_MAX; i++)
+}
+
+/* The items from `from` on to `to`, and how many there are behind. */
+static void add_items(struct buf *out, const struct judge_result *r, const struct group *g,
+		      size_t from, size_t to)
+{
+	for (size_t i = from; i < g->n && i < to; i++)
 		add_item(out, &r->findings[g->shown[i]]);
-	if (g->n > JUDGE_GROUP_MAX)
-		buf_addf(out, "  ... and %zu more\n", g->n - JUDGE_GROUP_MAX);
-	add_cure(out, f->cure);
+	if (g->n > to)
+		buf_addf(out, "  ... and %zu more\n", g->n - to);
+}
+
+/* How many items of each group stand on the first screen, beside what mends them. */
+static size_t items_first(size_t groups)
+{
+	size_t n = groups <= 1 ? FIRST_ALONE : FIRST_ITEMS / groups;
+
+	return n ? n : 1;
+}
+
+static void add_all(struct buf *out, const struct judge_result *r, const struct groups *g)
+{
+	size_t first = items_first(g->n);
+
+	for (size_t i = 0; i < g->n; i++) {
+		add_head(out, g->v[i].first, "");
+		add_items(out, r, &g->v[i], 0, first);
+		add_cure(out, g->v[i].first->cure);
+	}
+	for (size_t i = 0; i < g->n; i++)
+		if (g->v[i].n > first) {
+			add_head(out, g->v[i].first, "More of ");
+			add_items(out, r, &g->v[i], first, JUDGE_GROUP_MAX);
+		}
 }
 
 /* --- the line that sums up ---------------------------------------------- */
@@ -287,8 +317,7 @@ static bool add_groups(struct buf *out, const struct judge_result *r, bool repor
 
 	make_groups(r, report, &g);
 	any = g.n > 0;
-	for (size_t i = 0; i < g.n; i++)
-		add_group(out, r, &g.v[i]);
+	add_all(out, r, &g);
 	if (g.left_out)
 		buf_addf(out, "... and %zu more findings of other kinds\n", g.left_out);
 	free(g.v);

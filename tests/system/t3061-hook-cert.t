@@ -294,6 +294,52 @@ cert_refused 'what is no time is refused' 'hsm.certMaxAge is not a time'
 git -C ../server config --unset hsm.certMaxAge
 unset RAW_CERT
 
+# --- signed with a token, over file:// ------------------------------------------------------
+gh_key dora EC:prime256v1 dora@example.com
+gh_key doras-push EC:prime256v1 dora@example.com
+cert_policy <<EOF
+[rule "token"]
+	ref = refs/heads/token/*
+	commits = signed
+	signer = dora
+	pushCertificate = required
+[rule "pushers"]
+	ref = refs/heads/pushers/*
+	commits = signed
+	signer = anyone
+	pusher = pusher
+[signer "dora"]
+	email = dora@example.com
+	certificate = sha256:$(gh_fp dora)
+[signer "pusher"]
+	certificate = sha256:$(gh_fp doras-push)
+EOF
+git -C ../server config hsm.pushUrl "file://$GH_WORLD/server"
+git config --global gpg.x509.program "$GH_BIN/gitsign-hsm"
+git config --global --unset user.signingKey
+gh_use dora
+git remote add file "file://$GH_WORLD/server"
+gh_setup git checkout -q --orphan dora
+hk_commit "dora's"
+refused 'with a token: without --signed' 'pushed without' file HEAD:refs/heads/token/a
+accepted 'with it' --signed file HEAD:refs/heads/token/a
+refused 'by a path that is no URL of the server' 'for another repository' --signed origin \
+	HEAD:refs/heads/token/b
+accepted 'by a pusher key: without certificate' file HEAD:refs/heads/pushers/a
+refused 'the key of commits is not the one that may push' 'by dora, who may not push here' --signed \
+	file HEAD:refs/heads/pushers/b
+git config hsm.pushKey "$(gh_fp doras-push)"
+accepted 'hsm.pushKey is' --signed file HEAD:refs/heads/pushers/b
+like 'and named' "$(said)" 'by pusher on refs/heads/pushers/b'
+refused 'where the signers push it is not' 'by pusher, who may not push here' --signed file \
+	HEAD:refs/heads/token/c
+git config --unset hsm.pushKey
+git -C ../server config --unset hsm.pushUrl
+git config --global gpg.x509.program "$GH_WORLD/signer"
+gh_setup git checkout -q main
+cert_policy </dev/null
+hk_as alice
+
 # --- stateless -----------------------------------------------------------------------------------
 git -C ../server config hsm.record off
 accepted 'without a record certificates are judged as well' --signed origin main

@@ -232,13 +232,45 @@ START_TEST(groups)
 		    "somewhere near its end", "not signed", "git commit --amend", false);
 	add(&w, "refs/heads/main", "main", 0, "", "not a fast-forward", "", false);
 	text = render(&w, 1);
-	ck_assert_uint_eq(count(text, "not signed"), 1);
+	ck_assert_uint_eq(count(text, "not signed"), 2);
+	ck_assert_ptr_nonnull(strstr(text, "More of refs/heads/main: not signed\n"));
 	ck_assert_uint_eq(count(text, "    git commit --amend\n"), 1);
 	ck_assert_uint_eq(count(text, "a subject"), 20);
 	ck_assert_ptr_nonnull(strstr(text, "... and 5 more\n"));
 	ck_assert_ptr_nonnull(strstr(text, "not a fast-forward\n  refs/heads/main\n"));
 	ck_assert_ptr_nonnull(strstr(text, "gitsign-hsm: refused: 25 of 30 commits, rule \"main\" "
 				     "(policy serial 12)\n"));
+	check_lines(text);
+	finish(&w);
+}
+END_TEST
+
+/* Whatever is behind: the reasons and what mends them come first, in 24 lines. */
+START_TEST(first_screen)
+{
+	static const char *const why[] = { "not signed", "its certificate expired",
+					   "signed by bob, who may not sign here" };
+	const char *text, *at;
+	struct world w;
+	size_t lines = 0;
+
+	start(&w);
+	w.r.commits_seen = 100;
+	for (unsigned i = 1; i <= 90; i++)
+		add(&w, "refs/heads/main", "main", i, "subject", why[i % 3],
+		    i % 3 ? "Mend it so:\ngit commit -S" : "Mend it otherwise.", false);
+	text = render(&w, 1);
+	at = strstr(text, "More of ");
+	ck_assert_ptr_nonnull(at);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(strstr(text, why[i]) < at);
+	for (const char *p = text; p < at; p++)
+		lines += *p == '\n';
+	ck_assert_uint_lt(lines, 24);
+	ck_assert_uint_eq(count(text, "git commit -S\n"), 2);
+	ck_assert_uint_eq(count(text, "  000000000000"), 60); /* 20 of each */
+	ck_assert_uint_eq(count(text, "... and 10 more\n"), 3);
+	ck_assert_uint_eq(count(text, "... and 28 more\n"), 3);
 	check_lines(text);
 	finish(&w);
 }
@@ -358,6 +390,7 @@ int main(void)
 	tcase_add_test(t, transaction_lines);
 	tcase_add_test(t, groups);
 	tcase_add_test(t, groups_apart);
+	tcase_add_test(t, first_screen);
 	tcase_add_test(t, accepted_line);
 	tcase_add_test(t, too_many_refs);
 	tcase_add_test(t, progress);
