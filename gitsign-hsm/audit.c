@@ -9,12 +9,12 @@
 
 #define LOCK_WAIT_MS 10000
 
-static int choose_policy(struct audit *a, const char *named, struct err *err)
+static int choose_policy(struct audit *a, const char *named, bool client, struct err *err)
 {
 	const char *path = named;
 	int rc;
 
-	if (path == NULL && !repo_is_bare(a->repo))
+	if (path == NULL && client && !repo_is_bare(a->repo))
 		path = a->settings.policy;
 	if (path == NULL)
 		path = a->server.policy;
@@ -28,7 +28,8 @@ static int choose_policy(struct audit *a, const char *named, struct err *err)
 	return rc;
 }
 
-int audit_open(const char *path, const char *policy, struct audit *ret, struct err *err)
+int audit_open(const char *path, const char *policy, bool client, struct audit *ret,
+	       struct err *err)
 {
 	struct audit a = { .settings = { .conf = GITCONF_INIT }, .now = os_now() };
 	int rc = repo_open(path != NULL ? path : ".", REPO_AUTO, &a.repo, err);
@@ -38,7 +39,7 @@ int audit_open(const char *path, const char *policy, struct audit *ret, struct e
 	if (rc == 0)
 		rc = settings_load(&a.settings, err);
 	if (rc == 0)
-		rc = choose_policy(&a, policy, err);
+		rc = choose_policy(&a, policy, client, err);
 	if (rc != 0) {
 		audit_close(&a);
 		return rc;

@@ -21,12 +21,13 @@ struct audit {
 };
 
 /*
- * `path` NULL: the repository at or above the current directory. `policy` NULL: where there
- * is a work tree, hsm.policy as it is in force; else, and in a bare repository, that of a
- * server (hsm.policy of the repository, of the system, the default place). ERR_CONFIG when
- * there is none.
+ * `path` NULL: the repository at or above the current directory. `policy` NULL: that of the
+ * hooks (hsm.policy of the repository, of the system, the default place); or, where there is
+ * a work tree and `client` is set, hsm.policy as it is in force, if there is one. ERR_CONFIG
+ * when there is none.
  */
-int audit_open(const char *path, const char *policy, struct audit *ret, struct err *err);
+int audit_open(const char *path, const char *policy, bool client, struct audit *ret,
+	       struct err *err);
 void audit_close(struct audit *a);
 
 /*

@@ -194,7 +194,7 @@ int verify_everything(const struct verify_mode *m, struct err *err)
 	struct audit a;
 	struct past_ref *refs = NULL;
 	size_t n = 0;
-	int rc = audit_open(NULL, m->policy, &a, err);
+	int rc = audit_open(NULL, m->policy, true, &a, err);
 
 	if (rc != 0)
 		return rc;

@@ -148,7 +148,7 @@ static int answer(struct question *q, const struct verify_mode *m, struct err *e
 int verify_as_push(const struct verify_mode *m, const char *range, struct err *err)
 {
 	struct question q = { .there = NULL };
-	int rc = audit_open(NULL, m->policy, &q.audit, err);
+	int rc = audit_open(NULL, m->policy, true, &q.audit, err);
 
 	if (rc != 0)
 		return rc;

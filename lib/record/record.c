@@ -15,7 +15,6 @@
 #include "base/text.h"
 #include "record/record_internal.h"
 
-#define FILE_NAME "record"
 #define FILE_MAX ((uint64_t)512 << 20)
 
 /* --- opening ---------------------------------------------------------------- */
@@ -67,7 +66,7 @@ static int open_file(struct record *r, struct err *err)
 {
 	struct stat st;
 
-	r->fd = openat(r->dir_fd, FILE_NAME,
+	r->fd = openat(r->dir_fd, RECORD_FILE,
 		       (r->read_only ? O_RDONLY : O_RDWR | O_APPEND | O_CREAT) | O_NOFOLLOW |
 			       O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 		       0600);
@@ -111,7 +110,7 @@ static bool is_current(const struct record *r)
 	struct stat ours, there;
 
 	return fstat(r->fd, &ours) == 0 &&
-	       fstatat(r->dir_fd, FILE_NAME, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(r->dir_fd, RECORD_FILE, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
@@ -174,9 +173,9 @@ static int damaged(const struct record *r, size_t line, enum line_fault fault, s
 			       line, r->path);
 	return err_set(
 		err, ERR_CONFIG,
-		"line %zu of the record %s is damaged (%s): put back a copy of the file; or, "
-		"when there is none, move it away, and introduce what the refs hold "
-		"today with `hook install --introduce`",
+		"line %zu of the record %s is damaged (%s): put back a copy with "
+		"`gitsign-hsm record import`; or, when there is none, judge the refs again with "
+		"`gitsign-hsm record rebuild`",
 		line, r->path,
 		fault == LINE_SUM ? "its check sum is wrong" : "it contradicts earlier lines");
 }
@@ -191,32 +190,38 @@ static bool is_torn(const struct record *r, const char *line, const char *end)
 	       memchr(line, '\0', (size_t)(end - line));
 }
 
-static int load(struct record *r, struct err *err)
+/* Strict: nothing is torn, all that is not right is damage. */
+static int take_text(struct record *r, bool strict, struct err *err)
 {
 	size_t at = 0, line = 1;
-	int rc = read_file(r, err);
 
-	while (!rc && at < r->text.n) {
+	while (at < r->text.n) {
 		char *p = (char *)r->text.p + at;
 		char *end = memchr(p, '\n', r->text.n - at);
 		enum line_fault fault;
 
 		if (!end)
-			return cut_tail(r, at, err);
+			return strict ? damaged(r, line, LINE_SUM, err) : cut_tail(r, at, err);
 		fault = line_take(r, p, (size_t)(end - p));
-		if (fault == LINE_SUM && is_torn(r, p, end))
+		if (fault == LINE_SUM && !strict && is_torn(r, p, end))
 			return cut_tail(r, at, err);
 		if (fault)
 			return damaged(r, line, fault, err);
 		at = (size_t)(end + 1 - (char *)r->text.p);
 		line++;
 	}
-	return rc;
+	return 0;
 }
 
-static struct record *record_new(const char *dir)
+static int load(struct record *r, struct err *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
+	int rc = read_file(r, err);
+
+	return rc ? rc : take_text(r, false, err);
+}
+
+static struct record *record_of(const char *path)
+{
 	struct record *r = xcalloc(1, sizeof(*r));
 
 	r->fd = r->dir_fd = -1;
@@ -225,6 +230,13 @@ static struct record *record_new(const char *dir)
 	r->loaded = SIZE_MAX;
 	r->index = index_new();
 	return r;
+}
+
+static struct record *record_new(const char *dir)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" RECORD_FILE, dir);
+
+	return record_of(path);
 }
 
 /* `rc` is what opening came to. */
@@ -277,6 +289,36 @@ int record_read(const char *dir, struct record **ret, struct err *err)
 	return finish(r, rc, ret);
 }
 
+int record_take(const char *dir, int wait_ms, struct record **ret, struct err *damage,
+		struct err *err)
+{
+	struct record *r = record_new(dir);
+	int rc = start_hash(r, err);
+
+	*damage = (struct err)ERR_INIT;
+	if (!rc)
+		rc = make_dir(r, dir, err);
+	if (!rc)
+		rc = open_dir(r, dir, err);
+	if (!rc)
+		rc = open_locked(r, wait_ms, NULL, NULL, err);
+	if (!rc && load(r, damage))
+		r->n = 0;
+	return finish(r, rc, ret);
+}
+
+int record_parse(const char *name, struct bytes text, struct record **ret, struct err *err)
+{
+	struct record *r = record_of(name);
+	int rc = start_hash(r, err);
+
+	r->broken = true;
+	buf_add_bytes(&r->text, text);
+	if (!rc)
+		rc = take_text(r, true, err);
+	return finish(r, rc, ret);
+}
+
 static void free_strings(struct record_entry *e)
 {
 	free(e->rule);
@@ -308,7 +350,7 @@ void record_close(struct record *r)
 
 bool record_exists(const char *dir)
 {
-	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
+	_cleanup_free_ char *path = xasprintf("%s/" RECORD_FILE, dir);
 	struct stat st;
 
 	return lstat(path, &st) == 0;

@@ -45,6 +45,17 @@ int record_open(const char *dir, int wait_ms, void (*waiting)(void *ctx), void *
  * that write fail on it.
  */
 int record_read(const char *dir, struct record **ret, struct err *err);
+/*
+ * Opens and locks what may be damaged, to put another in its place with record_replace():
+ * then *damage has its code and text, and there are no entries.
+ */
+int record_take(const char *dir, int wait_ms, struct record **ret, struct err *damage,
+		struct err *err);
+/*
+ * A record in memory, of the text of a file; `name` for error texts. Strict: not even a
+ * torn last line is cut off. Nothing can be written to it.
+ */
+int record_parse(const char *name, struct bytes text, struct record **ret, struct err *err);
 /* What opening had to mend (a torn last line), for people; NULL: nothing. */
 const char *record_note(const struct record *r);
 /* Is there a record in the directory? */
@@ -69,6 +80,16 @@ int record_settle(struct record *r,
 /* Queues a pending entry; all are written and synced by record_commit(), or none. */
 void record_append(struct record *r, const struct record_entry *e);
 int record_commit(struct record *r, struct err *err);
+
+/* Appends the record's text, as record_parse() takes it: each entry and what became of it. */
+int record_export(const struct record *r, struct buf *out, struct err *err);
+/*
+ * Puts another record of these entries, states and all, numbered anew, in the place of the
+ * open one, at once or not at all. The old file is kept beside it: *kept is its name, owned,
+ * or NULL when it was empty. The lock ends: nothing can be written to `r` any more.
+ */
+int record_replace(struct record *r, const char *dir, const struct record_entry *v, size_t n,
+		   char **kept, struct err *err);
 
 /*
  * The time to judge at: now, but never before the newest receive time recorded; the times

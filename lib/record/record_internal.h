@@ -22,6 +22,8 @@
  */
 #define SUM_HEX 32
 
+#define RECORD_FILE "record" /* in the state directory */
+
 struct line_sum {
 	char hex[SUM_HEX];
 };
