@@ -251,12 +251,13 @@ format:
 INSTALL ?= install
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/gitsign-hsm
-MANDIR := $(DESTDIR)$(PREFIX)/share/man
+SHAREDIR := $(DESTDIR)$(PREFIX)/share
+MANDIR := $(SHAREDIR)/man
 UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/user
 
 # Only what stands in the tree: programs and pages come one by one.
 .PHONY: install
-install: all
+install: all completions
 	$(INSTALL) -d $(BINDIR) $(LIBEXECDIR)/hooks
 	set -e; for f in $(wildcard $(B)/bin/*); do $(INSTALL) -m 755 $$f $(BINDIR)/; done
 	set -e; for f in $(wildcard $(B)/libexec/gitsign-hsm/*); do \
@@ -264,14 +265,29 @@ install: all
 	set -e; for f in $(wildcard $(B)/hooks/*); do $(INSTALL) -m 755 $$f $(LIBEXECDIR)/hooks/; done
 	set -e; for f in $(wildcard man/*.[1-8]); do d=$(MANDIR)/man$${f##*.}; \
 		$(INSTALL) -d $$d; $(INSTALL) -m 644 $$f $$d/; done
+	set -e; for p in $(COMPLETED); do \
+		$(INSTALL) -Dm 644 $(B)/completions/$$p.bash $(SHAREDIR)/bash-completion/completions/$$p; \
+		$(INSTALL) -Dm 644 $(B)/completions/$$p.zsh $(SHAREDIR)/zsh/site-functions/_$$p; \
+		$(INSTALL) -Dm 644 $(B)/completions/$$p.fish $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
 	$(INSTALL) -d $(UNITDIR)
 	$(INSTALL) -m 644 contrib/systemd/*.service contrib/systemd/*.socket $(UNITDIR)/
+
+# Completions are made from what the programs say of themselves.
+COMPLETED := gitsign-hsm git-credential-hsm
+completion_files = $(foreach p,$(COMPLETED),$(B)/completions/$(p).$(1))
+$(foreach s,bash zsh fish,$(eval $(call completion_files,$(s)): $(B)/completions/%.$(s): \
+	$(B)/bin/% $(SIBLINGS)/verbs $(SIBLINGS)/credential-fetch contrib/completions/make.sh ; \
+	@mkdir -p $$(@D) && contrib/completions/make.sh $$< $(s) >$$@.new && mv $$@.new $$@))
+.PHONY: completions
+completions: $(foreach s,bash zsh fish,$(call completion_files,$(s)))
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(BINDIR)/gitsign-hsm $(BINDIR)/git-credential-hsm
 	rm -rf $(LIBEXECDIR)
 	rm -f $(addprefix $(UNITDIR)/,$(notdir $(wildcard contrib/systemd/*.*)))
+	set -e; for p in $(COMPLETED); do rm -f $(SHAREDIR)/bash-completion/completions/$$p \
+		$(SHAREDIR)/zsh/site-functions/_$$p $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
 	set -e; for f in $(notdir $(wildcard man/*.[1-8])); do rm -f $(MANDIR)/man$${f##*.}/$$f; done
 
 .PHONY: clean
