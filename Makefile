@@ -234,6 +234,12 @@ bench:
 bench-now: all test-tools $(BENCH_BIN)
 	@tests/bench/run.sh $(B)
 
+# The tests that are short in `make check', in full: many pushers, many kills.
+.PHONY: soak
+soak:
+	@GH_SOAK=1 $(MAKE) --no-print-directory check-now T="tests/system/t2200-concurrent.t \
+		tests/system/t2210-killed.t"
+
 # Each check taken out in turn: does its case of tests/attack notice? Takes long.
 .PHONY: mutants
 mutants: all test-tools
@@ -304,6 +310,7 @@ help:
 	@echo "make lint         style, layers, banned functions, static analysis, man pages"
 	@echo "make asan         the tests with address and undefined-behaviour sanitizers"
 	@echo "make fuzz         a short run of every fuzz target (FUZZ_SECONDS=60)"
+	@echo "make soak         eight pushers with 100 pushes each; hook and receive-pack killed 200 times"
 	@echo "make mutants      is each check missed when it is gone? (CASES=\"1a 2\": only these)"
 	@echo "make bench        speed beside other programs; compares with tests/bench/RESULTS.md"
 	@echo "make check-fresh  quickstart and check in a fresh Debian 12 (as root)"

@@ -70,7 +70,7 @@ as() {
 		GH_BIN="$stage/usr/bin" GH_LIBEXEC="$stage/usr/libexec/gitsign-hsm" \
 		GH_HOOKS="$stage/usr/libexec/gitsign-hsm/hooks" GH_TOOLS="$stage/tools" \
 		GH_SRC="$stage/src/tests" GH_UNIT="$stage/unit" \
-		CK_DEFAULT_TIMEOUT=60 \
+		CK_DEFAULT_TIMEOUT=60 GH_SOAK="${GH_SOAK-}" \
 		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		LSAN_OPTIONS=suppressions="$stage/src/tests/lsan.supp":print_suppressions=0 \
