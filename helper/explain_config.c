@@ -115,10 +115,12 @@ static json_t *helper_list(const struct explain *e)
 
 void explain_helpers(struct explain *e)
 {
-	json_t *list = helper_list(e), *v;
-	size_t i, ours = json_array_size(list);
+	json_t *list = helper_list(e);
+	size_t ours = 0;
 
-	json_array_foreach(list, i, v) if (is_this(json_string_value(v)) && i < ours) ours = i;
+	while (ours < json_array_size(list) &&
+	       !is_this(json_string_value(json_array_get(list, ours))))
+		ours++;
 	if (ours == json_array_size(list))
 		explain_problem(e,
 				"git does not ask this helper for %s: git-credential-hsm configure "

@@ -103,8 +103,7 @@ static char *browser(void)
 bool people_browse(const char *url)
 {
 	_cleanup_free_ char *program = browser();
-	_cleanup_free_ char *copy = xstrdup(url);
-	char *argv[] = { program, copy, NULL };
+	char *argv[] = { program, (char *)(uintptr_t)url, NULL };
 	posix_spawn_file_actions_t files;
 	bool ok;
 	pid_t pid;

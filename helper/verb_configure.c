@@ -192,13 +192,13 @@ static int export_certificate(const struct configure *c, struct bytes der, char 
 			      struct err *err)
 {
 	const char *home = getenv("HOME");
-	_cleanup_free_ char *dir = NULL;
-	_cleanup_free_ char *name = xstrdup(c->url + strlen("https://"));
+	_cleanup_free_ char *dir = NULL, *name = NULL;
 	struct buf pem = BUF_INIT;
 	int r;
 
 	if (home == NULL || home[0] != '/')
 		return err_set(err, ERR_CONFIG, "HOME is not set: name a file with --certificate");
+	name = xstrdup(c->url + strlen("https://"));
 	for (char *p = name; *p != '\0'; p++)
 		if (strchr("/:@[]%", *p) != NULL)
 			*p = '_';

@@ -129,21 +129,18 @@ static const char *text_of(const json_t *o, const char *key)
 
 static void print_list(const json_t *list, const char *head)
 {
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v)
-		printf("%-10s%s\n", i == 0 ? head : "", json_string_value(v));
+	for (size_t i = 0; i < json_array_size(list); i++)
+		printf("%-10s%s\n", i == 0 ? head : "", json_string_value(json_array_get(list, i)));
 }
 
 static void print_settings(const json_t *list)
 {
-	const json_t *v;
-	size_t i;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *v = json_array_get(list, i);
 
-	json_array_foreach(list, i, v)
 		printf("%-10s%s = %s  (%s, %s)\n", i == 0 ? "settings" : "", text_of(v, "name"),
 		       text_of(v, "value"), text_of(v, "section"), text_of(v, "from"));
+	}
 }
 
 static void print_report(const json_t *r)

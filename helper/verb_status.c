@@ -13,11 +13,10 @@ static bool is_ours(const struct gitconf_entry *e)
 
 static bool told(const json_t *list, const char *url)
 {
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v) if (strcmp(json_string_value(json_object_get(v, "url")),
-						  url) == 0) return true;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (strcmp(json_string_value(json_object_get(json_array_get(list, i), "url")),
+			   url) == 0)
+			return true;
 	return false;
 }
 
@@ -88,17 +87,17 @@ static void print_one(const json_t *o)
 static int status(bool as_json, struct err *err)
 {
 	struct gitconf conf = GITCONF_INIT;
-	json_t *list = json_array(), *v;
-	size_t i;
+	json_t *list = json_array();
 	int r = gitconf_load(&conf, err);
 
-	for (i = 0; r == 0 && i < conf.n; i++)
+	for (size_t i = 0; r == 0 && i < conf.n; i++)
 		if (is_ours(&conf.v[i]))
 			add(list, conf.v[i].subsection);
 	if (r == 0 && as_json) {
 		r = report_print(list);
 	} else if (r == 0) {
-		json_array_foreach(list, i, v) print_one(v);
+		for (size_t i = 0; i < json_array_size(list); i++)
+			print_one(json_array_get(list, i));
 		if (json_array_size(list) == 0)
 			puts("No profiles: git-credential-hsm configure URL writes one.");
 	}

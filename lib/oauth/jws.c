@@ -20,13 +20,14 @@ static const struct jws_alg algs[] = {
 
 static bool offers(const json_t *offered, const char *name)
 {
-	const json_t *v;
-	size_t i;
-
 	if (offered == NULL)
 		return true;
-	json_array_foreach(offered, i, v) if (json_is_string(v) &&
-					      strcmp(json_string_value(v), name) == 0) return true;
+	for (size_t i = 0; i < json_array_size(offered); i++) {
+		const json_t *v = json_array_get(offered, i);
+
+		if (json_is_string(v) && strcmp(json_string_value(v), name) == 0)
+			return true;
+	}
 	return false;
 }
 

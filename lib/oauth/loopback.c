@@ -298,7 +298,9 @@ static bool serve(struct loopback *l, int fd, const char *state, struct loopback
 
 static bool accept_one(struct loopback *l, const char *state, struct loopback_answer *ret)
 {
-	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+	struct sockaddr_storage from;
+	socklen_t n = sizeof(from);
+	int fd = accept4(l->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC);
 	bool ours;
 
 	if (fd < 0)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # git-credential-hsm by mutual TLS: the client certificate's key stays in the token, and access
 # tokens can be bound to the certificate (RFC 8705).
-# shellcheck disable=SC3043 # local: dash, bash and busybox have it
+# shellcheck disable=SC3043,SC2034 # local: dash, bash and busybox have it; GH_CA is lib.sh's
 . "${GH_SRC:-tests}/system/cred-lib.sh"
 
 cred_world
@@ -59,7 +59,7 @@ not_ok 'a certificate of another key is refused' clone
 like 'says so' "$(cat "$GH_ERR")" 'hsmCertificate is for another key'
 
 # A certificate in a file, the key alone in the token.
-GH_CA=root
+GH_CA=root # of gh_certificate
 gh_certificate bare bare@example.com 'extendedKeyUsage=clientAuth' 'subjectAltName='
 oidc_bare=$(gh_uri bare)
 srv_stop oidc
