@@ -13,8 +13,10 @@
 #include "base/text.h"
 #include "gitcmd.h"
 #include "hook_place.h"
+#include "policy/judge.h"
 #include "policy/policy.h"
 #include "record/record.h"
+#include "record/serial.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -350,6 +352,7 @@ static size_t status_policy(const struct hook_place *p)
 	struct policy *policy = NULL;
 	struct buf hex = BUF_INIT;
 	struct err err = ERR_INIT;
+	int rc = 0;
 
 	if (!p->server.policy) {
 		print_problem("no policy: every push is refused. git config hsm.policy /PATH", NULL);
@@ -363,9 +366,14 @@ static size_t status_policy(const struct hook_place *p)
 	text_hex(&hex, bytes_of(policy->digest, sizeof(policy->digest)), false);
 	printf("serial         %lld\ndigest         sha256:%s\nmode           %s\n",
 	       (long long)policy->serial, buf_str(&hex), policy->report ? "report" : "enforce");
+	if (!p->server.no_record)
+		rc = record_serial_check(p->server.state_dir, policy->serial, policy->rules_digest,
+					 &err);
+	if (rc)
+		print_problem(err.text, NULL);
 	buf_free(&hex);
 	policy_free(policy);
-	return 0;
+	return rc != 0;
 }
 
 static bool any_rule(const char *rule, void *ctx)
@@ -373,6 +381,19 @@ static bool any_rule(const char *rule, void *ctx)
 	(void)rule;
 	(void)ctx;
 	return true;
+}
+
+/* Would a push be judged for another time than now? */
+static size_t status_clock(const struct hook_place *p, const struct record *r)
+{
+	_cleanup_free_ char *note = NULL;
+	struct err err = ERR_INIT;
+	int64_t t;
+	int rc = judge_receive_time(r, os_now(), p->server.clock_reset, &t, &note, &err);
+
+	if (rc || note)
+		print_problem(rc ? err.text : note, NULL);
+	return rc || note;
 }
 
 static size_t status_record(const struct hook_place *p)
@@ -401,8 +422,9 @@ static size_t status_record(const struct hook_place *p)
 		       repo_has(p->repo, &tips[i]) ? "" : " (gone)");
 	}
 	free(tips);
+	n = status_clock(p, r);
 	record_close(r);
-	return 0;
+	return n;
 }
 
 static size_t status_hook(const struct hook_place *p)

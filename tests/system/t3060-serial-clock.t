@@ -35,6 +35,9 @@ hk_commit 'five'
 refused 'an older policy is refused' 'serial 13 was in$|already' origin main
 hk_policy
 refused 'so is one without a serial' 'has serial 0' origin main
+gh_run "$GH_BIN/gitsign-hsm" hook status "$GH_WORLD/server"
+is 'hook status calls it a problem' "$GH_STATUS" 3
+like 'in the same words' "$(tr '\n' ' ' <"$GH_OUT")" 'has serial 0'
 serial 14
 accepted 'one with a higher serial is let in' origin main
 cat "$GH_WORLD/ca/root.pem" >>"$GH_WORLD/ca/root.pem.new"
@@ -111,7 +114,11 @@ refused 'a push after one by a wrong clock counts as received then' 'expired at|
 like 'it says that the clock is behind' "$(said | tr '\n' ' ')" \
 	"entry $last +of the record was +received at +2100-01-01T00:00:00Z"
 like 'and what to do' "$(said | tr '\n' ' ')" "git config +hsm.clockReset $last"
+gh_run "$GH_BIN/gitsign-hsm" hook status "$GH_WORLD/server"
+like 'hook status says so too' "$(tr '\n' ' ' <"$GH_OUT")" "git config hsm.clockReset $last"
 git -C "$GH_WORLD/server" config hsm.clockReset "$last"
+gh_run "$GH_BIN/gitsign-hsm" hook status "$GH_WORLD/server"
+unlike 'and no more after that' "$(cat "$GH_OUT")" 'clockReset'
 accepted 'after that it is let in' origin main
 entry=$(grep ' p ' "$state/record" | tail -n 1 | cut -d' ' -f4)
 ok 'with the right time' test "$entry" -lt $((now + 3600))
