@@ -6,6 +6,7 @@
 #include "object/object_internal.h"
 
 #define CHANGE_ID_CHARS 32
+#define SIGNATURE_USUAL 4096
 
 struct reader {
 	struct bytes raw, rest;
@@ -103,6 +104,8 @@ static int take_signature(struct reader *r, struct bytes line, struct bytes valu
 
 	if (s->n > 0)
 		return err_set(r->err, ERR_INPUT, "more than one signature header");
+	/* What most signatures fit in, at once. */
+	buf_reserve(s, r->rest.n < SIGNATURE_USUAL ? r->rest.n + value.n : SIGNATURE_USUAL);
 	if (!object_unfold(value, &r->rest, s))
 		return object_bad(r->err, "a line of the signature has no end", r->rest);
 	r->c.payload[0] = bytes_of(r->raw.p, (size_t)(line.p - r->raw.p));

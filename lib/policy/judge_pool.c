@@ -47,6 +47,7 @@ struct pool {
 	pthread_cond_t changed;
 	struct batch *first, **last; /* waiting */
 	struct batch *done;
+	struct batch *spare; /* the reader's: buffers that have their pages */
 	size_t waiting_bytes, judged;
 	bool ended; /* no more will come */
 };
@@ -74,7 +75,6 @@ static void judge_batch(struct worker *w, struct batch *b)
 
 		judge_one_commit(&w->j, s, &in, &it->fate);
 	}
-	buf_free(&b->raw);
 }
 
 /* --- the queue ------------------------------------------------------------ */
@@ -156,6 +156,33 @@ static void collect(struct pool *p)
 
 		for (size_t i = 0; i < b->n; i++)
 			s->fates[b->items[i].found.n] = b->items[i].fate;
+		b->next = p->spare;
+		p->spare = b;
+		b = next;
+	}
+}
+
+static struct batch *new_batch(struct pool *p)
+{
+	struct batch *b = p->spare;
+
+	if (!b) {
+		b = xcalloc(1, sizeof(*b));
+		buf_reserve(&b->raw, BATCH_BYTES + BATCH_BYTES / 8);
+		return b;
+	}
+	p->spare = b->next;
+	b->n = 0;
+	buf_clear(&b->raw);
+	return b;
+}
+
+static void free_batches(struct batch *b)
+{
+	while (b) {
+		struct batch *next = b->next;
+
+		buf_free(&b->raw);
 		free(b);
 		b = next;
 	}
@@ -227,7 +254,6 @@ static int fill(struct pool *p, struct batch *b, bool *more, struct err *err)
 	int rc = 0;
 
 	*more = true;
-	buf_reserve(&b->raw, BATCH_BYTES + BATCH_BYTES / 8);
 	while (rc == 0 && *more && b->n < BATCH_COMMITS && b->raw.n < BATCH_BYTES) {
 		struct item *it = &b->items[b->n];
 
@@ -258,15 +284,15 @@ static int read_all(struct pool *p, struct err *err)
 	int rc = 0;
 
 	while (rc == 0 && more) {
-		struct batch *b = xcalloc(1, sizeof(*b));
+		struct batch *b = new_batch(p);
 
 		rc = fill(p, b, &more, err);
 		make_room(p->s);
 		if (rc == 0 && b->n > 0) {
 			hand_on(p, b);
 		} else {
-			buf_free(&b->raw);
-			free(b);
+			b->next = p->spare;
+			p->spare = b;
 		}
 	}
 	return rc;
@@ -290,11 +316,9 @@ static void finish(struct pool *p, bool wanted)
 {
 	pthread_mutex_lock(&p->lock);
 	p->ended = true;
-	while (!wanted && p->first) {
-		struct batch *b = take_locked(p);
-
-		buf_free(&b->raw);
-		free(b);
+	if (!wanted) {
+		free_batches(p->first);
+		p->first = NULL;
 	}
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
@@ -307,6 +331,7 @@ static void finish(struct pool *p, bool wanted)
 	for (size_t i = 0; i < p->workers_n; i++)
 		keep_addresses(p->j, &p->workers[i].j.addresses);
 	collect(p);
+	free_batches(p->spare);
 	if (wanted && walk_count(p->s->walk) > 0)
 		show(p, true);
 }
