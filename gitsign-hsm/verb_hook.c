@@ -347,11 +347,36 @@ int verb_hook_remove(int argc, char **argv)
 
 /* --- status ------------------------------------------------------------------------- */
 
+/* A rule may want what git does not ask for. */
+static size_t status_certs(const struct hook_place *p, const struct policy *policy)
+{
+	const struct policy_rule *wants = NULL;
+
+	for (size_t i = 0; i < policy->rules_n && !wants; i++)
+		if (policy->rules[i].cert_required && !policy->rules[i].report && !policy->report)
+			wants = &policy->rules[i];
+	if (!p->server.asks_certs && wants) {
+		_cleanup_free_ char *text = xasprintf(
+			"rule \"%s\" wants push certificates, but git does not ask for any: pushes to "
+			"it are refused. Set receive.certNonceSeed (hook install does)", wants->name);
+
+		print_problem(text, NULL);
+		return 1;
+	}
+	if (p->server.asks_certs)
+		printf("certificates   asked for, good for %lld s\n",
+		       (long long)p->server.cert_max_age);
+	for (size_t i = 0; i < p->server.push_urls_n; i++)
+		printf("push URL       %s\n", p->server.push_urls[i]);
+	return 0;
+}
+
 static size_t status_policy(const struct hook_place *p)
 {
 	struct policy *policy = NULL;
 	struct buf hex = BUF_INIT;
 	struct err err = ERR_INIT;
+	size_t problems;
 	int rc = 0;
 
 	if (!p->server.policy) {
@@ -372,8 +397,9 @@ static size_t status_policy(const struct hook_place *p)
 	if (rc)
 		print_problem(err.text, NULL);
 	buf_free(&hex);
+	problems = status_certs(p, policy);
 	policy_free(policy);
-	return rc != 0;
+	return problems + (rc != 0);
 }
 
 static bool any_rule(const char *rule, void *ctx)

@@ -81,8 +81,7 @@ int hook_limit_time(const struct hook *h, struct err *err)
 	_cleanup_free_ char *text = xasprintf(
 		"\ngitsign-hsm: push refused: judging it took longer than %lld s, which\n"
 		"  is what the policy allows ([limits] time). Push in smaller parts. When\n"
-		"  it was small, an object of the server's may be corrupt: its\n"
-		"  administrator runs git fsck\n",
+		"  it was small, an object of the repository may be corrupt: git fsck\n",
 		s);
 
 	return deadline_set((long)s, text, ERR_BAD, err);

@@ -70,9 +70,13 @@ static void check_pushee(struct judge *j, const struct object_push_cert *c)
 {
 	const struct judge_cert *in = j->c->cert;
 	_cleanup_free_ char *shown = NULL;
+	struct bytes url = c->pushee;
 
+	/* Over HTTP git puts a slash there. */
+	while (url.n > 1 && url.p[url.n - 1] == '/')
+		url.n--;
 	for (size_t i = 0; i < in->urls_n; i++)
-		if (c->pushee.n > 0 && bytes_eq_str(c->pushee, in->urls[i]))
+		if (url.n > 0 && bytes_eq_str(url, in->urls[i]))
 			return;
 	if (in->urls_n == 0)
 		return;

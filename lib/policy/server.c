@@ -135,7 +135,7 @@ static int load_clock(const struct reader *r, struct server *s, struct err *err)
 		       "git config --unset hsm.clockReset");
 }
 
-char *server_plain_url(const char *url)
+static char *without_user(const char *url)
 {
 	const char *at = strchr(url, '@'), *scheme = strstr(url, "://");
 	const char *colon = strchr(url, ':'), *slash = strchr(url, '/');
@@ -149,6 +149,15 @@ char *server_plain_url(const char *url)
 	if (at < scheme + 3 || (slash && slash < at))
 		return xstrdup(url);
 	return xasprintf("%.*s%s", (int)(scheme + 3 - url), url, at + 1);
+}
+
+char *server_plain_url(const char *url)
+{
+	char *plain = without_user(url);
+
+	for (size_t n = strlen(plain); n > 1 && plain[n - 1] == '/'; n--)
+		plain[n - 1] = '\0';
+	return plain;
 }
 
 static void load_push_urls(const struct reader *r, struct server *s, enum scope scope)

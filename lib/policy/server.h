@@ -24,7 +24,7 @@ struct server {
 	bool no_record;    /* hsm.record = off */
 	char *repository;  /* hsm.repository, or NULL */
 	uint64_t clock_reset; /* hsm.clockReset, or 0 */
-	char **push_urls;  /* hsm.pushUrl, without user names; none: any will do */
+	char **push_urls;  /* hsm.pushUrl, as server_plain_url() has it; none: any will do */
 	size_t push_urls_n;
 	int64_t cert_max_age; /* hsm.certMaxAge, seconds */
 	bool asks_certs;   /* receive.certNonceSeed: git takes push certificates */
@@ -48,7 +48,8 @@ int server_load_client(const char *git_dir, uint8_t hash_bytes, struct server *r
 void server_free(struct server *s);
 
 /* A URL as git writes it into push certificates: without user name and password (git
- * transport.c, transport_anonymize_url()). The caller frees. */
+ * transport.c, transport_anonymize_url()); and without slashes at its end, for which git
+ * has no rule. The caller frees. */
 char *server_plain_url(const char *url);
 
 /*

@@ -45,7 +45,14 @@ hk_commit 'one'
 refused 'a rule that wants a certificate; a server that does not ask' \
 	'wants a push certificate, and this server does not' origin main
 refused 'is told by its name' 'receive.certNonceSeed' origin main
+exits 3 'hook status tells of it' "$GH_BIN/gitsign-hsm" hook status ../server
+like 'by the rule' "$(cat "$GH_OUT")" 'PROBLEM +rule "main" wants push certificates, but git does'
 seeds secret
+git -C ../server config hsm.pushUrl https://alice@git.example.com/p.git/
+ok 'asked for, they are no problem' "$GH_BIN/gitsign-hsm" hook status ../server
+like 'status says how long one is good' "$(cat "$GH_OUT")" '^certificates +asked for, good for 600 s'
+like 'and for which URL' "$(cat "$GH_OUT")" '^push URL +https://git.example.com/p.git$'
+git -C ../server config --unset hsm.pushUrl
 refused 'without --signed the push is refused' 'pushed without a push certificate' origin main
 refused 'and told how' '^    git push --signed$' origin main
 GL_PROTOCOL=web
