@@ -71,26 +71,29 @@ static int login(const char *url, struct err *err)
 	return r;
 }
 
-int verb_login(int argc, char **argv)
+/* A verb whose only word is an address. */
+static int for_url(int argc, char **argv, const char *usage, const char *summary,
+		   int (*run)(const char *url, struct err *err))
 {
 	const struct opt opts[] = { { 0, NULL, NULL, NULL, OPT_FLAG, NULL } };
 	const struct opt_command cmd = {
-		.usage = "git-credential-hsm login URL",
-		.summary =
-			"Asks the issuer for an access token now, a person too where the profile "
-			"wants one, so that git needs to ask nobody later.",
-		.opts = opts,
-		.epilogue = "  git-credential-hsm login https://git.example.com\n",
-		.args_min = 1,
-		.args_max = 1,
+		.usage = usage, .summary = summary, .opts = opts, .args_min = 1, .args_max = 1
 	};
 	struct err err = ERR_INIT;
 	int r;
 
 	if (!verb_options(&cmd, &argc, &argv, &r))
 		return r;
-	r = login(argv[0], &err);
+	r = run(argv[0], &err);
 	return r != 0 ? verb_failed(&err) : 0;
+}
+
+int verb_login(int argc, char **argv)
+{
+	return for_url(argc, argv, "git-credential-hsm login URL",
+		       "Asks the issuer for an access token now, a person too where the profile "
+		       "wants one, so that git needs to ask nobody later.",
+		       login);
 }
 
 /* --- logout ------------------------------------------------------------------------ */
@@ -150,22 +153,8 @@ static int logout(const char *url, struct err *err)
 
 int verb_logout(int argc, char **argv)
 {
-	const struct opt opts[] = { { 0, NULL, NULL, NULL, OPT_FLAG, NULL } };
-	const struct opt_command cmd = {
-		.usage = "git-credential-hsm logout URL",
-		.summary =
-			"Revokes the tokens of this address at the issuer (RFC 7009, or GitHub's "
-			"API) and forgets all that is kept for its profile.",
-		.opts = opts,
-		.epilogue = "  git-credential-hsm logout https://git.example.com\n",
-		.args_min = 1,
-		.args_max = 1,
-	};
-	struct err err = ERR_INIT;
-	int r;
-
-	if (!verb_options(&cmd, &argc, &argv, &r))
-		return r;
-	r = logout(argv[0], &err);
-	return r != 0 ? verb_failed(&err) : 0;
+	return for_url(argc, argv, "git-credential-hsm logout URL",
+		       "Revokes the tokens of this address at the issuer (RFC 7009, or GitHub's "
+		       "API) and forgets all that is kept for its profile.",
+		       logout);
 }
