@@ -65,7 +65,14 @@ static void check_refs(const struct policy *p, const struct policy_rule *r)
 static void check_rule(const struct policy *p, const struct policy_rule *r)
 {
 	must(r->refs.n > 0 && r->name[0]);
-	must(r->anyone == (r->signers_n == 0));
+	must(r->anyone == (r->signers_n + r->trusts_n == 0));
+	must(r->trusts_n == 0 || r->committer_match);
+	for (size_t i = 0; i < r->trusts_n; i++)
+		must(r->trusts[i] < p->trusts_n && p->trusts[r->trusts[i]].email_domain);
+	for (size_t i = 0; i < r->push_trusts_n; i++)
+		must(r->push_trusts[i] < p->trusts_n && p->trusts[r->push_trusts[i]].email_domain);
+	must(!r->judges_tags || r->target_any == (r->accepts_n == 0));
+	must(r->expiry_grace >= 0 && r->expiry_grace <= 366 * 86400);
 	must(r->judges_tags || !r->tags_signed);
 	for (size_t i = 0; i < r->signers_n; i++) {
 		must(r->signers[i] < p->signers_n);
@@ -75,9 +82,15 @@ static void check_rule(const struct policy *p, const struct policy_rule *r)
 	check_refs(p, r);
 }
 
-static void check_signer(const struct policy_signer *s)
+static void check_signer(const struct policy *p, const struct policy_signer *s)
 {
-	must(s->trusts.n + s->certs_n + s->spkis_n > 0);
+	size_t keys = s->trusts.n + s->certs_n + s->spkis_n;
+
+	for (size_t i = 0; i < p->keys_n; i++) {
+		must(p->keys[i].signer < p->signers_n);
+		keys += &p->signers[p->keys[i].signer] == s;
+	}
+	must(keys > 0);
 	must(s->trusts.n == 0 || s->emails.n > 0);
 	must(s->valid_from < s->valid_until && s->name[0]);
 }
@@ -88,7 +101,7 @@ static void check(const struct policy *p)
 	must(p->object_size >= 4096 && p->limits.rsa_bits >= 2048);
 	must(!p->limits.kinds[KEY_OTHER] && !p->limits.hashes[HASH_SHA1]);
 	for (size_t i = 0; i < p->signers_n; i++)
-		check_signer(&p->signers[i]);
+		check_signer(p, &p->signers[i]);
 	for (size_t i = 0; i < p->rules_n && i < 64; i++)
 		check_rule(p, &p->rules[i]);
 }
