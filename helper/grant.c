@@ -34,6 +34,7 @@ static int begin(struct grant *g, const struct cred_profile *p, const struct gra
 									 : GRANT_DEADLINE_MS);
 	if (mtls)
 		r = mtls_new(p, ask->interactive, g->deadline, &g->mtls, err);
+	g->deadline += os_monotonic_ms() - now;
 	tls.ctx = g->mtls;
 	if (r == 0)
 		r = http_new(ask->conf, mtls ? &tls : NULL, &g->http, err);

@@ -44,7 +44,10 @@ int grant_token(struct grant *g, const struct secret *form, struct cred_tokens *
 /* scope, audience (where the issuer wants it), resource. */
 void grant_add_target(const struct grant *g, struct secret *form);
 
-/* Opens the key, the first time. */
+/*
+ * Opens the key and logs in, the first time: before a JSON web token's times are made,
+ * since a PIN may have to be typed.
+ */
 int grant_key(struct grant *g, struct err *err);
 
 /* "; this clock is 400 s behind the server's", or "". */

@@ -109,6 +109,18 @@ static int get_pin(void *ctx, const struct token_slot *slot, struct secret *pin,
 	return pin_get(&k->settings.pin_source, prompt, PIN_PROMPT_MS, pin, err);
 }
 
+static int login(struct key *k, void *ctx, struct err *err)
+{
+	(void)ctx;
+	return token_login(k->token, k->slot, get_pin, k, k->settings.pin_source.kind != PIN_PROMPT,
+			   err);
+}
+
+int key_login(struct key *k, struct err *err)
+{
+	return hidden(k, login, NULL, err);
+}
+
 struct job {
 	const struct jws_alg *alg;
 	struct bytes tbs;
@@ -118,8 +130,7 @@ struct job {
 static int sign(struct key *k, void *ctx, struct err *err)
 {
 	const struct job *j = ctx;
-	bool stored = k->settings.pin_source.kind != PIN_PROMPT;
-	int r = token_login(k->token, k->slot, get_pin, k, stored, err);
+	int r = login(k, NULL, err);
 
 	if (r != 0)
 		return r;

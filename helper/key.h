@@ -38,6 +38,9 @@ const struct key_facts *key_facts(const struct key *k);
 int key_sign(void *ctx, const struct jws_alg *alg, struct bytes tbs, struct buf *sig,
 	     struct err *err);
 
+/* Logs in, which may ask for the PIN; key_sign() does it when it was not done. */
+int key_login(struct key *k, struct err *err);
+
 /*
  * The PIN, for a library that logs in by itself. *needed is false for a token that wants
  * none. The same refusals as of a login: a locked PIN, a stored one at its last try.

@@ -180,8 +180,10 @@ int mtls_new(const struct cred_profile *p, bool interactive, int64_t deadline_ms
 {
 	struct mtls *m = xcalloc(1, sizeof(*m));
 	struct os_stdio io;
+	int64_t before = os_monotonic_ms();
 	int r = resolve(m, p, interactive, err);
 
+	deadline_ms += os_monotonic_ms() - before; /* typing a PIN */
 	if (r == 0)
 		r = os_stdio_hide(&io, err);
 	if (r == 0) {
