@@ -9,7 +9,7 @@ SIGNER_OBJS := $(call objs,$(addprefix gitsign-hsm/,settings.c select.c \
 	cert_files.c signer.c make.c status.c))
 FRONT_OBJS := $(call objs,$(addprefix gitsign-hsm/,main.c args.c front.c deliver.c settings.c \
 	verb_table.c))
-DIRECT_OBJS := $(SIGNER_OBJS) $(call objs,$(addprefix gitsign-hsm/,direct.c args.c sign.c verify.c \
+DIRECT_OBJS := $(SIGNER_OBJS) $(call objs,$(addprefix gitsign-hsm/,direct.c args.c sign.c foreign.c verify.c \
 	deliver.c judge_one.c))
 AGENT_OBJS := $(SIGNER_OBJS) $(call objs,gitsign-hsm/agent/*.c)
 SHARED_OBJS := $(SIGNER_OBJS) $(call objs,gitsign-hsm/judge_one.c gitsign-hsm/verb_table.c)

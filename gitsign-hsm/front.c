@@ -51,7 +51,9 @@ static enum agent_outcome ask(const struct settings *s, const struct args *a, st
 	settings_text(s, &config);
 	q.config = buf_str(&config);
 	q.where = getcwd(where, sizeof(where)) != NULL ? where : "";
-	o = agent_sign(&q, &s->pin_source, buf_str(&program), armor, status, err);
+	o = s->agent == SETTINGS_AGENT_SSH
+		    ? agent_sign_forwarded(&q, armor, status, err)
+		    : agent_sign(&q, &s->pin_source, buf_str(&program), armor, status, err);
 	buf_free(&config);
 	buf_free(&program);
 	return o;

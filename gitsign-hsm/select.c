@@ -80,7 +80,7 @@ void selector_free(struct selector *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static void judge(struct candidate *c, int64_t now)
+void candidate_judge(struct candidate *c, int64_t now)
 {
 	const struct cert *x = c->cert;
 	struct buf when = BUF_INIT;
@@ -139,7 +139,7 @@ int candidates_load(const struct settings *s, struct token *t, const struct uri 
 		if (cert_parse(bytes_of(o->der, o->der_n), &k->cert, &why) != 0)
 			snprintf(k->why, sizeof(k->why), "%.150s", why.text);
 		else
-			judge(k, now);
+			candidate_judge(k, now);
 	}
 	*ret = c;
 	return 0;

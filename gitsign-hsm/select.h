@@ -57,6 +57,8 @@ int candidates_pick(const struct candidates *c, const struct selector *s,
 		    const struct selector *fallback, const struct candidate **ret,
 		    struct err *err);
 
+/* Fills `why` for a certificate that can be read. */
+void candidate_judge(struct candidate *c, int64_t now);
 bool candidate_matches(const struct candidate *c, const struct selector *s);
 
 /* A PKCS#11 URI for a candidate's key, without secrets. */

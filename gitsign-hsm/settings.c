@@ -56,8 +56,10 @@ static int agent(const struct settings *s, enum settings_agent *ret, struct err 
 		*ret = SETTINGS_AGENT_OFF;
 	else if (strcmp(v, "required") == 0)
 		*ret = SETTINGS_AGENT_REQUIRED;
+	else if (strcmp(v, "ssh") == 0)
+		*ret = SETTINGS_AGENT_SSH;
 	else
-		return err_set(err, ERR_CONFIG, "hsm.agent must be off, auto or required");
+		return err_set(err, ERR_CONFIG, "hsm.agent must be auto, off, required or ssh");
 	return 0;
 }
 
@@ -145,7 +147,7 @@ static bool named_for_this(const struct settings *s, const char *named)
 const char *settings_key_for(const struct settings *s, struct bytes payload, const char *named)
 {
 	enum agent_purpose purpose = agent_purpose_of(payload);
-	const char *key = purpose == AGENT_TAG	  ? s->tag_key
+	const char *key = purpose == AGENT_TAG    ? s->tag_key
 			  : purpose == AGENT_PUSH ? s->push_key
 						  : NULL;
 

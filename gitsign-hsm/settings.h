@@ -7,7 +7,12 @@
 #include "base/gitconf.h"
 #include "token/pin.h"
 
-enum settings_agent { SETTINGS_AGENT_OFF, SETTINGS_AGENT_AUTO, SETTINGS_AGENT_REQUIRED };
+enum settings_agent {
+	SETTINGS_AGENT_OFF,
+	SETTINGS_AGENT_AUTO,
+	SETTINGS_AGENT_REQUIRED,
+	SETTINGS_AGENT_SSH /* the one that SSH_AUTH_SOCK names */
+};
 
 struct settings {
 	struct gitconf conf; /* all views below point into it */
@@ -18,8 +23,8 @@ struct settings {
 	int timeout_ms;
 	enum settings_agent agent;
 	const char *policy, *roots;
-	const char *format;   /* gpg.format; NULL: openpgp */
-	const char *user_key; /* user.signingKey */
+	const char *format;             /* gpg.format; NULL: openpgp */
+	const char *user_key;           /* user.signingKey */
 	const char *tag_key, *push_key; /* hsm.tagKey, hsm.pushKey; NULL: as for commits */
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/os.h"
 #include "deliver.h"
+#include "foreign.h"
 #include "gpgsm.h"
 #include "signer.h"
 #include "status.h"
@@ -27,6 +28,7 @@ static int refuse_openpgp(struct err *err)
 static int make(const struct settings *s, const struct args *a, const struct os_stdio *io,
 		struct bytes payload, struct buf *pem, struct buf *status, struct err *err)
 {
+	const char *key = settings_key_for(s, payload, a->user);
 	struct signer *signer = NULL;
 	int64_t now = os_now();
 	enum alg_hash hash;
@@ -34,7 +36,9 @@ static int make(const struct settings *s, const struct args *a, const struct os_
 
 	if (settings_is_openpgp(s))
 		return refuse_openpgp(err);
-	r = signer_open(s, settings_key_for(s, payload, a->user), io, &signer, err);
+	if (s->agent == SETTINGS_AGENT_SSH)
+		return foreign_sign(s, key, payload, now, pem, status, err);
+	r = signer_open(s, key, io, &signer, err);
 	if (r == 0)
 		r = signer_sign(signer, payload, now, pem, &hash, err);
 	if (r == 0)

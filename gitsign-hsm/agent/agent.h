@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/gitconf.h"
 #include "base/mem.h"
+#include "gitsign-hsm/settings.h"
 #include "token/agent.h"
 
 /* --- config.c ---------------------------------------------------------------- */
@@ -30,6 +31,15 @@ struct agent_config {
 	int64_t batch_ms;
 	const char *pinentry; /* as struct pin_source has it */
 	char *log;
+	/* For the socket that ssh talks to, where a client's word is worth nothing: which
+	 * module and keys, and where PINs come from. */
+	bool ssh, forward; /* serve ssh's programs; sign git objects for them */
+	struct settings own;
+	char *own_text;
+	const char **keys; /* hsm.sshKey */
+	size_t keys_n;
+	const char **spaces; /* hsm.sshNamespace */
+	size_t spaces_n;
 };
 /* In a directory outside of every repository. ERR_CONFIG. */
 int config_load(struct agent_config *ret, struct err *err);
@@ -64,8 +74,20 @@ int lock_set(const struct secret *password, struct err *err);
 int lock_clear(const struct secret *password, struct err *err);
 bool lock_is(void);
 
-/* --- session.c: one connection to the private socket ------------------------- */
+/* --- session.c, ssh.c: one connection to the private socket, or to ssh's -------- */
 
 void session_run(int fd);
+void ssh_run(int fd);
+
+#define REQUEST_MS (60 * 60 * 1000) /* a silent connection */
+#define REPLY_SEND_MS 30000
+
+/* Receives a request, has it answered into `out`, sends that. False: the end. */
+typedef void session_reply_fn(int fd, struct buf *in, struct buf *out);
+bool session_serve(int fd, size_t max, session_reply_fn *reply, struct buf *in, struct buf *out);
+/* AGENT_EXT_SIGN; `forwarded`: for a client that may be anywhere. */
+void session_sign(int fd, struct bytes body, bool forwarded, struct buf *out);
+/* A PIN by the agent's own configuration; `ctx` is a const char *: what it is for. */
+int session_own_pin(void *ctx, const char *prompt, struct secret *pin, struct err *err);
 
 #endif

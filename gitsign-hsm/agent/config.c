@@ -6,6 +6,7 @@
 #include "agent.h"
 #include "base/text.h"
 
+#define WORDS_MAX 64
 #define WEEK_S ((uint64_t)7 * 24 * 3600)
 
 bool config_duration(const char *text, int64_t *ret)
@@ -103,6 +104,51 @@ static int log_path(struct agent_config *c, struct err *err)
 	return 0;
 }
 
+struct words {
+	const char **v;
+	size_t n;
+};
+
+static int add_word(const char *value, void *ctx)
+{
+	struct words *w = ctx;
+
+	if (value[0] == '\0' || w->n == WORDS_MAX)
+		return 0;
+	w->v = xreallocarray(w->v, w->n + 1, sizeof(w->v[0]));
+	w->v[w->n++] = value;
+	return 0;
+}
+
+static int ssh(struct agent_config *c, struct err *err)
+{
+	const char *v = gitconf_get(&c->conf, "hsm.agentForward");
+	struct words keys = { NULL, 0 }, spaces = { NULL, 0 };
+	struct buf text = BUF_INIT;
+	int r;
+
+	if (v != NULL && strcmp(v, "confirm") != 0 && strcmp(v, "never") != 0)
+		return err_set(err, ERR_CONFIG, "hsm.agentForward must be never or confirm");
+	c->forward = v != NULL && strcmp(v, "confirm") == 0;
+	(void)gitconf_each(&c->conf, "hsm.sshKey", add_word, &keys);
+	(void)gitconf_each(&c->conf, "hsm.sshNamespace", add_word, &spaces);
+	c->keys = keys.v;
+	c->keys_n = keys.n;
+	if (spaces.n == 0)
+		add_word("file", &spaces);
+	c->spaces = spaces.v;
+	c->spaces_n = spaces.n;
+	c->ssh = c->forward || c->keys_n > 0;
+	if (!c->ssh)
+		return 0;
+	r = settings_load(&c->own, err);
+	if (r != 0)
+		return r;
+	settings_text(&c->own, &text);
+	c->own_text = buf_detach(&text);
+	return 0;
+}
+
 int config_load(struct agent_config *ret, struct err *err)
 {
 	struct agent_config c = { .conf = GITCONF_INIT };
@@ -114,7 +160,8 @@ int config_load(struct agent_config *ret, struct err *err)
 	    (r = duration(&c.conf, "hsm.agentLifetime", 8 * 3600 * 1000, &c.lifetime_ms, err)) !=
 		    0 ||
 	    (r = confirm(&c, err)) != 0 || (r = batch(&c, err)) != 0 ||
-	    (r = pinentry(&c, err)) != 0 || (r = log_path(&c, err)) != 0) {
+	    (r = pinentry(&c, err)) != 0 || (r = log_path(&c, err)) != 0 ||
+	    (r = ssh(&c, err)) != 0) {
 		gitconf_free(&c.conf);
 		return r;
 	}

@@ -92,6 +92,8 @@ char *confirm_text(const struct facts *f, const char *where)
 {
 	_cleanup_free_ char *shown = text_escaped(bytes_str(where));
 
+	if (where[0] == '\0')
+		return xstrdup(f->text);
 	return xasprintf("%s\n  in %s", f->text, shown);
 }
 
@@ -99,6 +101,8 @@ static enum confirm mode_for(const struct agent_config *c, const struct confirm_
 {
 	if (a->always)
 		return CONFIRM_EACH;
+	if (a->facts->purpose == AGENT_NOTHING) /* for ssh, whose owner has just asked for it */
+		return c->confirm == CONFIRM_EACH ? CONFIRM_EACH : CONFIRM_NEVER;
 	/* Who can read the store can sign without us. */
 	if (a->stored && !c->confirm_set)
 		return CONFIRM_NEVER;

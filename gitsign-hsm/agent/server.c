@@ -68,6 +68,12 @@ static void status_json(struct buf *out, size_t modules, size_t signatures, int6
 	out->n--; /* the quote */
 	buf_addf(out, "/%s\",\"locked\":%s,\"modules\":%zu,\"signatures\":%zu,", AGENT_SOCKET,
 		 lock_is() ? "true" : "false", modules, signatures);
+	if (config.ssh) {
+		buf_add_str(out, "\"ssh\":");
+		text_json(out, bytes_str(dir));
+		out->n--;
+		buf_addf(out, "/%s\",", AGENT_SSH_SOCKET);
+	}
 	buf_addf(out, "\"idle\":%lld,\"left\":%lld,\"log\":", (long long)(config.idle_ms / 1000),
 		 (long long)left_s);
 	text_json(out, bytes_str(config.log));
@@ -86,6 +92,8 @@ void server_status(bool json, struct buf *out)
 	}
 	buf_addf(out, "running as process %ld, version %s%s\nsocket: %s/%s\nlog: %s\n",
 		 (long)getpid(), GH_VERSION, lock_is() ? ", locked" : "", dir, AGENT_SOCKET, log);
+	if (config.ssh)
+		buf_addf(out, "socket for ssh: %s/%s\n", dir, AGENT_SSH_SOCKET);
 	buf_addf(out, "modules open: %zu, signatures by them: %zu\n", n, signatures);
 	buf_addf(out, "ends after %lld minutes without use, or in %lld minutes\n",
 		 (long long)(config.idle_ms / 60000), (long long)(left_s / 60));
@@ -121,7 +129,10 @@ static void *session(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
 
-	session_run(fd);
+	if (fd < 0)
+		ssh_run(fd = -fd);
+	else
+		session_run(fd);
 	close(fd);
 	count_out();
 	(void)!write(wake[1], "", 1);
@@ -154,7 +165,7 @@ static bool count_in(void)
 	return ok;
 }
 
-static void take_client(int listener)
+static void take_client(int listener, bool ssh)
 {
 	/* cppcheck-suppress nullPointer */
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -165,7 +176,7 @@ static void take_client(int listener)
 		close(fd);
 		return;
 	}
-	if (start_thread(session, (void *)(intptr_t)fd))
+	if (start_thread(session, (void *)(intptr_t)(ssh ? -fd : fd)))
 		return;
 	count_out();
 	close(fd);
@@ -203,16 +214,20 @@ static void *ping(void *arg)
 	return arg;
 }
 
-static void loop(int listener)
+static void loop(int listener, int ssh)
 {
 	while (!over()) {
-		struct pollfd p[2] = { { listener, POLLIN, 0 }, { wake[0], POLLIN, 0 } };
-		int n = poll(p, 2, config.idle_ms < TICK_MS ? 1000 : TICK_MS);
+		struct pollfd p[3] = { { listener, POLLIN, 0 },
+				       { wake[0], POLLIN, 0 },
+				       { ssh, POLLIN, 0 } };
+		int n = poll(p, 3, config.idle_ms < TICK_MS ? 1000 : TICK_MS);
 
 		if (n > 0 && p[1].revents != 0)
 			drain(wake[0]);
 		if (n > 0 && p[0].revents != 0)
-			take_client(listener);
+			take_client(listener, false);
+		if (n > 0 && p[2].revents != 0)
+			take_client(ssh, true);
 	}
 }
 
@@ -258,21 +273,27 @@ static int given_socket(void)
 static int serve(bool tell, int listener, struct err *err)
 {
 	bool ours = listener < 0;
-	int r = ours ? rundir_listen(AGENT_SOCKET, &listener, err) : 0;
+	int ssh = -1, r = ours ? rundir_listen(AGENT_SOCKET, &listener, err) : 0;
 
+	if (r == 0 && config.ssh)
+		r = rundir_listen(AGENT_SSH_SOCKET, &ssh, err);
+	if (r == 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
+		r = err_errno(err, ERR_IO, "no pipe can be had");
 	if (r != 0)
 		return r;
-	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
-		return err_errno(err, ERR_IO, "no pipe can be had");
 	started = last_used = os_monotonic_ms();
 	if (!start_thread(ping, NULL))
 		return err_set(err, ERR_INTERNAL, "no thread can be started");
 	if (tell)
 		close(READY_FD);
-	loop(listener);
+	loop(listener, ssh);
 	if (ours)
 		rundir_remove(AGENT_SOCKET);
 	close(listener);
+	if (ssh >= 0) {
+		rundir_remove(AGENT_SSH_SOCKET);
+		close(ssh);
+	}
 	wait_busy();
 	_exit(0); /* the threads that are left go with us; the children see us go */
 }

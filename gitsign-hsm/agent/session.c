@@ -3,6 +3,7 @@
  * object that this process has parsed, and a word of control. The bytes that the token
  * signs are made here, never taken from a client.
  */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,8 +16,8 @@
 #include "gitsign-hsm/status.h"
 #include "keeper.h"
 
-#define REQUEST_MS (60 * 60 * 1000)
-#define SEND_MS 30000
+#define SEND_MS REPLY_SEND_MS
+#define PIN_MS (5 * 60 * 1000)
 #define ANSWER_MS (6 * 60 * 1000)
 
 static void begin(struct buf *b, const char *extension, enum agent_kind kind)
@@ -58,6 +59,9 @@ static int take_answer(int fd, enum agent_kind kind, struct secret *s, struct er
 struct job {
 	int fd;
 	bool touch_asked;
+	bool forwarded;
+	bool elsewhere; /* refused, and the client may sign without us */
+	char key[2 * 32 + 1];
 	struct agent_ask ask;
 	struct asker asker;
 	struct facts facts;
@@ -75,6 +79,21 @@ static int client_pin(void *ctx, const char *prompt, struct secret *pin, struct 
 	int r = question(j->fd, AGENT_KIND_PIN, text, err);
 
 	return r != 0 ? r : take_answer(j->fd, AGENT_KIND_PIN, pin, err);
+}
+
+int session_own_pin(void *ctx, const char *prompt, struct secret *pin, struct err *err)
+{
+	_cleanup_free_ char *text = xasprintf("%s\n%s", (const char *)ctx, prompt);
+
+	return pin_get(&server_config()->own.pin_source, text, PIN_MS, pin, err);
+}
+
+static int own_pin(void *ctx, const char *prompt, struct secret *pin, struct err *err)
+{
+	const struct job *j = ctx;
+	_cleanup_free_ char *what = confirm_text(&j->facts, j->ask.where);
+
+	return session_own_pin(what, prompt, pin, err);
 }
 
 static void client_touch(void *ctx)
@@ -139,33 +158,80 @@ static int sign_as(struct job *j, const struct keeper_key *k, struct buf *armor,
 	return 0;
 }
 
-static int sign(struct job *j, struct buf *armor, struct buf *status, struct err *err)
+/* A module is code: only root's, or one that the user's configuration names, is loaded for
+ * whoever comes to the socket. */
+static int check_module(const char *module, struct err *err)
 {
-	struct settings s = { .conf = GITCONF_INIT };
+	const char *named = gitconf_get(&server_config()->conf, "hsm.module");
+	struct err why = ERR_INIT;
+
+	if (module == NULL || (named != NULL && strcmp(named, module) == 0) ||
+	    os_path_trusted(module, 0, &why) == 0)
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		       "the agent loads modules that only root can change, or the one that "
+		       "hsm.module of the user's configuration named when it started (gitsign-hsm "
+		       "agent stop): %s",
+		       why.text);
+}
+
+static int sign_by(struct job *j, const struct settings *s, const char *config, struct buf *armor,
+		   struct buf *status, struct err *err)
+{
 	struct keeper_key *k = NULL;
 	struct buf key = BUF_INIT;
-	int r = settings_parse(bytes_str(j->ask.config), &s, err);
+	int r;
 
-	if (r != 0)
-		return r;
-	j->q = (struct keeper_request){ s.module,   s.module_args, j->ask.config,
-					j->ask.key, s.timeout_ms,  s.pin_source.kind != PIN_PROMPT,
-					client_pin, client_touch,  j };
-	j->consent = (struct confirm_ask){
-		.facts = &j->facts, .asker = &j->asker, .where = j->ask.where, .stored = j->q.stored
+	j->entry.key = j->key;
+	j->q = (struct keeper_request){
+		.module = s->module,
+		.module_args = s->module_args,
+		.config = config,
+		.key = j->ask.key,
+		.timeout_ms = s->timeout_ms,
+		.stored = s->pin_source.kind != PIN_PROMPT,
+		.pin = j->forwarded ? own_pin : client_pin,
+		.slow = j->forwarded ? NULL : client_touch,
+		.ctx = j,
 	};
+	j->consent = (struct confirm_ask){ .facts = &j->facts,
+					   .asker = &j->asker,
+					   .where = j->ask.where,
+					   .stored = j->q.stored,
+					   .always = j->forwarded };
 	r = keeper_choose(&j->q, &k, &j->consent.pin_follows, err);
 	if (r == 0) {
 		text_hex(&key, bytes_of(k->leaf->sha256, sizeof(k->leaf->sha256)), false);
-		j->consent.key = j->entry.key = buf_str(&key);
+		snprintf(j->key, sizeof(j->key), "%s", buf_str(&key));
+		j->consent.key = j->key;
 		j->consent.pin_follows = j->consent.pin_follows && !j->q.stored;
 		r = sign_as(j, k, armor, status, err);
 	}
-	if (r != 0)
-		log_refusal(&j->entry, err);
 	keeper_key_put(k);
 	buf_free(&key);
-	settings_free(&s);
+	return r;
+}
+
+static int sign(struct job *j, struct buf *armor, struct buf *status, struct err *err)
+{
+	const struct agent_config *c = server_config();
+	struct settings s = { .conf = GITCONF_INIT };
+	int r;
+
+	if (j->forwarded) {
+		r = sign_by(j, &c->own, c->own_text, armor, status, err);
+	} else {
+		r = settings_parse(bytes_str(j->ask.config), &s, err);
+		if (r == 0) {
+			r = check_module(s.module, err);
+			j->elsewhere = r != 0;
+		}
+		if (r == 0)
+			r = sign_by(j, &s, j->ask.config, armor, status, err);
+		settings_free(&s);
+	}
+	if (r != 0)
+		log_refusal(&j->entry, err);
 	return r;
 }
 
@@ -191,21 +257,23 @@ static void sign_parsed(struct job *j, struct buf *out)
 		wire_put_string(out, buf_bytes(&armor));
 		wire_put_string(out, buf_bytes(&status));
 	} else {
-		refuse(out, AGENT_KIND_REFUSED, r, &err);
+		refuse(out, j->elsewhere ? AGENT_KIND_ELSEWHERE : AGENT_KIND_REFUSED, r, &err);
 	}
 	buf_free(&armor);
 	buf_free(&status);
 }
 
-static void reply_sign(int fd, struct bytes body, struct buf *out)
+void session_sign(int fd, struct bytes body, bool forwarded, struct buf *out)
 {
-	struct job j = { .fd = fd };
+	struct job j = { .fd = fd, .forwarded = forwarded };
 	struct err err = ERR_INIT;
 
 	if (!asker_of(fd, &j.asker) || !agent_ask_get(body, &j.ask)) {
 		buf_add_byte(out, AGENT_EXTENSION_FAILURE);
 		return;
 	}
+	if (forwarded) /* ssh itself reads there */
+		j.asker.tty[0] = '\0';
 	j.entry = (struct audit_entry){ .asker = &j.asker,
 					.where = j.ask.where,
 					.purpose = agent_purpose_name(j.ask.purpose) };
@@ -257,31 +325,31 @@ static void reply_control(struct bytes body, struct buf *out)
 	buf_free(&text);
 }
 
-static void reply(int fd, struct bytes in, struct buf *out)
+static void reply(int fd, struct buf *frame, struct buf *out)
 {
-	struct bytes name;
+	struct bytes in = buf_bytes(frame), name;
 	uint8_t message;
 
-	buf_clear(out);
 	if (!wire_byte(&in, &message) || message != AGENT_EXTENSION || !wire_string(&in, &name))
 		buf_add_byte(out, AGENT_FAILURE);
 	else if (bytes_eq_str(name, AGENT_EXT_SIGN))
-		reply_sign(fd, in, out);
+		session_sign(fd, in, false, out);
 	else if (bytes_eq_str(name, AGENT_EXT_CONTROL))
 		reply_control(in, out);
 	else
 		buf_add_byte(out, AGENT_FAILURE);
 }
 
-static bool serve_one(int fd, struct buf *in, struct buf *out)
+bool session_serve(int fd, size_t max, session_reply_fn *answer, struct buf *in, struct buf *out)
 {
 	bool closed, sent;
 
-	if (agent_recv(fd, AGENT_FRAME_MAX, REQUEST_MS, in, &closed, NULL) != 0)
+	if (agent_recv(fd, max, REQUEST_MS, in, &closed, NULL) != 0)
 		return false;
 	server_busy(true);
-	reply(fd, buf_bytes(in), out);
-	sent = agent_send(fd, buf_bytes(out), SEND_MS, NULL) == 0;
+	buf_clear(out);
+	answer(fd, in, out);
+	sent = agent_send(fd, buf_bytes(out), REPLY_SEND_MS, NULL) == 0;
 	server_busy(false);
 	return sent;
 }
@@ -290,7 +358,7 @@ void session_run(int fd)
 {
 	struct buf in = BUF_INIT, out = BUF_INIT;
 
-	while (serve_one(fd, &in, &out))
+	while (session_serve(fd, AGENT_FRAME_MAX, reply, &in, &out))
 		;
 	buf_free(&in);
 	buf_free(&out);

@@ -158,7 +158,7 @@ static int make_socket(const char *path, int flags, struct sockaddr_un *a, int *
 	return r;
 }
 
-static int connect_to(const char *path, int *ret, struct err *err)
+int rundir_connect_path(const char *path, int *ret, struct err *err)
 {
 	struct sockaddr_un a;
 	int fd, r = make_socket(path, 0, &a, &fd, err);
@@ -199,7 +199,7 @@ int rundir_connect(const char *name, int *fd, struct err *err)
 	int r = path_of(name, false, &path, err);
 
 	if (r == 0)
-		r = connect_to(buf_str(&path), fd, err);
+		r = rundir_connect_path(buf_str(&path), fd, err);
 	buf_free(&path);
 	return r;
 }

@@ -29,6 +29,8 @@ int rundir_lock(const char *name, int timeout_ms, int *fd, struct err *err);
  */
 int rundir_connect(const char *name, int *fd, struct err *err);
 int rundir_listen(const char *name, int *fd, struct err *err);
+/* The same for a socket elsewhere, such as SSH_AUTH_SOCK names. */
+int rundir_connect_path(const char *path, int *fd, struct err *err);
 void rundir_remove(const char *name);
 /* Is it still there for others to find, or has the directory gone with its session? */
 bool rundir_has(const char *name);

@@ -141,6 +141,20 @@ enum agent_outcome agent_sign(const struct agent_ask *ask, const struct pin_sour
 			      const char *start, struct buf *armor, struct buf *status,
 			      struct err *err);
 
+/*
+ * The same through the agent that SSH_AUTH_SOCK names, as forwarded by ssh -A: it asks
+ * where it runs. AGENT_NOT_THERE also for an agent that is not one of ours.
+ */
+enum agent_outcome agent_sign_forwarded(const struct agent_ask *ask, struct buf *armor,
+					struct buf *status, struct err *err);
+
+/*
+ * A plain request to that agent, and its answer's body behind the first byte, which has
+ * to be `wanted`. ERR_IO, ERR_KEY when it refuses.
+ */
+int agent_ssh_request(struct bytes request, enum agent_message wanted, struct buf *reply,
+		      struct err *err);
+
 /* One word to a running agent; appends what it answers. ERR_IO: no agent. */
 int agent_control(const char *verb, const char *argument, struct buf *out, struct err *err);
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -35,7 +36,9 @@ static int answer(int fd, enum agent_kind kind, const char *text, const struct p
 	struct buf b = BUF_INIT;
 	int r = 0;
 
-	if (kind == AGENT_KIND_PIN)
+	if (pin == NULL)
+		r = err_set(&why, ERR_PIN, "nothing is answered to an agent elsewhere");
+	else if (kind == AGENT_KIND_PIN)
 		r = pin_get(pin, text, PROMPT_MS, &s, &why);
 	else
 		say_tty(text);
@@ -177,6 +180,53 @@ enum agent_outcome agent_sign(const struct agent_ask *ask, const struct pin_sour
 	}
 	buf_free(&request);
 	return o;
+}
+
+static int connect_ssh(int *fd, struct err *err)
+{
+	const char *path = getenv("SSH_AUTH_SOCK");
+
+	if (path == NULL || path[0] != '/')
+		return err_set(err, ERR_IO, "hsm.agent is ssh, and SSH_AUTH_SOCK names no agent");
+	return rundir_connect_path(path, fd, err);
+}
+
+enum agent_outcome agent_sign_forwarded(const struct agent_ask *ask, struct buf *armor,
+					struct buf *status, struct err *err)
+{
+	enum agent_outcome o;
+	struct buf request = BUF_INIT;
+	bool closed = false;
+	int fd;
+
+	if (connect_ssh(&fd, err) != 0)
+		return AGENT_NOT_THERE;
+	agent_ask_put(&request, ask);
+	o = converse(fd, buf_bytes(&request), NULL, armor, status, &closed, err);
+	close(fd);
+	buf_free(&request);
+	return o;
+}
+
+int agent_ssh_request(struct bytes request, enum agent_message wanted, struct buf *reply,
+		      struct err *err)
+{
+	struct buf body = BUF_INIT;
+	bool closed;
+	int fd, r = connect_ssh(&fd, err);
+
+	if (r != 0)
+		return r;
+	r = agent_send(fd, request, SEND_MS, err);
+	if (r == 0)
+		r = agent_recv(fd, AGENT_SSH_FRAME_MAX, REPLY_MS, &body, &closed, err);
+	close(fd);
+	if (r == 0 && body.p[0] != (uint8_t)wanted)
+		r = err_set(err, ERR_KEY, "the ssh-agent refuses (has it the key?)");
+	if (r == 0)
+		buf_add_bytes(reply, bytes_skip(buf_bytes(&body), 1));
+	buf_free(&body);
+	return r;
 }
 
 int agent_control(const char *verb, const char *argument, struct buf *out, struct err *err)

@@ -14,7 +14,7 @@ ok 'with off no agent is started' commit plain
 exits 9 'none runs' agent status
 git config --global hsm.agent sometimes
 exits 3 'another word for hsm.agent is refused' raw
-like 'and it says so' "$(cat "$GH_ERR")" 'hsm.agent must be off, auto or required'
+like 'and it says so' "$(cat "$GH_ERR")" 'hsm.agent must be auto, off, required or ssh'
 
 # --- auto ---------------------------------------------------------------------------
 git config --global --unset hsm.agent

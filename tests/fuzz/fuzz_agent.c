@@ -1,0 +1,107 @@
+/*
+ * What comes over the agent's sockets; the first byte chooses. '0': a request for a
+ * signature; '1': an answer to a question; '2': what ssh wants signed, behind a key blob;
+ * '3': frames, as they come.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/wire.h"
+#include "token/agent.h"
+#include "token/agent_ssh.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* What was taken, written out again, is what stood there. */
+static void check_ask(struct bytes in)
+{
+	struct buf again = BUF_INIT;
+	struct agent_ask ask;
+	struct bytes rest, name;
+	uint8_t message;
+
+	if (!agent_ask_get(in, &ask))
+		return;
+	agent_ask_put(&again, &ask);
+	rest = buf_bytes(&again);
+	must(wire_byte(&rest, &message) && wire_string(&rest, &name));
+	must(bytes_eq(rest, in));
+	must(strlen(agent_purpose_name(ask.purpose)) > 0);
+	(void)agent_purpose_of(ask.payload);
+	agent_ask_free(&ask);
+	buf_free(&again);
+}
+
+static void check_answer(struct bytes in)
+{
+	struct secret s;
+	uint32_t code = 0;
+
+	if (in.n > AGENT_ANSWER_MAX || secret_new(&s) != 0)
+		return;
+	memcpy(s.p, in.p, in.n);
+	s.n = in.n;
+	if (agent_answer_get(&s, AGENT_KIND_PIN, &code)) {
+		must(s.n < in.n && s.p[s.n] == '\0');
+		for (size_t i = s.n; i < in.n; i++)
+			must(s.p[i] == '\0');
+	}
+	secret_free(&s);
+}
+
+static bool inside(struct bytes part, struct bytes whole)
+{
+	return part.n == 0 || (part.p >= whole.p && part.p + part.n <= whole.p + whole.n);
+}
+
+/* Nothing that something else signs is taken for ssh's: CMS attributes, JWTs, TLS. */
+static void check_ssh(struct bytes in)
+{
+	struct ssh_request r;
+	struct bytes blob;
+
+	if (!wire_string(&in, &blob))
+		return;
+	r = ssh_request_parse(in, blob);
+	must(inside(r.user, in) && inside(r.session, in) && inside(r.space, in));
+	if (r.kind == SSH_OTHER)
+		return;
+	must(in.n > 6 && (r.kind == SSH_LOGIN ? in.p[0] == 0 : in.p[0] == 'S'));
+	/* Cut off, or with a byte more, it is neither. */
+	must(ssh_request_parse(bytes_of(in.p, in.n - 1), blob).kind == SSH_OTHER);
+}
+
+static void check_frames(struct bytes in)
+{
+	struct buf body = BUF_INIT;
+	bool closed;
+	int s[2];
+
+	if (in.n > 4096 || socketpair(AF_UNIX, SOCK_STREAM, 0, s) != 0)
+		return;
+	must(write(s[0], in.p, in.n) == (ssize_t)in.n);
+	close(s[0]);
+	while (agent_recv(s[1], 1024, 1000, &body, &closed, NULL) == 0)
+		must(body.n > 0 && body.n <= 1024);
+	close(s[1]);
+	buf_free(&body);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static void (*const check[])(struct bytes) = { check_ask, check_answer, check_ssh,
+						       check_frames };
+
+	if (size == 0 || size > 65536 || data[0] < '0' || data[0] > '3')
+		return 0;
+	check[data[0] - '0'](bytes_of(data + 1, size - 1));
+	return 0;
+}
