@@ -156,7 +156,7 @@ srv oidc fault kind=slow ms=1 on='POST /token' times=0 >/dev/null
 for ms in 50 150 300 600; do
 	refused_for_person
 	[ -n "$(password)" ] || lost=$((lost + 1))
-	perl -e 'setpgrp; exec @ARGV' "$CRED_HELPER" get <"$GH_WORLD/person" >killed.out 2>/dev/null &
+	perl -e 'setpgrp; $SIG{INT} = "DEFAULT"; exec @ARGV' "$CRED_HELPER" get <"$GH_WORLD/person" >killed.out 2>/dev/null &
 	victim=$!
 	perl -e 'select undef, undef, undef, $ARGV[0] / 1000' "$ms"
 	kill -INT "-$victim" 2>/dev/null
@@ -230,7 +230,7 @@ srv oidc fault kind=slow ms=5 on='POST /token' times=1 >/dev/null
 aged 200 '
 	"$CRED_HELPER" get <"$GH_WORLD/person" >slow 2>/dev/null &
 	slow=$!
-	locked() { for f in "$XDG_RUNTIME_DIR"/gitsign-hsm/fetch-*.lock; do flock -n "$f" true || return 0; done; return 1; }
+	locked() { for f in "$XDG_RUNTIME_DIR"/gitsign-hsm/fetch-*.lock; do grep -q ":$(stat -c %i "$f") " /proc/locks && return 0; done; return 1; }
 	until locked; do kill -0 $slow || break; sleep 0.01; done
 	'"$first"'
 	kill -0 $slow && echo running >while
