@@ -19,7 +19,7 @@
 #define PKI_NOW 1800000000 /* 2027-01-15T08:00:00Z */
 #define PKI_DAY 86400
 
-enum pki_ext { EXT_NONE, EXT_UNKNOWN, EXT_UNKNOWN_CRITICAL, EXT_TWICE, EXT_SAN_NUL, EXT_BAD_BC };
+enum pki_ext { EXT_NONE, EXT_UNKNOWN, EXT_UNKNOWN_CRITICAL, EXT_TWICE, EXT_SAN_NUL, EXT_SAN_COMMA, EXT_BAD_BC };
 
 /* Text members: NULL is the default, "" leaves the extension out. */
 struct pki_spec {
@@ -111,6 +111,7 @@ static void pki_odd_ext(X509 *x, enum pki_ext kind)
 {
 	static const unsigned char null[] = { 0x05, 0x00 };
 	static const unsigned char san[] = "\x30\x1d\x81\x1b" "alice@example.com\0@evil.com";
+	static const unsigned char comma[] = "\x30\x13\x81\x11" "a,bob@example.com";
 
 	if (kind == EXT_UNKNOWN || kind == EXT_TWICE)
 		pki_raw_ext(x, "1.2.3.4.5", false, null, 2);
@@ -120,6 +121,8 @@ static void pki_odd_ext(X509 *x, enum pki_ext kind)
 		pki_raw_ext(x, "1.2.3.4.5", true, null, 2);
 	if (kind == EXT_SAN_NUL)
 		pki_raw_ext(x, "2.5.29.17", false, san, sizeof(san) - 1);
+	if (kind == EXT_SAN_COMMA)
+		pki_raw_ext(x, "2.5.29.17", false, comma, sizeof(comma) - 1);
 	if (kind == EXT_BAD_BC)
 		pki_raw_ext(x, "2.5.29.19", true, null, 2);
 }

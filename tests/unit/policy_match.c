@@ -524,6 +524,8 @@ static const struct {
 	  "b@example.com", "c@example.com" },
 	{ CORP ALICE NAMED, "email:bob@example.com", "bob@example.com", NULL, "bob@example.com",
 	  "alice@example.com" },
+	{ CORP "[signer \"alice\"]\nspki = %S\nemail = alice@example.org\n" STAFF,
+	  "email:alice@example.com", "alice", NULL, "alice@example.com", "alice@example.org" },
 	/* Out of the domain a signer signs where she is named. */
 	{ CORP "[signer \"alice\"]\nspki = %S\nemail = alice@example.org\n" STAFF,
 	  "email:alice@example.org", NULL, "", NULL, NULL },
@@ -562,6 +564,21 @@ START_TEST(admits)
 		ck_assert_msg(policy_who_has(&who, bytes_str(admitted[_i].has)), "%d", _i);
 	if (yes && admitted[_i].has_not)
 		ck_assert_msg(!policy_who_has(&who, bytes_str(admitted[_i].has_not)), "%d", _i);
+	part(&x);
+}
+END_TEST
+
+/* Names in the record are parted by commas: an address with one would be two. */
+START_TEST(no_comma)
+{
+	struct wcase c = { "comma", ROOT, .leaf = { .san = "", .ext = EXT_SAN_COMMA } };
+	struct policy_who who;
+	struct people x;
+
+	meet_people(&x, CORP STAFF, &c);
+	expect(&x.v, GOOD);
+	ck_assert_str_eq(x.v.cert->emails[0], "a,bob@example.com");
+	ck_assert(!policy_admits(x.p, x.p->rules, &x.v, PKI_NOW, &who));
 	part(&x);
 }
 END_TEST
@@ -634,6 +651,7 @@ int main(void)
 	tcase_add_loop_test(t, revoked, 0, COUNT(revocations));
 	tcase_add_loop_test(t, admits, 0, COUNT(admitted));
 	tcase_add_test(t, admits_by_chain);
+	tcase_add_test(t, no_comma);
 	tcase_add_loop_test(t, admits_push, 0, COUNT(pushes));
 	tcase_add_test(t, owner_needs_good);
 	tcase_add_test(t, malformed_email);
