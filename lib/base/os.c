@@ -73,8 +73,12 @@ static bool try_again(int fd, short events)
 int os_read_all(int fd, size_t max, const char *what, struct buf *out, struct err *err)
 {
 	size_t before = out->n, got = 0, room = 16384;
+	struct stat st;
 	int rc = 0;
 
+	/* A file comes in one piece, where it does not grow meanwhile. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size >= room)
+		room = (uint64_t)st.st_size < max ? (size_t)st.st_size + 1 : max;
 	for (;;) {
 		uint8_t *to;
 		ssize_t n;

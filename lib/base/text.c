@@ -18,26 +18,24 @@ void text_hex(struct buf *out, struct bytes v, bool upper)
 	out->n += 2 * v.n;
 }
 
-static int hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+/* Value + 1 of a hexadecimal digit, 0 for everything else. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool text_unhex(struct bytes v, uint8_t *out, size_t out_n)
 {
 	if (v.n % 2 != 0 || v.n / 2 != out_n)
 		return false;
 	for (size_t i = 0; i < v.n; i++)
-		if (hex_value(v.p[i]) < 0)
+		if (!hex_values[v.p[i]])
 			return false;
 	for (size_t i = 0; i < out_n; i++)
-		out[i] = (uint8_t)(hex_value(v.p[2 * i]) << 4 | hex_value(v.p[2 * i + 1]));
+		out[i] = (uint8_t)((hex_values[v.p[2 * i]] - 1) << 4 |
+				   (hex_values[v.p[2 * i + 1]] - 1));
 	return true;
 }
 

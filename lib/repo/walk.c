@@ -20,7 +20,7 @@ struct walk {
 	struct graph g;
 	struct buf scratch;
 	uint32_t *tips, *hide;
-	size_t tips_n, hide_n;
+	size_t tips_n, tips_cap, hide_n, hide_cap;
 	bool quarantine;          /* what is not there before the push is not accepted */
 	size_t next_tip;          /* to be reached */
 	bool opened;              /* the accepted tips are in the queue */
@@ -63,15 +63,18 @@ void walk_free(struct walk *w)
 	free(w);
 }
 
-static void add(uint32_t **v, size_t *n, uint32_t node)
+static void add(uint32_t **v, size_t *n, size_t *cap, uint32_t node)
 {
-	*v = xreallocarray(*v, *n + 1, sizeof(**v));
+	if (*n == *cap) {
+		*cap = *cap ? *cap * 2 : 64;
+		*v = xreallocarray(*v, *cap, sizeof(**v));
+	}
 	(*v)[(*n)++] = node;
 }
 
 void walk_tip(struct walk *w, const struct oid *id)
 {
-	add(&w->tips, &w->tips_n, graph_add(&w->g, id));
+	add(&w->tips, &w->tips_n, &w->tips_cap, graph_add(&w->g, id));
 }
 
 /* Nothing is read yet: often a new commit's parent is such a tip, and that is all. */
@@ -82,7 +85,7 @@ void walk_hide(struct walk *w, const struct oid *id)
 	if (w->g.node[n].flags & NODE_HIDDEN)
 		return;
 	w->g.node[n].flags |= NODE_HIDDEN;
-	add(&w->hide, &w->hide_n, n);
+	add(&w->hide, &w->hide_n, &w->hide_cap, n);
 }
 
 void walk_push(struct walk *w)
@@ -175,19 +178,15 @@ static int open_all_hidden(struct walk *w, struct err *err)
 
 static void note_found(struct walk *w, uint32_t n, struct output *out)
 {
-	if (w->found_n == w->found_cap) {
-		w->found_cap = w->found_cap ? w->found_cap * 2 : 64;
-		w->found = xreallocarray(w->found, w->found_cap, sizeof(*w->found));
-	}
-	w->found[w->found_n] = n;
 	node(w, n)->flags |= NODE_NEW;
 	node(w, n)->found = (uint32_t)w->found_n;
 	*out->ret = (struct walk_found){
-		.n = w->found_n++,
+		.n = w->found_n,
 		.id = node(w, n)->id,
 		.tip = node(w, n)->tip,
 		.type = OBJECT_COMMIT,
 	};
+	add(&w->found, &w->found_n, &w->found_cap, n);
 	out->done = true;
 }
 
