@@ -9,12 +9,14 @@
 
 #define LOCK_WAIT_MS 10000
 
-static int choose_policy(struct audit *a, const char *named, bool client, struct err *err)
+enum policy_of { OF_CLIENT, OF_SERVER, DRAFT };
+
+static int choose_policy(struct audit *a, const char *named, enum policy_of of, struct err *err)
 {
 	const char *path = named;
 	int rc;
 
-	if (path == NULL && client && !repo_is_bare(a->repo))
+	if (path == NULL && of == OF_CLIENT && !repo_is_bare(a->repo))
 		path = a->settings.policy;
 	if (path == NULL)
 		path = a->server.policy;
@@ -22,14 +24,14 @@ static int choose_policy(struct audit *a, const char *named, bool client, struct
 		return err_set(err, ERR_CONFIG,
 			       "which policy? Name it with --policy FILE, or by "
 			       "git config hsm.policy /PATH");
-	rc = policy_load(path, &a->policy, err);
+	rc = (of == DRAFT ? policy_load_draft : policy_load)(path, &a->policy, err);
 	if (rc == 0)
 		trust_set_now(a->policy->trust, a->now);
 	return rc;
 }
 
-int audit_open(const char *path, const char *policy, bool client, struct audit *ret,
-	       struct err *err)
+static int open_with(const char *path, const char *policy, enum policy_of of, struct audit *ret,
+		     struct err *err)
 {
 	struct audit a = { .settings = { .conf = GITCONF_INIT }, .now = os_now() };
 	int rc = repo_open(path != NULL ? path : ".", REPO_AUTO, &a.repo, err);
@@ -39,13 +41,24 @@ int audit_open(const char *path, const char *policy, bool client, struct audit *
 	if (rc == 0)
 		rc = settings_load(&a.settings, err);
 	if (rc == 0)
-		rc = choose_policy(&a, policy, client, err);
+		rc = choose_policy(&a, policy, of, err);
 	if (rc != 0) {
 		audit_close(&a);
 		return rc;
 	}
 	*ret = a;
 	return 0;
+}
+
+int audit_open(const char *path, const char *policy, bool client, struct audit *ret,
+	       struct err *err)
+{
+	return open_with(path, policy, client ? OF_CLIENT : OF_SERVER, ret, err);
+}
+
+int audit_open_draft(const char *path, const char *policy, struct audit *ret, struct err *err)
+{
+	return open_with(path, policy, DRAFT, ret, err);
 }
 
 void audit_close(struct audit *a)

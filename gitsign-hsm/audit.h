@@ -28,6 +28,8 @@ struct audit {
  */
 int audit_open(const char *path, const char *policy, bool client, struct audit *ret,
 	       struct err *err);
+/* The same with a policy of anybody's: policy_load_draft(). */
+int audit_open_draft(const char *path, const char *policy, struct audit *ret, struct err *err);
 void audit_close(struct audit *a);
 
 /*

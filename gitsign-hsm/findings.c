@@ -1,7 +1,9 @@
 #include "findings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "json.h"
 
@@ -46,6 +48,23 @@ void findings_print(const struct judge_result *r, const struct policy *p,
 	judge_render(r, p, u, n, &text);
 	fputs(buf_str(&text), stdout);
 	buf_free(&text);
+}
+
+void findings_print_all(const struct judge_result *r, const struct policy *p, size_t n)
+{
+	struct judge_update *u = xcalloc(n != 0 ? n : 1, sizeof(*u));
+	_cleanup_free_ char *none = xstrdup("");
+	struct buf text = BUF_INIT;
+
+	u[0].ref = none;
+	if (r->findings_n != 0)
+		judge_render(r, p, u, n, &text);
+	if (!r->refused && text.n != 0) /* its last line says what was accepted */
+		for (text.n--; text.n > 0 && text.p[text.n - 1] != '\n';)
+			text.n--;
+	fwrite(text.p, 1, text.n, stdout);
+	buf_free(&text);
+	free(u);
 }
 
 void findings_json_oid(struct buf *b, const char *name, const struct oid *id)

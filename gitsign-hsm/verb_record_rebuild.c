@@ -114,12 +114,9 @@ static void collect(struct rebuild *b)
 
 static void say_bad(struct rebuild *b)
 {
-	struct judge_update *u = xcalloc(b->refs_n != 0 ? b->refs_n : 1, sizeof(*u));
-
-	findings_print(&b->replay.sum, b->audit.policy, u, b->refs_n);
+	findings_print_all(&b->replay.sum, b->audit.policy, b->refs_n);
 	puts("What is not good is not on record: the next push to these refs is judged from the\n"
 	     "introductions on.\n");
-	free(u);
 }
 
 /* Entries are numbered anew: what hsm.clockReset says was of the old ones. */

@@ -22,6 +22,8 @@ int verb_cert_import(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_policy_check(int argc, char **argv);
+int verb_policy_explain(int argc, char **argv);
+int verb_policy_replay(int argc, char **argv);
 int verb_policy_init(int argc, char **argv);
 int verb_record_list(int argc, char **argv);
 int verb_record_check(int argc, char **argv);

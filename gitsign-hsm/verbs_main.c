@@ -23,6 +23,8 @@ static const struct {
 	{ "verify", NULL, verb_verify },
 	{ "doctor", NULL, verb_doctor },
 	{ "policy", "check", verb_policy_check },
+	{ "policy", "explain", verb_policy_explain },
+	{ "policy", "replay", verb_policy_replay },
 	{ "policy", "init", verb_policy_init },
 	{ "record", "list", verb_record_list },
 	{ "record", "check", verb_record_check },

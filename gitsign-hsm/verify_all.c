@@ -106,11 +106,8 @@ static void print_result(const struct audit *a, const struct table *t,
 
 	print_table(a, t);
 	if (sum->refused) {
-		struct judge_update *u = xcalloc(t->n != 0 ? t->n : 1, sizeof(*u));
-
 		puts("");
-		findings_print(sum, a->policy, u, t->n);
-		free(u);
+		findings_print_all(sum, a->policy, t->n);
 		return;
 	}
 	for (size_t i = 0; i < t->n; i++)
