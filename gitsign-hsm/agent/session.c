@@ -58,7 +58,7 @@ static int take_answer(int fd, enum agent_kind kind, struct secret *s, struct er
 
 struct job {
 	int fd;
-	bool touch_asked;
+	bool reminded, touch_asked; /* once; and not yet answered */
 	bool forwarded;
 	bool elsewhere; /* refused, and the client may sign without us */
 	char key[2 * 32 + 1];
@@ -70,14 +70,26 @@ struct job {
 	struct keeper_request q;
 };
 
+/* The answer to the reminder comes before any other. */
+static void take_touch(struct job *j)
+{
+	struct secret ignored;
+
+	if (j->touch_asked && take_answer(j->fd, AGENT_KIND_TOUCH, &ignored, NULL) == 0)
+		secret_free(&ignored);
+	j->touch_asked = false;
+}
+
 /* Whoever gives a PIN sees what for. */
 static int client_pin(void *ctx, const char *prompt, struct secret *pin, struct err *err)
 {
-	const struct job *j = ctx;
+	struct job *j = ctx;
 	_cleanup_free_ char *what = confirm_text(&j->facts, j->ask.where);
 	_cleanup_free_ char *text = xasprintf("%s\n%s", what, prompt);
-	int r = question(j->fd, AGENT_KIND_PIN, text, err);
+	int r;
 
+	take_touch(j);
+	r = question(j->fd, AGENT_KIND_PIN, text, err);
 	return r != 0 ? r : take_answer(j->fd, AGENT_KIND_PIN, pin, err);
 }
 
@@ -100,6 +112,9 @@ static void client_touch(void *ctx)
 {
 	struct job *j = ctx;
 
+	if (j->reminded)
+		return;
+	j->reminded = true;
 	j->touch_asked =
 		question(j->fd, AGENT_KIND_TOUCH,
 			 "gitsign-hsm: the token has not answered yet: does it want to be touched?",
@@ -246,12 +261,10 @@ static void refuse(struct buf *out, enum agent_kind kind, int code, const struct
 static void sign_parsed(struct job *j, struct buf *out)
 {
 	struct buf armor = BUF_INIT, status = BUF_INIT;
-	struct secret ignored;
 	struct err err = ERR_INIT;
 	int r = sign(j, &armor, &status, &err);
 
-	if (j->touch_asked && take_answer(j->fd, AGENT_KIND_TOUCH, &ignored, NULL) == 0)
-		secret_free(&ignored);
+	take_touch(j);
 	if (r == 0) {
 		begin(out, AGENT_EXT_SIGN, AGENT_KIND_SIGNED);
 		wire_put_string(out, buf_bytes(&armor));

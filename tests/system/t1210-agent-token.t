@@ -3,6 +3,7 @@
 . "${GH_SRC:-tests}/system/lib.sh"
 . "${GH_SRC:-tests}/system/agent-lib.sh"
 
+gh_need expect
 agent_world
 [ -f "$GH_TOOLS/mock-p11.so" ] || skip_all 'no mock module built'
 openssl ecparam -name prime256v1 -genkey -noout -out ../mock.key
@@ -23,6 +24,19 @@ git config --global hsm.key ''
 mock() {
 	printf '%s\n' "$1" >"$MOCK_P11_FILE"
 	: >"$MOCK_P11_LOG"
+}
+# git_config NAME=VALUE... COMMAND: with configuration of a narrower scope.
+git_config() {
+	(
+		n=0
+		while [ "${1#*=}" != "$1" ]; do
+			export "GIT_CONFIG_KEY_$n=${1%%=*}" "GIT_CONFIG_VALUE_$n=${1#*=}"
+			n=$((n + 1))
+			shift
+		done
+		export GIT_CONFIG_COUNT=$n
+		"$@"
+	)
 }
 calls() { grep -c "^$1\$" "$MOCK_P11_LOG" || :; }
 
@@ -97,6 +111,51 @@ isnt 'the agent was another one' "$(agent_pid)" "$pid"
 mock C_Sign=print
 ok 'what a module prints reaches nobody' raw
 is 'not even on standard error' "$(grep -cv '^\[GNUPG:\] ' "$GH_ERR")" 0
+
+# --- a token that takes its time ---------------------------------------------------------
+# on_terminal MESSAGE: git commit on a terminal, which gives the PIN when asked; what is
+# seen goes into ../seen.
+on_terminal() {
+	GH_MESSAGE=$1 expect -f - >"$GH_WORLD/seen" 2>&1 <<'SCRIPT'
+set timeout 60
+spawn git commit -q -S --allow-empty -m $env(GH_MESSAGE)
+expect {
+	"PIN for token" { send -- "$env(GH_PIN)\n"; exp_continue }
+	timeout { exit 99 }
+	eof {}
+}
+exit [lindex [wait] 3]
+SCRIPT
+}
+export GH_PIN
+git config --global hsm.timeout 20
+mock C_Sign=slow
+ok 'a token that waits for its owner' on_terminal touch
+like 'a reminder is seen' "$(cat ../seen)" 'has not answered yet: does it want to be touched'
+mock ''
+ok 'one that does not' on_terminal quick
+unlike 'none' "$(cat ../seen)" 'touched'
+git config --global hsm.pinSource prompt
+agent_end
+mock C_GetTokenInfo=slow
+ok 'one that is slow before it wants a PIN' on_terminal slow
+like 'reminds' "$(cat ../seen)" 'touched'
+like 'and asks' "$(cat ../seen)" 'PIN for token'
+is 'the commit is there' "$(git log -1 --format=%s)" slow
+git config --global hsm.pinSource "file:$GH_PIN_FILE"
+
+# --- which modules ---------------------------------------------------------------------------
+cp "$GH_TOOLS/mock-p11.so" ../own.so
+mock ''
+exits 3 'a module of the user that only a repository names' \
+	git_config hsm.module="$GH_WORLD/own.so" raw
+like 'is not loaded by the agent' "$(cat "$GH_ERR")" 'the agent loads modules that only root can change'
+ok 'but by the program itself, with auto' git_config hsm.module="$GH_WORLD/own.so" hsm.agent=auto raw
+git config --global hsm.module "$GH_WORLD/own.so"
+agent_end
+ok 'one that the user names is' raw
+git config --global hsm.module "$GH_TOOLS/mock-p11.so"
+agent_end
 mock sign-garbage
 exits 6 'a signature that does not verify is not handed out' raw
 is 'nothing is written' "$(wc -c <"$GH_OUT" | tr -d ' ')" 0

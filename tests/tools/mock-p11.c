@@ -10,6 +10,7 @@
  *     C_Name=DO           when this function is called (C_Name: that of any below):
  *        0xRV             it returns this code
  *        hang, crash      it does
+ *        slow             it takes a second and a half
  *        exit             it ends the process with status 0
  *        print            it prints on standard output and standard error
  *        fork             it leaves a child with all descriptors behind (see the log)
@@ -140,6 +141,8 @@ static CK_RV enter(const char *name)
 		hang();
 	if (strncmp(what, "crash", 5) == 0)
 		abort();
+	if (strncmp(what, "slow", 4) == 0)
+		usleep(1500000);
 	if (strncmp(what, "exit", 4) == 0)
 		exit(0);
 	if (strncmp(what, "fork", 4) == 0)
