@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cred/url.h"
 #include "helper/grant_internal.h"
+#include "oauth/answer.h"
 #include "oauth/json.h"
 
 #define SUBJECT_MAX 16384
@@ -17,7 +18,7 @@ static int take(const char *text, size_t n, const char *from, struct secret *ret
 	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
 		n--;
 	secret_add(ret, text, n);
-	if (n <= SUBJECT_MAX && strlen(ret->p) == n && grant_token_text_ok(ret->p))
+	if (n <= SUBJECT_MAX && strlen(ret->p) == n && oauth_token_ok(ret->p))
 		return 0;
 	secret_free(ret);
 	return err_set(err, ERR_CONFIG, "hsmSubjectToken: %s holds no token", from);
@@ -82,7 +83,7 @@ static int from_actions(struct grant *g, struct secret *ret, struct err *err)
 	struct http_request rq = { .method = "GET", .deadline_ms = g->deadline };
 	int r;
 
-	if (url == NULL || secret == NULL || !cred_endpoint_ok(url) || !grant_token_text_ok(secret))
+	if (url == NULL || secret == NULL || !cred_endpoint_ok(url) || !oauth_token_ok(secret))
 		return err_set(err, ERR_CONFIG,
 			       "hsmSubjectToken: this is no job of GitHub Actions that may ask for "
 			       "its identity (permissions: id-token: write)");

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cred/url.h"
 #include "helper/grant_internal.h"
+#include "oauth/answer.h"
 #include "oauth/json.h"
 
 #define JWT_BACK_S 60
@@ -307,8 +308,7 @@ static int read_token(const struct grant *g, const struct call *c, struct cred_t
 	r = json_need(o, "token", CRED_TOKEN_MAX, &token, err);
 	if (r == 0)
 		r = json_need(o, "expires_at", 40, &until, err);
-	if (r == 0 &&
-	    (!grant_token_text_ok(token) || !text_parse_time(bytes_str(until), &t.expires)))
+	if (r == 0 && (!oauth_token_ok(token) || !text_parse_time(bytes_str(until), &t.expires)))
 		r = err_set(err, ERR_INPUT, "%s: no token and time that can be read", c->url);
 	if (r == 0) {
 		/* The time is by GitHub's clock. */

@@ -61,8 +61,6 @@ int grant_exchange(struct grant *g, struct cred_tokens *ret, struct err *err);
 int grant_github_app(struct grant *g, struct cred_tokens *ret, struct err *err);
 int grant_github_revoke(struct grant *g, const struct cred_tokens *t, bool *done, struct err *err);
 
-/* Printable ASCII without blanks, as tokens are; empty is none. */
-bool grant_token_text_ok(const char *v);
 /* What goes beside the token with Basic. */
 char *grant_username(const struct grant *g, const char *usual);
 

@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "helper/grant_internal.h"
+#include "oauth/answer.h"
 #include "oauth/json.h"
 
 #define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -197,16 +198,6 @@ int grant_post(struct grant *g, const char *url, const struct secret *form, json
 
 /* --- tokens -------------------------------------------------------------------------- */
 
-bool grant_token_text_ok(const char *v)
-{
-	if (v == NULL || v[0] == '\0')
-		return false;
-	for (; *v != '\0'; v++)
-		if (*v < 0x21 || *v > 0x7e)
-			return false;
-	return true;
-}
-
 char *grant_username(const struct grant *g, const char *usual)
 {
 	const char *hint = g->ask->username;
@@ -214,54 +205,6 @@ char *grant_username(const struct grant *g, const char *usual)
 	if (g->p->username != NULL)
 		return xstrdup(g->p->username);
 	return xstrdup(hint != NULL && hint[0] != '\0' ? hint : usual);
-}
-
-static int lifetime(const json_t *o, const char *key, int64_t *ret, struct err *err)
-{
-	int64_t seconds = 0;
-	bool found;
-	int r = json_number(o, key, &seconds, &found, err);
-
-	if (r == 0 && found)
-		*ret = os_now() + seconds;
-	return r;
-}
-
-static int type_of(const json_t *o, bool *bearer, struct err *err)
-{
-	const char *type;
-	int r = json_need(o, "token_type", 40, &type, err);
-
-	if (r != 0)
-		return r;
-	*bearer = strcasecmp(type, "bearer") == 0;
-	if (!*bearer)
-		return err_set(err, ERR_INPUT, "token_type is none that git can use: %s wanted",
-			       "Bearer");
-	return 0;
-}
-
-static int fill(const json_t *o, struct cred_tokens *t, struct err *err)
-{
-	const char *access, *refresh, *scope;
-	int r;
-
-	if ((r = json_need(o, "access_token", CRED_TOKEN_MAX, &access, err)) != 0 ||
-	    (r = type_of(o, &t->bearer, err)) != 0 ||
-	    (r = json_text(o, "refresh_token", CRED_TOKEN_MAX, &refresh, err)) != 0 ||
-	    (r = json_text(o, "scope", 4000, &scope, err)) != 0 ||
-	    (r = lifetime(o, "expires_in", &t->expires, err)) != 0 ||
-	    (r = lifetime(o, "refresh_expires_in", &t->refresh_expires, err)) != 0 ||
-	    (r = lifetime(o, "refresh_token_expires_in", &t->refresh_expires, err)) != 0)
-		return r;
-	if (!grant_token_text_ok(access) || (refresh != NULL && !grant_token_text_ok(refresh)))
-		return err_set(err, ERR_INPUT, "a token with bytes that no token has");
-	secret_add_str(&t->access, access);
-	if (refresh != NULL)
-		secret_add_str(&t->refresh, refresh);
-	if (scope != NULL && scope[0] != '\0')
-		t->scope = text_escaped(bytes_str(scope));
-	return 0;
 }
 
 int grant_token(struct grant *g, const struct secret *form, struct cred_tokens *ret,
@@ -273,12 +216,10 @@ int grant_token(struct grant *g, const struct secret *form, struct cred_tokens *
 
 	if (r != 0)
 		return r;
-	t.issued = os_now();
-	r = fill(o, &t, err);
+	r = oauth_answer_read(o, os_now(), &t, err);
 	json_decref(o);
 	if (r != 0) {
 		err_prefix(err, "%s", g->meta.token);
-		cred_tokens_free(&t);
 		return r;
 	}
 	t.username = grant_username(g, g->p->provider == CRED_GITHUB ? "x-access-token" : "oauth2");

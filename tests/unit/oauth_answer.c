@@ -1,0 +1,151 @@
+/* oauth: what a token endpoint answers, and what a browser brings back. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oauth/answer.h"
+#include "oauth/json.h"
+#include "oauth/loopback.h"
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+#define NOW 1700000000
+
+static int answer(const char *text, struct cred_tokens *t, struct err *e)
+{
+	json_t *o = NULL;
+	int r = json_read(bytes_str(text), "x", false, &o, e);
+
+	if (r == 0)
+		r = oauth_answer_read(o, NOW, t, e);
+	json_decref(o);
+	return r;
+}
+
+START_TEST(tokens)
+{
+	struct cred_tokens t = CRED_TOKENS_NONE;
+	struct err e = ERR_INIT;
+
+	ck_assert_int_eq(
+		answer("{\"access_token\":\"a~!\",\"token_type\":\"bEARER\",\"x\":[]}", &t, &e), 0);
+	ck_assert_str_eq(t.access.p, "a~!");
+	ck_assert(t.refresh.p == NULL && t.expires == 0 && t.issued == NOW && t.bearer);
+	cred_tokens_free(&t);
+	ck_assert_int_eq(
+		answer("{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":60,"
+		       "\"refresh_token\":\"r\",\"refresh_token_expires_in\":\"120\","
+		       "\"scope\":\"x \\u001b\"}",
+		       &t, &e),
+		0);
+	ck_assert_str_eq(t.refresh.p, "r");
+	ck_assert_int_eq(t.expires, NOW + 60);
+	ck_assert_int_eq(t.refresh_expires, NOW + 120);
+	ck_assert_str_eq(t.scope, "x \\x1b");
+	cred_tokens_free(&t);
+}
+END_TEST
+
+START_TEST(no_tokens)
+{
+	const char *const v[] = {
+		"{}",
+		"{\"access_token\":\"a\"}",
+		"{\"token_type\":\"Bearer\"}",
+		"{\"access_token\":\"\",\"token_type\":\"Bearer\"}",
+		"{\"access_token\":\"a b\",\"token_type\":\"Bearer\"}",
+		"{\"access_token\":\"a\\n\",\"token_type\":\"Bearer\"}",
+		"{\"access_token\":\"\\u00e9\",\"token_type\":\"Bearer\"}",
+		"{\"access_token\":\"a\",\"token_type\":\"mac\"}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":-1}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"refresh_token\":\"\\r\"}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"refresh_token\":7}",
+		"{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"scope\":7}",
+	};
+
+	for (size_t i = 0; i < N(v); i++) {
+		struct cred_tokens t = CRED_TOKENS_NONE;
+		struct err e = ERR_INIT;
+
+		ck_assert_msg(answer(v[i], &t, &e) == ERR_INPUT, "%s", v[i]);
+		ck_assert_ptr_null(t.access.p);
+	}
+}
+END_TEST
+
+START_TEST(queries)
+{
+	struct loopback_answer a;
+
+	ck_assert(loopback_parse(bytes_str("code=a%2Bb+c&state=s&x=%zz&iss=https%3A%2F%2Fh#frag"),
+				 &a));
+	ck_assert_str_eq(a.code, "a+b c");
+	ck_assert_str_eq(a.state, "s");
+	ck_assert_str_eq(a.iss, "https://h");
+	ck_assert(a.error == NULL && a.description == NULL);
+	loopback_answer_free(&a);
+	ck_assert(loopback_parse(bytes_str("error=e&error_description=&state HTTP/1.1"), &a));
+	ck_assert_str_eq(a.error, "e");
+	ck_assert_str_eq(a.description, "");
+	ck_assert_str_eq(a.state, "");
+	loopback_answer_free(&a);
+	ck_assert(loopback_parse(BYTES_NONE, &a) && a.code == NULL);
+}
+END_TEST
+
+START_TEST(queries_refused)
+{
+	const char *const v[] = { "code=a&code=a", "state=%", "state=%4",  "state=%0a",
+				  "code=%00",      "iss=%7f", "error=%gg", "state=a&x=y&state=b" };
+	struct loopback_answer a;
+
+	for (size_t i = 0; i < N(v); i++)
+		ck_assert_msg(!loopback_parse(bytes_str(v[i]), &a), "%s", v[i]);
+}
+END_TEST
+
+START_TEST(ports)
+{
+	const struct {
+		const char *redirect, *begin, *end;
+	} v[] = {
+		{ "http://127.0.0.1/cb", "http://127.0.0.1:", "/cb" },
+		{ "http://localhost:0/", "http://localhost:", "/" },
+	};
+	struct loopback *one, *two;
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < N(v); i++) {
+		const char *uri;
+
+		ck_assert_int_eq(loopback_open(v[i].redirect, &one, &e), 0);
+		uri = loopback_uri(one);
+		ck_assert(strncmp(uri, v[i].begin, strlen(v[i].begin)) == 0);
+		ck_assert_str_eq(uri + strlen(uri) - strlen(v[i].end), v[i].end);
+		/* Its port is taken: nobody else can wait there. */
+		ck_assert_int_eq(loopback_open(uri, &two, &e), ERR_IO);
+		loopback_free(one);
+	}
+	ck_assert_int_eq(loopback_open("http://127.0.0.1:99999/", &one, &e), ERR_CONFIG);
+	ck_assert_int_eq(loopback_open("http://127.0.0.1", &one, &e), ERR_CONFIG);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("oauth_answer");
+	TCase *t = tcase_create("all");
+	SRunner *r;
+	int failed;
+
+	tcase_add_test(t, tokens);
+	tcase_add_test(t, no_tokens);
+	tcase_add_test(t, queries);
+	tcase_add_test(t, queries_refused);
+	tcase_add_test(t, ports);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
