@@ -371,9 +371,28 @@ static size_t status_certs(const struct hook_place *p, const struct policy *poli
 	return 0;
 }
 
+struct lists {
+	int64_t now;
+	size_t problems;
+};
+
+static void status_crl(const char *name, enum trust_crls asked, const char *issuer, int64_t until,
+		       void *ctx)
+{
+	_cleanup_(buf_free) struct buf text = BUF_INIT;
+	struct lists *l = ctx;
+
+	buf_addf(&text, "crl            of %s (trust %s), current until ", issuer, name);
+	text_time(&text, until);
+	printf("%s%s\n", buf_str(&text), until < l->now ? ": out of date" : "");
+	if (until < l->now && asked == TRUST_CRLS_REQUIRE)
+		l->problems++;
+}
+
 static size_t status_policy(const struct hook_place *p)
 {
 	struct policy *policy = NULL;
+	struct lists lists = { os_now(), 0 };
 	struct buf hex = BUF_INIT;
 	struct err err = ERR_INIT;
 	size_t problems;
@@ -391,6 +410,7 @@ static size_t status_policy(const struct hook_place *p)
 	text_hex(&hex, bytes_of(policy->digest, sizeof(policy->digest)), false);
 	printf("serial         %lld\ndigest         sha256:%s\nmode           %s\n",
 	       (long long)policy->serial, buf_str(&hex), policy->report ? "report" : "enforce");
+	trust_each_crl(policy->trust, status_crl, &lists);
 	if (!p->server.no_record)
 		rc = record_serial_check(p->server.state_dir, policy->serial, policy->rules_digest,
 					 &err);
@@ -399,7 +419,7 @@ static size_t status_policy(const struct hook_place *p)
 	buf_free(&hex);
 	problems = status_certs(p, policy);
 	policy_free(policy);
-	return problems + (rc != 0);
+	return problems + lists.problems + (rc != 0);
 }
 
 static bool any_rule(const char *rule, void *ctx)

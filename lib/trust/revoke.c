@@ -284,6 +284,23 @@ void crl_set_clone(const struct crl_set *of, struct crl_set *ret)
 		add_list(ret, of->v[i].crl);
 }
 
+size_t crl_set_until(const struct crl_set *s, const char *issuer, int64_t *until)
+{
+	size_t first = s->n;
+
+	*until = INT64_MIN;
+	for (size_t i = s->n; i-- > 0;) {
+		const struct crl *c = s->v[i].crl;
+
+		if (strcmp(c->issuer_text, issuer) != 0)
+			continue;
+		first = i;
+		if (c->next_update > *until)
+			*until = c->next_update;
+	}
+	return first;
+}
+
 static int read_file(struct bytes file, struct crl_set *s, struct cert_list *certs, struct err *err)
 {
 	_cleanup_(crl_list_free) struct crl_list l = { NULL, 0 };

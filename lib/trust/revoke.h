@@ -65,6 +65,9 @@ void crl_set_clone(const struct crl_set *of, struct crl_set *ret);
 int crl_set_read(const struct bytes *files, size_t n, const struct cert_list *anchors,
 		 struct crl_set *ret, struct revoked_keys *keys, size_t *bad, struct err *err);
 
+/* The latest nextUpdate of an issuer's lists; returns the index of its first one. */
+size_t crl_set_until(const struct crl_set *s, const char *issuer, int64_t *until);
+
 /* Looks each certificate of a good chain up, its anchor left out. `revoked` and `cover`
  * are filled in before, and narrowed. */
 void crl_set_judge(struct crl_set *s, const STACK_OF(X509) * chain, const struct revoked_keys *keys,

@@ -183,6 +183,22 @@ int trust_set_crls(struct trust *t, const char *name, enum trust_crls asked,
 	return 0;
 }
 
+void trust_each_crl(const struct trust *t,
+		    void (*each)(const char *name, enum trust_crls asked, const char *issuer,
+				 int64_t until, void *ctx),
+		    void *ctx)
+{
+	for (size_t i = 0; i < t->anchors_n; i++)
+		for (size_t k = 0; k < t->anchors[i].crls.n; k++) {
+			const struct anchors *a = &t->anchors[i];
+			const char *issuer = a->crls.v[k].crl->issuer_text;
+			int64_t until = INT64_MIN;
+
+			if (crl_set_until(&a->crls, issuer, &until) == k)
+				each(a->name, a->asked, issuer, until, ctx);
+		}
+}
+
 void trust_revoke_key(struct trust *t, const uint8_t spki[32], int64_t since, const char *why)
 {
 	revoked_keys_add(&t->revoked, REVOKED_KEY, spki, since, why);

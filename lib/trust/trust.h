@@ -86,6 +86,12 @@ enum trust_crls {
  */
 int trust_set_crls(struct trust *t, const char *name, enum trust_crls asked,
 		   const struct bytes *files, size_t n, size_t *bad, struct err *err);
+/* Calls `each` for every issuer of CRLs, name by name. `issuer` is escaped; `until` the latest
+ * nextUpdate of its lists. */
+void trust_each_crl(const struct trust *t,
+		    void (*each)(const char *name, enum trust_crls asked, const char *issuer,
+				 int64_t until, void *ctx),
+		    void *ctx);
 /* A key (digest of its SubjectPublicKeyInfo), or one certificate, that is refused from
  * `since` on (INT64_MIN: always), as the signer's and anywhere above it, the anchor and
  * what came with the signature included; `why` for people, escaped. */

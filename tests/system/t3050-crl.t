@@ -72,7 +72,13 @@ list -crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z
 refused 'a list that is out of date refuses all' 'the CRL of /CN=Test authority root is' origin main
 like 'and it says since when' "$(said | tr '\n' ' ')" 'out of date since +2020-02-01T00:00:00Z'
 like 'and that the administrator has to mend it' "$(said)" 'administrator has to put a current CRL'
+gh_run "$GH_BIN/gitsign-hsm" hook status "$GH_WORLD/server"
+is 'hook status calls it a problem' "$GH_STATUS" 3
+like 'and shows the list' "$(cat "$GH_OUT")" \
+	'^crl .*of /CN=Test authority root \(trust corp\), current until 2020-02-01T00:00:00Z: out of date'
 crl_policy "crl = $GH_WORLD/ca/root.crl" 'crlPolicy = ifPresent'
+gh_run "$GH_BIN/gitsign-hsm" hook status "$GH_WORLD/server"
+is 'where it has to be current' "$GH_STATUS" 0
 accepted 'unless the policy takes what is there' origin main
 hk_as bob
 hk_commit 'by bob, by an old list'
