@@ -126,6 +126,24 @@ void ask_free(struct ask *a)
 	a->found = false;
 }
 
+/* git-credential(1): without a password all that matches is erased. */
+static bool names_all(const struct ask *a)
+{
+	return cred_input_token(&a->in) == NULL && a->in.username == NULL;
+}
+
+bool ask_names_token(const struct ask *a)
+{
+	return names_all(a) || !empty(cred_input_token(&a->in));
+}
+
+int ask_forget(const struct ask *a, struct store *s)
+{
+	if (names_all(a))
+		return store_clear(s, NULL);
+	return store_erase(s, bytes_str(cred_input_token(&a->in)), NULL);
+}
+
 /* git credential.c: "never", or what is no for a boolean (git 2.47). */
 bool ask_interactive(const struct ask *a)
 {

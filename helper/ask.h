@@ -36,6 +36,12 @@ int ask_read(int fd, struct ask *ret, struct err *err);
 int ask_url(const char *url, struct ask *ret, struct err *err);
 void ask_free(struct ask *a);
 
+/* Does an erase say what is to be forgotten: a token, or (from a person, never from git)
+ * all of a host? */
+bool ask_names_token(const struct ask *a);
+/* Forgets it: the token, where it is the one that is kept, or all of the profile. */
+int ask_forget(const struct ask *a, struct store *s);
+
 /* May a person be asked? Not with credential.interactive false or GIT_TERMINAL_PROMPT=0. */
 bool ask_interactive(const struct ask *a);
 

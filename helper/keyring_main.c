@@ -142,12 +142,13 @@ static int erase(struct ask *a)
 	int lock = -1;
 
 	mode = ERASE;
-	if (token == NULL || store_lock(&a->store, LOCK_MS, &lock, NULL) != 0 || lock < 0)
+	if (!ask_names_token(a) || store_lock(&a->store, LOCK_MS, &lock, NULL) != 0 || lock < 0)
 		return 0;
 	/* What a keyring once could not take is in the session's memory. */
 	session.kind = CRED_SESSION;
-	(void)store_erase(&session, bytes_str(token), NULL);
-	ask_keyring(&a->store, CRED_ASK_ERASE, bytes_str(token), &out);
+	(void)ask_forget(a, &session);
+	ask_keyring(&a->store, token != NULL ? CRED_ASK_ERASE : CRED_ASK_CLEAR,
+		    bytes_str(token != NULL ? token : ""), &out);
 	secret_free(&out);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/text.h"
 #include "helper/ask.h"
 #include "helper/say.h"
 #include "helper/sibling.h"
@@ -56,14 +57,11 @@ static int get(struct ask *a)
 /* git asks all helpers to forget: what is not our token stays, and nothing is said. */
 static int erase(struct ask *a)
 {
-	const char *token = cred_input_token(&a->in);
-
-	if (token == NULL || token[0] == '\0')
+	if (!ask_names_token(a))
 		return 0;
 	if (a->profile.store == CRED_SECRET_SERVICE)
 		return become(a, "credential-keyring", "erase");
-	if (a->profile.store == CRED_SESSION)
-		(void)store_erase(&a->store, bytes_str(token), NULL);
+	(void)ask_forget(a, &a->store);
 	return 0;
 }
 
@@ -117,6 +115,20 @@ static int other_verb(char **argv)
 	return 0;
 }
 
+/* helper = "hsm --option" in the configuration: git must not go on to a password prompt. */
+static int unknown_option(const char *option, bool quit)
+{
+	_cleanup_free_ char *shown = text_escaped(bytes_str(option));
+	struct err err = ERR_INIT;
+	int r = err_set(&err, ERR_USAGE, "%s is not an option (see git-credential-hsm --help)",
+			shown);
+
+	if (quit)
+		return say_quit(r, &err);
+	say(err.text);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	os_start();
@@ -138,5 +150,7 @@ int main(int argc, char **argv)
 		puts("git-credential-hsm " GH_VERSION);
 		return fflush(stdout) == 0 ? 0 : ERR_IO;
 	}
+	if (argv[1][0] == '-')
+		return unknown_option(argv[1], strcmp(argv[argc - 1], "get") == 0);
 	return other_verb(argv); /* "store" too: what we gave is kept already */
 }
