@@ -45,6 +45,8 @@ if ! make -s V="$variant" DESTDIR="$stage" PREFIX=/usr \
 fi
 mkdir -p "$stage/src" "$stage/unit" "$stage/tools" "$stage/home" "$stage/tmp"
 cp -R tests "$stage/src/"
+mkdir "$stage/src/contrib"
+cp -R contrib/servers "$stage/src/contrib/"
 for f in "$build"/unit/*; do
 	[ ! -f "$f" ] || [ ! -f "tests/unit/$(basename "$f").c" ] || cp "$f" "$stage/unit/"
 done
