@@ -64,6 +64,13 @@ OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 HARDEN_CPPFLAGS :=
 HARDEN_LDFLAGS := -pie -Wl,--as-needed
 endif
+# Lines that a run goes through, for gcov.
+ifeq ($(V),cov)
+OPT := -O0 -g --coverage -Wno-maybe-uninitialized
+HARDEN_CFLAGS :=
+HARDEN_CPPFLAGS :=
+HARDEN_LDFLAGS :=
+endif
 # clang 14 has the option, but wants to be told twice.
 ifneq ($(findstring clang,$(CC)),)
 HARDEN_CFLAGS += $(shell $(CC) --version | grep -q 'version 1[0-5]\.' && \
@@ -71,7 +78,7 @@ HARDEN_CFLAGS += $(shell $(CC) --version | grep -q 'version 1[0-5]\.' && \
 endif
 
 CFLAGS ?=
-ALL_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN_CFLAGS) $(HARDEN_CPPFLAGS) -Ilib -I. \
+ALL_CFLAGS = -std=gnu11 $(WARN) $(OPT) $(HARDEN_CFLAGS) $(HARDEN_CPPFLAGS) -Ilib -I. \
 	-DGH_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
 	$(CRYPTO_CFLAGS) $(P11_CFLAGS) $(GIT2_CFLAGS) $(CURL_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(HARDEN_LDFLAGS) $(LDFLAGS)
@@ -184,9 +191,11 @@ $(B)/obj/tests/bench/%.o: ALL_CFLAGS += -Wno-conversion
 # --- fuzz targets: tests/fuzz/fuzz_<what>.c, clang only -------------------
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(call ars,$(call reverse,$(LAYERS)))
+# With V=cov they run over the files that they are given, and that is all.
+FUZZ_MAIN := $(if $(filter cov,$(V)),$(B)/obj/tests/fuzz/replay.o)
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(call ars,$(call reverse,$(LAYERS)))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call libs,$(LAYERS))
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(call libs,$(LAYERS))
 
 .PHONY: fuzz-bins
 fuzz-bins: $(FUZZ_BIN)
@@ -225,6 +234,13 @@ fuzz:
 	@contrib/deps.sh build lint
 	@$(MAKE) --no-print-directory V=fuzz fuzz-bins
 	@tests/fuzz/run.sh build/fuzz
+
+# How much of each reader its seeds reach, without any fuzzing.
+.PHONY: fuzz-cov
+fuzz-cov:
+	@contrib/deps.sh build
+	@$(MAKE) --no-print-directory V=cov fuzz-bins $(if $(wildcard $(B)/tests/cms-tool),,test-tools)
+	@tests/fuzz/cov.sh build/cov
 
 .PHONY: bench
 bench:
@@ -310,6 +326,7 @@ help:
 	@echo "make lint         style, layers, banned functions, static analysis, man pages"
 	@echo "make asan         the tests with address and undefined-behaviour sanitizers"
 	@echo "make fuzz         a short run of every fuzz target (FUZZ_SECONDS=60)"
+	@echo "make fuzz-cov     how many lines of each reader the seeds reach"
 	@echo "make soak         eight pushers with 100 pushes each; hook and receive-pack killed 200 times"
 	@echo "make mutants      is each check missed when it is gone? (CASES=\"1a 2\": only these)"
 	@echo "make bench        speed beside other programs; compares with tests/bench/RESULTS.md"
