@@ -84,13 +84,19 @@ hk_commit 'six'
 six=$(git rev-parse HEAD)
 printf '#!/bin/sh\nexit 1\n' >"$server/hooks/update"
 chmod 755 "$server/hooks/update"
+ok 'two branches of another rule' update refs/heads/wanted "$three"
+ok 'at one commit' update refs/heads/twin "$(hk_at refs/heads/main)"
 not_ok 'judged, but not landed' git push -q origin HEAD:main
+not_ok 'another branch too' git push -q origin HEAD:wanted
 rm "$server/hooks/update"
+ok 'which is then moved' update refs/heads/wanted "$two"
 git -C "$server" fetch -q "$GH_WORLD/work" next
 mv ../policy ../policy.good
 kept 'another change is judged: without a policy it is refused' 'policy' \
 	update refs/heads/other "$six"
-kept 'of another ref' 'policy' update refs/heads/main "$one"
+kept 'to another value' 'policy' update refs/heads/main "$one"
+kept 'of a ref that stood there too' 'policy' update refs/heads/twin "$six"
+kept 'from another value' 'policy' update refs/heads/wanted "$six"
 ok 'the one that was judged may still land' update refs/heads/main "$six"
 mv ../policy.good ../policy
 is 'and has' "$(hk_at refs/heads/main)" "$six"
@@ -128,6 +134,7 @@ exits 8 'lines that are none are refused' sh -c \
 exits 1 'a symbolic ref where a rule governs' sh -c \
 	'echo "$1" | hooks/reference-transaction prepared' sh \
 	"ref:refs/heads/x ref:refs/heads/y refs/heads/main"
+like 'by that name' "$(tr '\n' ' ' <"$GH_ERR")" 'would be a symbolic ref'
 exits 0 'HEAD may be one' sh -c 'echo "$1" | hooks/reference-transaction prepared' sh \
 	"ref:refs/heads/x ref:refs/heads/y HEAD"
 
