@@ -41,6 +41,7 @@ static int open_token(const struct settings *s, struct err *err)
 	struct token_config cfg = signer_token_config(s, &io);
 
 	cfg.deadline_prefix = "";
+	cfg.many = true;
 	return token != NULL ? 0 : token_open(&cfg, &token, err);
 }
 

@@ -25,6 +25,7 @@ struct token_config {
 	int timeout_ms;              /* a call; 0: 60,000 */
 	int deadline_fd;             /* where the last line goes; -1: nowhere */
 	const char *deadline_prefix; /* before that line, e.g. "gitsign-hsm: "; may be NULL */
+	bool many; /* a session on each token that is used stays open, logged in or not */
 };
 
 struct token; /* a module, initialised, and at most one logged-in session */

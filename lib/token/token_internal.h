@@ -23,6 +23,13 @@ struct token_last {
 	bool wants_pin; /* CKA_ALWAYS_AUTHENTICATE */
 };
 
+/* A session that is open and not in use. */
+struct token_parked {
+	bool there, logged_in;
+	CK_SESSION_HANDLE session;
+	struct token_last last;
+};
+
 struct token {
 	char *module; /* path, escaped: for error texts */
 	void *dl;      /* never closed: modules leave threads and handlers behind */
@@ -42,6 +49,8 @@ struct token {
 	struct secret pin;
 	size_t session_slot;
 	struct token_last last;
+	bool many;                   /* the sessions on other tokens stay open: */
+	struct token_parked *parked; /* one for each slot, or NULL */
 };
 
 /*
@@ -69,9 +78,10 @@ const char *ckr_name(CK_RV rv);
 /* ERR_PIN or ERR_TOKEN with the call, the name of the code and what to do about it. */
 int ckr_error(struct err *err, const struct token *t, const char *call, CK_RV rv);
 
-/* A read-only session on the slot; the one on another slot is closed. */
+/* A session on the slot; the one on another slot is closed, or parked. */
 int token_session(struct token *t, size_t slot_index, struct err *err);
 void token_session_close(struct token *t);
+void token_session_close_all(struct token *t);
 void token_last_forget(struct token *t);
 
 /* The login that a key with CKA_ALWAYS_AUTHENTICATE wants after C_SignInit (PKCS#11 2.40

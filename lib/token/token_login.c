@@ -82,11 +82,6 @@ int token_login_again(struct token *t, CK_RV *rv, struct err *err)
 	return r;
 }
 
-bool token_logged_in(const struct token *t, size_t slot_index)
-{
-	return t->has_session && t->session_slot == slot_index && t->logged_in;
-}
-
 int token_login(struct token *t, size_t slot_index,
 		int (*get_pin)(void *ctx, const struct token_slot *s, struct secret *pin,
 			       struct err *err),

@@ -213,6 +213,7 @@ int token_open(const struct token_config *cfg, struct token **ret, struct err *e
 		return r;
 	t = xcalloc(1, sizeof(*t));
 	t->module = text_escaped(bytes_str(cfg->module));
+	t->many = cfg->many;
 	r = watch_start(cfg, t->module, &t->watch, err);
 	if (r == 0)
 		r = load(t, cfg->module, err);
@@ -232,7 +233,7 @@ void token_close(struct token *t)
 {
 	if (t == NULL)
 		return;
-	token_session_close(t);
+	token_session_close_all(t);
 	if (t->finalize)
 		(void)TOKEN_CALL(t, C_Finalize, NULL);
 	watch_stop(t->watch);
@@ -257,36 +258,4 @@ bool token_slot_matches(const struct token_slot *s, const struct uri *u)
 	return fits(u->token, s->label) && fits(u->manufacturer, s->manufacturer) &&
 	       fits(u->serial, s->serial) && fits(u->model, s->model) &&
 	       (u->slot_id < 0 || (unsigned long)u->slot_id == s->slot);
-}
-
-void token_session_close(struct token *t)
-{
-	secret_free(&t->pin);
-	token_last_forget(t);
-	if (!t->has_session)
-		return;
-	if (t->logged_in)
-		(void)TOKEN_CALL(t, C_Logout, t->session);
-	(void)TOKEN_CALL(t, C_CloseSession, t->session);
-	t->has_session = t->logged_in = false;
-}
-
-int token_session(struct token *t, size_t slot_index, struct err *err)
-{
-	CK_RV rv;
-
-	if (slot_index >= t->slots_n)
-		return err_set(err, ERR_INTERNAL, "no such slot");
-	if (t->has_session && t->session_slot == slot_index)
-		return 0;
-	token_session_close(t);
-	/* No callback: some modules refuse any. */
-	rv = TOKEN_CALL(t, C_OpenSession, t->slots[slot_index].slot,
-			CKF_SERIAL_SESSION | (t->writable ? CKF_RW_SESSION : 0), NULL, NULL,
-			&t->session);
-	if (rv != CKR_OK)
-		return ckr_error(err, t, "C_OpenSession", rv);
-	t->has_session = true;
-	t->session_slot = slot_index;
-	return 0;
 }

@@ -225,6 +225,25 @@ ok 'on the terminal' on_terminal 'y
 ' 'sign this?' fourteen
 is 'so the log' "$(last reason)" confirmed
 
+# --- two tokens of one module ---------------------------------------------------------------
+git checkout -q main
+gh_token second
+gh_key bob EC:prime256v1 bob@example.com
+agent_end
+ok 'a PIN for one token' on_terminal "$GH_PIN
+" 'PIN for token' fifteen
+git config --global user.signingKey "$(gh_fp bob)"
+ok 'and one for the other' on_terminal "$GH_PIN
+" 'PIN for token "second"' sixteen
+git config --global user.signingKey "$(gh_fp alice)"
+ok 'the first is logged in all the same' on_terminal 'y
+' 'sign this?' seventeen
+git config --global user.signingKey "$(gh_fp bob)"
+ok 'and so is the second' on_terminal 'y
+' 'sign this?' eighteen
+is 'in one process' "$(agent_worker | wc -w | tr -d ' ')" 1
+git config --global --unset user.signingKey
+
 # --- a socket from systemd --------------------------------------------------------------
 git checkout -q main
 conf hsm.pinSource "file:$GH_PIN_FILE"
