@@ -219,7 +219,39 @@ static int export_certificate(const struct configure *c, struct bytes der, char 
 	return r;
 }
 
-/* RFC 7512's pin-source names where the PIN is; the PIN itself stands nowhere. */
+/*
+ * RFC 7512's pin-source names where the PIN is; the PIN itself stands nowhere. A plain path,
+ * which GnuTLS and libp11's engine understand both.
+ */
+static void add_pin_source(struct buf *uri, const char *path)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+
+	buf_add_str(uri, "?pin-source=");
+	for (; *path != '\0'; path++)
+		if (strchr(plain, *path) != NULL)
+			buf_add_byte(uri, (uint8_t)*path);
+		else
+			buf_addf(uri, "%%%02X", (uint8_t)*path);
+}
+
+/* Both take the file to its last byte for the PIN. */
+static void warn_of_newline(const char *path)
+{
+	struct buf b = BUF_INIT;
+
+	if (os_file_read(path, OS_FILE_SECRET, SECRET_MAX, &b, NULL) == 0 && b.n > 0 &&
+	    b.p[b.n - 1] == '\n')
+		printf("But %s ends in a newline, which git's TLS library takes for a part of the "
+		       "PIN: "
+		       "write\nit without one (printf %%s).\n",
+		       path);
+	if (b.p != NULL)
+		mem_wipe(b.p, b.cap);
+	buf_free(&b);
+}
+
 static char *key_uri(const struct key_facts *f, const char *pin_source)
 {
 	struct buf b = BUF_INIT;
@@ -232,8 +264,8 @@ static char *key_uri(const struct key_facts *f, const char *pin_source)
 	uri_format(&b, &u);
 	free(u.token);
 	buf_add_str(&b, ";type=private");
-	if (pin_source != NULL && strncmp(pin_source, "file:/", 6) == 0)
-		buf_addf(&b, "?pin-source=%s", pin_source);
+	if (pin_source != NULL)
+		add_pin_source(&b, pin_source);
 	return buf_detach(&b);
 }
 
@@ -241,7 +273,7 @@ static int write_bound(const struct configure *c, const struct key_facts *f, str
 {
 	_cleanup_free_ char *made = NULL, *uri = NULL;
 	struct gitconf conf = GITCONF_INIT;
-	const char *file = c->value[W_CERTIFICATE];
+	const char *file = c->value[W_CERTIFICATE], *pin = NULL;
 	int r = gitconf_load(&conf, err);
 
 	if (r == 0 && file == NULL && f->cert.n == 0)
@@ -251,14 +283,18 @@ static int write_bound(const struct configure *c, const struct key_facts *f, str
 		file = made;
 	}
 	if (r == 0) {
-		uri = key_uri(f, gitconf_get(&conf, "hsm.pinSource"));
+		pin = gitconf_get(&conf, "hsm.pinSource");
+		pin = pin != NULL && strncmp(pin, "file:/", 6) == 0 ? pin + 5 : NULL;
+		uri = key_uri(f, pin);
 		r = put(c, "http", "sslCert", file, err);
 	}
 	if (r == 0)
 		r = put(c, "http", "sslKeyType", "ENG", err);
 	if (r == 0)
 		r = put(c, "http", "sslKey", uri, err);
-	if (r == 0 && strchr(uri, '?') == NULL)
+	if (r == 0 && pin != NULL)
+		warn_of_newline(pin);
+	else if (r == 0)
 		puts("git asks for the PIN by itself then, where its TLS library can; it reads it "
 		     "from "
 		     "a file\nwhen hsm.pinSource is file:/path and configure is run again.");

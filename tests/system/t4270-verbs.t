@@ -162,15 +162,33 @@ exits 3 'explain without the path' hsm explain "$GITHUB_URL/acme/widgets.git"
 like 'says so' "$(cat "$GH_OUT")" 'needs the path, and git sends none'
 
 # --- both halves of a certificate-bound token --------------------------------------------------
-ok 'a certificate-bound token' hsm configure --issuer "$OIDC_URL" --client-id bound \
-	--grant client_credentials --client-auth tls_client_auth --key "$(gh_uri mtls)" \
-	--scope read_repository --store session --bound "$GIT_URL"
-key=$(git config "http.$GIT_URL.sslKey")
-like "git's own key is the token's" "$key" '^pkcs11:token=world;id=%03;type=private[?]pin-source=file:/'
+set -- configure --issuer "$OIDC_URL" --client-id bound --grant client_credentials \
+	--client-auth tls_client_auth --key "$(gh_uri mtls)" --scope read_repository --store session \
+	--bound "$GIT_URL"
+ok 'a certificate-bound token' hsm "$@"
+like 'a PIN with a newline behind it is warned of' "$(cat "$GH_OUT")" 'ends in a newline'
+printf %s "$GH_PIN" >"$GH_WORLD/pin two"
+chmod 600 "$GH_WORLD/pin two"
+git config --global hsm.pinSource "file:$GH_WORLD/pin two"
+ok 'one without' hsm "$@"
+unlike 'is not' "$(cat "$GH_OUT")" 'newline'
+is "git's own key is the token's" "$(git config "http.$GIT_URL.sslKey")" \
+	"$(gh_uri mtls);type=private?pin-source=$GH_WORLD/pin%20two"
 unlike 'without the PIN' "$(cat "$GIT_CONFIG_GLOBAL")" "$GH_PIN"
 is 'and the certificate is a file' "$(openssl x509 -in "$(git config "http.$GIT_URL.sslCert")" -noout -subject)" \
 	'subject=CN = mtls'
 ok 'login' hsm login "$GIT_URL"
+# Stock git finds the module by p11-kit, and shows the certificate with the token's key.
+if [ -e /usr/share/p11-kit/modules/softhsm2.module ]; then
+	ok 'git gets in with both halves' git ls-remote "$GIT_URL/demo.git"
+	key=$(git config "http.$GIT_URL.sslKey")
+	git config --global --unset "http.$GIT_URL.sslKey"
+	git config --global --unset "http.$GIT_URL.sslCert"
+	not_ok 'and not with one' git ls-remote "$GIT_URL/demo.git"
+	hsm "$@" >"$GH_OUT"
+	is 'written again, it is the same' "$(git config "http.$GIT_URL.sslKey")" "$key"
+	ok 'and git gets in' git ls-remote "$GIT_URL/demo.git"
+fi
 
 # --- people ------------------------------------------------------------------------------------
 ok 'help' hsm configure --help
