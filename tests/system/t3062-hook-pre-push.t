@@ -94,8 +94,22 @@ passed 'what the server has is not judged again' lenient main
 git update-ref -d refs/remotes/lenient/main
 hk_commit 'more'
 passed 'git asks it for the refs that are pushed' lenient main
+{
+	hk_head
+	cat <<-EOF
+		[rule "all"]
+			ref = refs/heads/**
+			commits = signed
+			signer = alice
+	EOF
+} >../policy
+gh_setup git update-ref -d refs/remotes/lenient/main
+hk_commit 'newer'
+stopped 'of the others nothing is known' 'not signed' lenient main:refs/heads/another
 gh_setup git fetch -q lenient
-passed 'the others are known as they were fetched' lenient main:refs/heads/tip/one
+passed 'until they are fetched' lenient main:refs/heads/another
+stopped 'from another remote' 'not signed' "$GH_WORLD/server" main:refs/heads/another
+hk_policy
 
 # --- where the server decides alone ----------------------------------------------------------
 {

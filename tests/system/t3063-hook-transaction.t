@@ -77,6 +77,9 @@ ok 'git gc' git -C "$server" gc -q
 kept 'a packed ref is not deleted' 'no deletion' update -d refs/heads/main
 hk_commit 'five'
 accepted 'packed refs are refs' origin HEAD:main
+git tag -s -m v5 v5
+accepted 'a ref that is not packed' origin v5
+kept 'is not deleted beside packed ones' 'no deletion' update -d refs/tags/v5
 
 # --- what is awaited is that change, and no other --------------------------------------------------
 # pre-receive lets it in, but then a hook of the test keeps it from landing.
