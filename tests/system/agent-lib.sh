@@ -26,7 +26,7 @@ agent_world() {
 
 agent() { "$GH_BIN/gitsign-hsm" agent "$@"; }
 agent_pid() { agent status 2>/dev/null | sed -n 's/^running as process \([0-9]*\),.*/\1/p'; }
-agent_worker() { ps -o pid= --ppid "$(agent_pid)" | tr -d ' '; }
+agent_worker() { ps -o pid= --ppid "$(agent_pid)" 2>/dev/null | tr -d ' '; }
 agent_gone() { ! agent status; }
 # agent_end: stops the agent and waits for its end.
 agent_end() {

@@ -10,6 +10,7 @@ LOG=$HOME/.local/state/gitsign-hsm/agent.log
 git config --global hsm.agent required
 gh_key rita rsa:2048 rita@example.com
 gh_key paul EC:secp384r1 paul@example.com
+gh_key petra EC:secp521r1 petra@example.com
 gh_key edith EC:edwards25519 edith@example.com
 SSH=$XDG_RUNTIME_DIR/gitsign-hsm/ssh
 export SSH_AUTH_SOCK="$SSH"
@@ -35,7 +36,7 @@ refused() { is "$1" "$(request "$(sign_request "$2" "$3" "${4-0}")")" 0000000105
 ok 'an agent' raw
 not_ok 'has no socket for ssh by itself' test -e "$SSH"
 agent_end
-for k in alice rita paul edith; do git config --global --add hsm.sshKey "$(gh_fp $k)"; done
+for k in alice rita paul petra edith; do git config --global --add hsm.sshKey "$(gh_fp $k)"; done
 ok 'with hsm.sshKey' raw
 ok 'it has' test -S "$SSH"
 is 'for its owner only' "$(stat -c %a "$SSH")" 700
@@ -43,10 +44,10 @@ like 'as status says' "$(agent status)" "^socket for ssh: $SSH\$"
 
 # --- listing ---------------------------------------------------------------------------
 ok 'ssh-add lists the keys' ssh-add -L
-is 'all four' "$(wc -l <"$GH_OUT" | tr -d ' ')" 4
+is 'all five' "$(wc -l <"$GH_OUT" | tr -d ' ')" 5
 cp "$GH_OUT" ../keys.list
 i=0
-for k in alice rita paul edith; do
+for k in alice rita paul petra edith; do
 	i=$((i + 1))
 	sed -n "${i}p" ../keys.list >"../$k.pub"
 	[ "$k" = edith ] || ssh-keygen -i -m PKCS8 -f "../keys/$k.pub" >"../$k.want" 2>/dev/null
@@ -58,7 +59,7 @@ ok 'and their fingerprints' ssh-add -l
 
 # --- SSHSIG --------------------------------------------------------------------------------
 echo 'some text' >../text
-for k in alice rita paul edith; do
+for k in alice rita paul petra edith; do
 	sed "s/^/$k@example.com /" "../$k.pub" >>../allowed
 	rm -f ../text.sig
 	ok "$k: ssh-keygen signs a file" ssh-keygen -q -Y sign -n file -f "../$k.pub" ../text

@@ -69,6 +69,7 @@ int main(int argc, char **argv)
 	struct gitconf conf = GITCONF_INIT;
 	struct load l;
 	struct err err = ERR_INIT;
+	int r;
 
 	os_start();
 	if (argc != 5 && argc != 6)
@@ -81,5 +82,9 @@ int main(int argc, char **argv)
 		fail(&err);
 	l.ask = (struct agent_ask){ agent_purpose_of(buf_bytes(&payload)), buf_bytes(&payload),
 				    argc == 6 ? argv[5] : "", buf_str(&config), "/" };
-	return run(&l, atoi(argv[1]));
+	r = run(&l, atoi(argv[1]));
+	gitconf_free(&conf);
+	buf_free(&payload);
+	buf_free(&config);
+	return r;
 }
