@@ -148,6 +148,75 @@ START_TEST(table)
 END_TEST
 
 /* One entry of the table of known certificates serves all times. */
+/* --- a second opinion --------------------------------------------------------------- */
+
+static void add_crl(X509_STORE *store, const struct buf *der)
+{
+	const unsigned char *p = der->p;
+	X509_CRL *crl = der->n ? d2i_X509_CRL(NULL, &p, (long)der->n) : NULL;
+
+	PKI_MUST(der->n == 0 || (crl && X509_STORE_add_crl(store, crl)));
+	X509_CRL_free(crl);
+}
+
+/* What OpenSSL finds with both lists asked for the whole chain at a time; X509_V_OK. */
+static int openssl_says(const struct world *w, const struct buf *sub, const struct buf *root,
+			int64_t when)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	STACK_OF(X509) *pool = sk_X509_new_null();
+	int ret;
+
+	PKI_MUST(X509_STORE_add_cert(store, w->root.x) && sk_X509_push(pool, w->ica.x));
+	add_crl(store, sub);
+	add_crl(store, root);
+	PKI_MUST(X509_STORE_CTX_init(ctx, store, w->leaf.x, pool));
+	X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	X509_STORE_CTX_set_time(ctx, 0, (time_t)when);
+	ret = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
+	sk_X509_free(pool);
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	return ret;
+}
+
+/*
+ * Two differences: OpenSSL takes an entry as revoked whatever its date says, and a list as
+ * out of date in the very second of nextUpdate, which RFC 5280 6.3.3 (a) does not.
+ */
+START_TEST(openssl_agrees)
+{
+	const struct rcase *c = &cases[_i];
+	struct wcase wc = with_serials(c->sub_usage);
+	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	int64_t when = PKI_NOW + c->when * PKI_DAY;
+	struct buf sub = BUF_INIT, root = BUF_INIT;
+	struct world w;
+	int says;
+
+	world_open(&w, &wc);
+	if (!c->no_sub)
+		crl_make(&c->sub, &w.ica, c->forged ? other : NULL, &sub);
+	if (!c->no_root)
+		crl_make(&c->root, &w.root, NULL, &root);
+	says = openssl_says(&w, &sub, &root, when);
+	set_crls(w.t, REQUIRE, &sub, &root);
+	judge(w.t, PAYLOAD, &w.der, when, &w.v);
+	if (w.v.level == VERDICT_GOOD && c->sub.revoked <= c->when && c->when != 7)
+		ck_assert_msg(says == X509_V_OK, "%s: %s", c->name,
+			      X509_verify_cert_error_string(says));
+	if (says == X509_V_OK)
+		ck_assert_msg(w.v.level == VERDICT_GOOD, "%s: %s", c->name, w.v.why);
+	if (says == X509_V_ERR_CERT_REVOKED && c->sub.revoked <= c->when && !c->forged)
+		ck_assert_msg(w.v.level == VERDICT_REVOKED, "%s: %s", c->name, w.v.why);
+	EVP_PKEY_free(other);
+	buf_free(&sub);
+	buf_free(&root);
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(time_decides)
 {
 	struct wcase wc = with_serials(NULL);
@@ -338,6 +407,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, table, 0, (int)(sizeof(cases) / sizeof(cases[0])));
+	tcase_add_loop_test(tc, openssl_agrees, 0, (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_test(tc, time_decides);
 	tcase_add_test(tc, audit);
 	tcase_add_test(tc, superseded_lists);
