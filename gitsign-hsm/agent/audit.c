@@ -53,6 +53,15 @@ static int open_log(const char *path, int *ret, struct err *err)
 	return 0;
 }
 
+int audit_check(const char *path, struct err *err)
+{
+	int fd, r = open_log(path, &fd, err);
+
+	if (r == 0)
+		close(fd);
+	return r;
+}
+
 static void add(struct buf *b, const char *name, const char *value)
 {
 	if (value == NULL || value[0] == '\0')

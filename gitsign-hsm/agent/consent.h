@@ -80,6 +80,7 @@ struct audit_entry {
  * Appends one JSON object and a newline to the agent's log, mode 0600, which is renamed
  * to "....1" when it is longer than 8 MiB. ERR_IO: nothing may be signed then.
  */
+int audit_check(const char *path, struct err *err); /* before the first one */
 int audit_write(const char *path, const struct audit_entry *e, struct err *err);
 
 #endif

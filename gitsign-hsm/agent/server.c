@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "consent.h"
 #include "base/os.h"
 #include "base/rundir.h"
 #include "base/text.h"
@@ -341,5 +341,7 @@ int server_run(bool tell, struct err *err)
 	forget_git();
 	if (r == 0)
 		r = config_load(&config, err);
+	if (r == 0)
+		r = audit_check(config.log, err);
 	return r != 0 ? r : serve(tell, given, err);
 }

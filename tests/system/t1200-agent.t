@@ -41,6 +41,19 @@ like 'it says why' "$(cat "$GH_ERR")" 'signs git objects only'
 unlike 'and nothing is claimed' "$(cat "$GH_ERR")" SIG_CREATED
 ok 'with auto the program signs that by itself' raw "$GH_WORLD/torn"
 
+git cat-file commit HEAD >"$GH_WORLD/signed"
+exits 3 'what is signed already is not signed again' required "$GH_WORLD/signed"
+like 'it says why' "$(cat "$GH_ERR")" 'it is signed already'
+{
+	cat "$GH_WORLD/payload"
+	perl -e 'print "text\n" x 3_600_000'
+} >"$GH_WORLD/large"
+exits 8 'more than 16 MiB are not for the agent' required "$GH_WORLD/large"
+ok 'but for the program itself' raw "$GH_WORLD/large"
+perl -e 'local $/; my $t = <STDIN>; print substr $t, 0, 16_000_000' <"$GH_WORLD/large" >"$GH_WORLD/less"
+ok '16 MB are' required "$GH_WORLD/less"
+rm -f "$GH_WORLD/large" "$GH_WORLD/less"
+
 # --- one PIN for a rebase -------------------------------------------------------------
 # The PIN comes through a descriptor that exists once, as a person would give it once.
 agent_end

@@ -44,7 +44,17 @@ like 'with the reason' "$(last reason)" 'no key on the tokens'
 conf hsm.agentLog /proc/nowhere/log
 exits 9 'without a log nothing is signed' raw
 like 'it says why' "$(cat "$GH_ERR")" 'log /proc/nowhere/log cannot be written'
+git config --global hsm.agent auto
+ok 'auto signs without the agent then' raw
+git config --global hsm.agent required
 conf --unset hsm.agentLog
+ok 'with one' raw
+mv "$LOG" "$LOG.kept"
+mkdir "$LOG"
+exits 9 'and none when it goes' raw
+is 'nothing is handed out' "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
+rmdir "$LOG"
+mv "$LOG.kept" "$LOG"
 
 # --- words -------------------------------------------------------------------------
 conf hsm.confirm maybe
@@ -146,6 +156,16 @@ is 'is asked for' "$(asked)" 1
 not_ok 'a tag is, in a batch too' git tag -s -m x v2
 is 'it is' "$(asked)" 1
 like 'with its name and target' "$(last reason)" 'not yes'
+git init -q --bare ../bare
+git -C ../bare config receive.certNonceSeed seed
+not_ok 'and a signed push' git push -q --signed ../bare main
+is 'is asked for' "$(asked)" 1
+is 'as one' "$(last purpose)" 'push certificate'
+yes
+ok 'with a yes it goes through' git push -q --signed ../bare main
+like 'after a look at its refs' "$(cat "$GH_WORLD/asked")" 'push of 1 refs to .*%0A  refs/heads/main from 0000'
+asked >/dev/null
+no
 not_ok 'and so is the end of a batch that was never begun' commit x
 asked >/dev/null
 yes
