@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "base/alg.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "gpgsm.h"
@@ -22,8 +23,10 @@ int main(int argc, char **argv)
 	}
 	if (a.action == ARGS_SIGN)
 		os_exit(gpgsm_sign(&a)); /* a module has been loaded */
-	if (a.action == ARGS_VERIFY)
+	if (a.action == ARGS_VERIFY) {
+		alg_start_verifier();
 		return gpgsm_verify(&a);
+	}
 	fputs("gitsign-hsm: this program is run by gitsign-hsm\n", stderr);
 	return ERR_USAGE;
 }

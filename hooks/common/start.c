@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/deadline.h"
+#include "base/alg.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "hooks/common/hook.h"
@@ -61,7 +62,7 @@ static void start(bool client)
 	/* A limit on the size of files makes the write fail, which is then said. */
 	signal(SIGXFSZ, SIG_IGN);
 	/* Its configuration file can load code: nobody here has asked for it. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	alg_start_verifier();
 }
 
 void hook_start(void)

@@ -1,6 +1,7 @@
 #include "base/alg.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/obj_mac.h>
 #include <openssl/objects.h>
 #include <stdio.h>
@@ -40,6 +41,11 @@ static const struct {
 	{ { (const uint8_t *)"\x2b\x65\x70", 3 }, KEY_ED25519, HASH_SHA512 },
 };
 #define SIGNATURES (sizeof(signatures) / sizeof(signatures[0]))
+
+void alg_start_verifier(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS, NULL);
+}
 
 static enum alg_kind kind_of_curve(const EVP_PKEY *key)
 {
