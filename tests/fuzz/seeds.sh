@@ -109,10 +109,18 @@ cat crl.pem crl.pem >"$out/crl/pem"
 if [ -n "$tool" ]; then
 	"$tool" fuzz-seed "$out/cms"
 	i=0
-	for options in --ber --pieces --no-ess "--no-time --no-ess" --no-certs "--extra-attr 2a0304"; do
+	for options in --ber --pieces --no-ess "--no-time --no-ess" --no-certs "--extra-attr 2a0304" \
+		"--protection sha256" "--protection sha512" --token --token-other --tokens --v3 \
+		"--unsigned-attr 2b0601040183bf300301" "--unsigned-attr 2a864886f70d010910020e" \
+		"--signature-oid 2a8648ce3d040304" "--capability 2a03" "--listed sha512" "--bend negate" \
+		"--bend zero" "--no-type" "--no-digest"; do
 		i=$((i + 1))
 		# shellcheck disable=SC2086 # words
 		"$tool" --der $options sign p256.key p256.leaf.crt p256.ca.crt <payload \
 			>"$out/cms/tool-p256-$i"
 	done
+	"$tool" --der sign ed25519.key ed25519.leaf.crt <payload >"$out/cms/tool-ed25519"
+	"$tool" --der --digest sha256 sign ed25519.key ed25519.leaf.crt <payload >"$out/cms/tool-ed25519-256"
+	cat p256.leaf.crt p256.leaf.crt >twice.crt
+	"$tool" --der sign p256.key p256.leaf.crt twice.crt <payload >"$out/cms/tool-twice"
 fi
