@@ -165,14 +165,16 @@ case_65a() {
 	odd 's/author alice <alice\@example.com>/author alice <alice\@example.com> <bob\@example.com>/' \
 		's/author alice <alice\@example.com>/author alice/' 's/author alice </author al<ice </' \
 		's/author alice <alice\@example.com>/author alice <alice\@example.com/' \
-		's/author alice </author alice</' 's/committer alice <alice\@/committer alice <<alice\@/'
+		's/author alice </author alice</' \
+		's/author alice <alice\@example.com>/author alice >alice\@example.com</' 's/committer alice <alice\@/committer alice <<alice\@/'
 	even 's/author alice <alice\@example.com>/author  <>/'
 }
 case_65b() {
 	odd 's/1700000000 \+0000\n\n/-1 +0000\n\n/' 's/1700000000 \+0000\n\n/99999999999999999999 +0000\n\n/' \
 		's/1700000000 \+0000\n\n/17e8 +0000\n\n/' 's/1700000000 \+0000\n\n/1700000000 0000\n\n/' \
 		's/1700000000 \+0000\n\n/1700000000 +00\n\n/' 's/1700000000 \+0000\n\n/1700000000\n\n/' \
-		's/1700000000 \+0000\n\n/ 1700000000 +0000\n\n/' 's/1700000000 \+0000\n\n/01700000000 +0000\n\n/'
+		's/1700000000 \+0000\n\n/ 1700000000 +0000\n\n/' 's/1700000000 \+0000\n\n/01700000000 +0000\n\n/' \
+		's/1700000000 \+0000\n\n/253402300800 +0000\n\n/'
 	even 's/1700000000 \+0000\n\n/1800000000 -0330\n\n/'
 }
 case_67a() {
@@ -208,12 +210,12 @@ case_71a() {
 	for f in ../none /dev/null; do
 		attack raw_to_main "$(draft "$two" | with_mergetag "$f" | signed alice | store commit)"
 	done
-	sed 's/^type commit/type blob/' ../tag >../none
-	attack raw_to_main "$(draft "$two" | with_mergetag ../none | signed alice | store commit)"
 	twin raw_to_main "$(draft "$two" | with_mergetag ../tag | signed alice | store commit)"
 }
 case_72a() {
 	draft_tag v9 "$one" | signed_tag alice >../tag
+	attack raw_to_main "$(draft "$two" | with_mergetag ../tag | signed alice | store commit)"
+	draft_tag v9 "$two" blob | signed_tag alice >../tag
 	attack raw_to_main "$(draft "$two" | with_mergetag ../tag | signed alice | store commit)"
 	draft_tag v9 "$two" | signed_tag alice >../tag
 	twin raw_to_main "$(draft "$two" | with_mergetag ../tag | signed alice | store commit)"
