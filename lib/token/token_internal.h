@@ -95,6 +95,9 @@ int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_H
 bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t max,
 		     struct buf *ret);
 
+/* Has the slot's token the mechanism, for these uses (CKF_SIGN)? */
+bool token_has_mechanism(struct token *t, size_t slot_index, CK_MECHANISM_TYPE type,
+			 CK_FLAGS flags);
 /* Does CKA_KEY_TYPE say what the kind is? */
 bool token_type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind);
 /* Of a public key object; NULL for a kind that is not known. The caller frees. */

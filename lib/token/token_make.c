@@ -44,6 +44,8 @@ struct common {
 	char *label;
 	uint8_t *id;
 	size_t id_n;
+	uint8_t params[16]; /* of a curve */
+	CK_ULONG bits;	    /* of an RSA modulus */
 };
 
 static void put_common(struct template *t, struct common *c)
@@ -84,7 +86,8 @@ static void put_allowed(struct template *t, enum alg_kind kind)
 static bool template_refused(CK_RV rv)
 {
 	return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID ||
-	       rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_ATTRIBUTE_READ_ONLY;
+	       rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_ATTRIBUTE_READ_ONLY ||
+	       rv == CKR_GENERAL_ERROR; /* NSS and tpm2-pkcs11 say no more */
 }
 
 static CK_MECHANISM_TYPE generator(enum alg_kind kind)
@@ -98,36 +101,49 @@ struct pair {
 	CK_OBJECT_HANDLE public, private;
 };
 
+/* What is asked of the public half's uses comes last: some tokens do not take it. */
+static CK_ULONG public_template(struct template *t, struct common *c,
+				const struct token_key_spec *spec)
+{
+	static uint8_t exponent[] = { 1, 0, 1 };
+	struct bytes curve = token_curve_params(spec->kind);
+	CK_ULONG needed;
+
+	put_common(t, c);
+	flag(t, CKA_PRIVATE, false);
+	if (spec->kind == KEY_RSA) {
+		c->bits = (CK_ULONG)spec->bits;
+		put(t, CKA_MODULUS_BITS, &c->bits, sizeof(c->bits));
+		put(t, CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent));
+	} else {
+		memcpy(c->params, curve.p, curve.n);
+		put(t, CKA_EC_PARAMS, c->params, curve.n);
+	}
+	needed = t->n;
+	flag(t, CKA_VERIFY, true);
+	flag(t, CKA_ENCRYPT, false);
+	flag(t, CKA_WRAP, false);
+	return needed;
+}
+
 static int generate(struct token *t, const struct token_key_spec *spec, struct common *c,
 		    struct pair *ret, struct err *err)
 {
 	CK_MECHANISM mechanism = { generator(spec->kind), NULL, 0 };
-	static uint8_t exponent[] = { 1, 0, 1 };
-	uint8_t params[16];
-	struct bytes curve = token_curve_params(spec->kind);
-	CK_ULONG bits = (CK_ULONG)spec->bits;
 	struct template pub = { .n = 0 }, priv = { .n = 0 };
-	CK_RV rv;
+	CK_ULONG needed = public_template(&pub, c, spec), strict;
+	CK_RV rv = CKR_TEMPLATE_INCONSISTENT;
 
-	put_common(&pub, c);
-	flag(&pub, CKA_PRIVATE, false);
-	flag(&pub, CKA_VERIFY, true);
-	flag(&pub, CKA_ENCRYPT, false);
-	flag(&pub, CKA_WRAP, false);
-	if (spec->kind == KEY_RSA) {
-		put(&pub, CKA_MODULUS_BITS, &bits, sizeof(bits));
-		put(&pub, CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent));
-	} else {
-		memcpy(params, curve.p, curve.n);
-		put(&pub, CKA_EC_PARAMS, params, curve.n);
-	}
 	private_template(&priv, c, spec);
+	strict = priv.n;
 	put_allowed(&priv, spec->kind);
-	rv = TOKEN_CALL(t, C_GenerateKeyPair, t->session, &mechanism, pub.a, pub.n, priv.a, priv.n,
-			&ret->public, &ret->private);
-	if (template_refused(rv)) /* CKA_ALLOWED_MECHANISMS stands last */
-		rv = TOKEN_CALL(t, C_GenerateKeyPair, t->session, &mechanism, pub.a, pub.n, priv.a,
-				priv.n - 1, &ret->public, &ret->private);
+	/* All of it; without the mechanisms, which NSS does not know; with nothing about the
+	 * public half's uses, which tpm2-pkcs11 1.9 mixes up with the private one's. */
+	const CK_ULONG tries[3][2] = { { pub.n, priv.n }, { pub.n, strict }, { needed, strict } };
+
+	for (size_t i = 0; i < 3 && template_refused(rv); i++)
+		rv = TOKEN_CALL(t, C_GenerateKeyPair, t->session, &mechanism, pub.a, tries[i][0],
+				priv.a, tries[i][1], &ret->public, &ret->private);
 	if (rv == CKR_MECHANISM_INVALID)
 		return err_set(err, ERR_KEY,
 			       "this token makes no such keys (key kinds: "
@@ -176,7 +192,6 @@ static const char *unlike(const struct token_key_facts *f, bool each_time)
 		{ f->unwrap == FACT_YES, "CKA_UNWRAP is true" },
 		{ f->derive == FACT_YES, "CKA_DERIVE is true" },
 		{ f->sign_recover == FACT_YES, "CKA_SIGN_RECOVER is true" },
-		{ f->local == FACT_NO, "CKA_LOCAL is false: it was not made on the token" },
 		{ each_time && f->always_authenticate != FACT_YES,
 		  "CKA_ALWAYS_AUTHENTICATE is not true" },
 	};
@@ -301,8 +316,8 @@ int token_key_facts(struct token *t, size_t slot_index, struct bytes id,
 
 /* --- what a slot can do ------------------------------------------------------ */
 
-static bool has_mechanism(struct token *t, size_t slot_index, CK_MECHANISM_TYPE type,
-			  CK_FLAGS flags)
+bool token_has_mechanism(struct token *t, size_t slot_index, CK_MECHANISM_TYPE type,
+			 CK_FLAGS flags)
 {
 	CK_MECHANISM_INFO info;
 
@@ -315,7 +330,7 @@ static bool has_mechanism(struct token *t, size_t slot_index, CK_MECHANISM_TYPE 
 
 bool token_can_sign(struct token *t, size_t slot_index, enum alg_kind kind)
 {
-	return has_mechanism(t, slot_index,
+	return token_has_mechanism(t, slot_index,
 			     kind == KEY_RSA       ? CKM_RSA_PKCS
 			     : kind == KEY_ED25519 ? CKM_EDDSA
 						   : CKM_ECDSA,
@@ -324,5 +339,5 @@ bool token_can_sign(struct token *t, size_t slot_index, enum alg_kind kind)
 
 bool token_can_generate(struct token *t, size_t slot_index, enum alg_kind kind)
 {
-	return has_mechanism(t, slot_index, generator(kind), CKF_GENERATE_KEY_PAIR);
+	return token_has_mechanism(t, slot_index, generator(kind), CKF_GENERATE_KEY_PAIR);
 }

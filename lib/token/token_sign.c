@@ -283,12 +283,21 @@ static CK_MECHANISM_TYPE mechanism_for(enum alg_kind kind)
 	return kind == KEY_RSA ? CKM_RSA_PKCS : kind == KEY_ED25519 ? CKM_EDDSA : CKM_ECDSA;
 }
 
+static CK_MECHANISM_TYPE hashing(enum alg_hash h)
+{
+	return h == HASH_SHA256	  ? CKM_SHA256_RSA_PKCS
+	       : h == HASH_SHA384 ? CKM_SHA384_RSA_PKCS
+	       : h == HASH_SHA512 ? CKM_SHA512_RSA_PKCS
+				  : CKM_VENDOR_DEFINED;
+}
+
 /* What the mechanism wants to see of `tbs`. */
 static bool prepare(const CK_MECHANISM *m, enum alg_hash h, struct bytes tbs, struct buf *out)
 {
 	uint8_t digest[HASH_MAX_SIZE];
 
-	if (m->mechanism == CKM_EDDSA) { /* RFC 8419 3.1: PureEdDSA, over the bytes themselves */
+	/* RFC 8419 3.1: PureEdDSA, over the bytes themselves; and what hashes by itself. */
+	if (m->mechanism == CKM_EDDSA || m->mechanism == hashing(h)) {
 		buf_add_bytes(out, tbs);
 		return true;
 	}
@@ -336,8 +345,17 @@ int token_sign(struct token *t, size_t slot_index, struct bytes id, EVP_PKEY *ke
 	       struct bytes tbs, struct buf *sig, struct err *err)
 {
 	CK_MECHANISM mechanism = { mechanism_for(alg_of_key(key).kind), NULL, 0 };
+	struct err first = ERR_INIT;
+	int r = sign_with(t, slot_index, id, key, &mechanism, h, tbs, sig, &first);
 
-	return sign_with(t, slot_index, id, key, &mechanism, h, tbs, sig, err);
+	/* tpm2-pkcs11 makes CKM_RSA_PKCS of a decryption, which a key that only signs may
+	 * not do; it has mechanisms that hash by themselves. */
+	if (r != 0 && r != ERR_PIN && mechanism.mechanism == CKM_RSA_PKCS &&
+	    token_has_mechanism(t, slot_index, hashing(h), CKF_SIGN)) {
+		mechanism.mechanism = hashing(h);
+		r = sign_with(t, slot_index, id, key, &mechanism, h, tbs, sig, NULL);
+	}
+	return r == 0 ? 0 : err_set(err, first.code, "%s", first.text);
 }
 
 static const struct {
