@@ -275,6 +275,7 @@ BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/gitsign-hsm
 SHAREDIR := $(DESTDIR)$(PREFIX)/share
 MANDIR := $(SHAREDIR)/man
+DOCDIR := $(SHAREDIR)/doc/gitsign-hsm
 UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/user
 
 # Only what stands in the tree: programs and pages come one by one.
@@ -291,6 +292,8 @@ install: all completions
 		$(INSTALL) -Dm 644 $(B)/completions/$$p.bash $(SHAREDIR)/bash-completion/completions/$$p; \
 		$(INSTALL) -Dm 644 $(B)/completions/$$p.zsh $(SHAREDIR)/zsh/site-functions/_$$p; \
 		$(INSTALL) -Dm 644 $(B)/completions/$$p.fish $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
+	$(INSTALL) -d $(DOCDIR)/setup $(DOCDIR)/servers
+	set -e; for d in setup servers; do $(INSTALL) -m 644 contrib/$$d/*.md $(DOCDIR)/$$d/; done
 	$(INSTALL) -d $(UNITDIR)
 	$(INSTALL) -m 644 contrib/systemd/*.service contrib/systemd/*.socket $(UNITDIR)/
 
@@ -306,7 +309,7 @@ completions: $(foreach s,bash zsh fish,$(call completion_files,$(s)))
 .PHONY: uninstall
 uninstall:
 	rm -f $(BINDIR)/gitsign-hsm $(BINDIR)/git-credential-hsm
-	rm -rf $(LIBEXECDIR)
+	rm -rf $(LIBEXECDIR) $(DOCDIR)
 	rm -f $(addprefix $(UNITDIR)/,$(notdir $(wildcard contrib/systemd/*.*)))
 	set -e; for p in $(COMPLETED); do rm -f $(SHAREDIR)/bash-completion/completions/$$p \
 		$(SHAREDIR)/zsh/site-functions/_$$p $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
