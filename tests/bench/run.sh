@@ -4,14 +4,14 @@
 # RESULTS.md fails. --update (or BENCH_UPDATE=1) writes RESULTS.md anew.
 #
 # BENCH_COMMITS (20000): the length of the history that the hook judges.
-# BENCH_ONLY: a list out of sign, commit, agent, log, hook.
+# BENCH_ONLY: a list out of sign, commit, agent, log, hook, cred.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
 update=${BENCH_UPDATE-}
 [ "${2-}" != --update ] || update=1
 commits=${BENCH_COMMITS:-20000}
-only=${BENCH_ONLY:-sign commit agent log hook}
+only=${BENCH_ONLY:-sign commit agent log hook cred}
 results=tests/bench/RESULTS.md
 here=$(pwd)
 
@@ -261,6 +261,10 @@ if wanted hook; then
 		awk '/ecdsa.*nistp256/ { print 1e6 / $NF }')
 	row hook/speed "$best" "$bare" us "judge a commit, processor time : openssl speed, a P-256 check"
 	awk -v a="$best" -v b="$bare" 'BEGIN { printf "# %.1f us a commit above the bare check; %d commits/s a core\n", a - b, 1e6 / a }'
+fi
+
+if wanted cred; then
+	. "$here/tests/bench/cred.sh"
 fi
 
 # --- compared with the last time ----------------------------------------------------
