@@ -285,7 +285,7 @@ int verb_hook_install(int argc, char **argv)
 		"Installs the hooks into a repository that is pushed to.", opts,
 		"It says what it changes; hook remove puts it back.", 0, 1,
 	};
-	struct hook_place p;
+	struct hook_place p = { .repo = NULL };
 	struct err err = ERR_INIT;
 	int rc;
 
@@ -312,7 +312,7 @@ static void tell_restored(const char *key, const char *value)
 
 static int remove_hooks(const char *path, bool pre_push, struct err *err)
 {
-	struct hook_place p;
+	struct hook_place p = { .repo = NULL };
 	int rc = (pre_push ? hook_place_open_client : hook_place_open)(path, &p, err);
 
 	if (rc)
