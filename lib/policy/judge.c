@@ -247,6 +247,8 @@ static int judge_all(struct judge *j, struct err *err)
 		j->c->progress(j->c->progress_ctx, j->done, j->done, false);
 	for (size_t i = 0; i < j->jobs_n && rc == 0; i++)
 		rc = judge_rest(j, &j->jobs[i], err);
+	if (rc == 0)
+		rc = judge_targets(j, err);
 	if (rc)
 		return rc;
 	judge_mend_all(j);

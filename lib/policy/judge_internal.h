@@ -20,6 +20,7 @@ struct judge_job {
 	bool fresh;            /* the new value is not accepted under the rule yet */
 	bool forward;
 	bool good_object;      /* the new value is signed by a permitted signer */
+	struct oid target;     /* of a tag: the commit that must be accepted; n == 0: none */
 	size_t findings;
 	const char *pusher;    /* who signed the push certificate, and may; NULL: nobody */
 	bool pushed;           /* and it is good: that one answers for it */
@@ -173,10 +174,13 @@ int judge_commits(struct judge *j, struct judge_set *s, struct err *err);
 int judge_plan_tag(struct judge *j, struct judge_job *job, struct err *err);
 int judge_tag(struct judge *j, struct judge_job *job, struct err *err);
 
-/* judge_target.c: planned before anything is walked. Is what a tag tags, in the end,
- * accepted under a rule that the tag's rule accepts? Makes the finding when not. */
+/*
+ * judge_target.c: what tags tag in the end has to be accepted under a rule that their rule
+ * accepts. Planned before anything is walked, aimed when the tag was judged, asked with
+ * one walk a rule when all were.
+ */
 void judge_plan_target(struct judge *j, const struct judge_job *job);
-int judge_target(struct judge *j, struct judge_job *job, const struct oid *id, bool *ok,
-		 struct err *err);
+int judge_aim(struct judge *j, struct judge_job *job, const struct oid *id, struct err *err);
+int judge_targets(struct judge *j, struct err *err);
 
 #endif

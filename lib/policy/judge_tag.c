@@ -213,7 +213,7 @@ int judge_tag(struct judge *j, struct judge_job *job, struct err *err)
 			find_tag(j, job, &id, BYTES_NONE,
 				 xstrdup("a lightweight tag: it holds no signature"),
 				 tag_cure(job, &id));
-		return job->rule->tags_signed ? 0 : judge_target(j, job, &id, &good, err);
+		return job->rule->tags_signed ? 0 : judge_aim(j, job, &id, err);
 	}
 	for (unsigned level = 0; more && rc == 0; level++) {
 		if (level == TAG_LEVELS_MAX) {
@@ -224,11 +224,9 @@ int judge_tag(struct judge *j, struct judge_job *job, struct err *err)
 		rc = judge_one(j, job, &id, level, &more, &good, err);
 		all = all && good;
 	}
-	if (rc == 0 && all) {
-		rc = judge_target(j, job, &id, &good, err);
-		all = good;
-	}
-	if (rc == 0 && all && !job->report)
+	if (rc || !all)
+		return rc;
+	if (!job->report)
 		j->out->tags++;
-	return rc;
+	return judge_aim(j, job, &id, err);
 }

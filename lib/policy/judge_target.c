@@ -39,73 +39,107 @@ void judge_plan_target(struct judge *j, const struct judge_job *job)
 		judge_set_of(j, &j->c->policy->rules[job->rule->accepts[i]], j->c->policy->report);
 }
 
-/* The first commit that is not accepted ends it. */
-static int found_one(const struct oid *id, void *ctx)
+int judge_aim(struct judge *j, struct judge_job *job, const struct oid *id, struct err *err)
 {
-	(void)id;
-	*(bool *)ctx = true;
-	return -1;
-}
-
-static int is_accepted(struct judge *j, const struct judge_job *job, const struct oid *commit,
-		       bool *ret, struct err *err)
-{
-	struct ids l = { NULL, 0, 0 };
-	bool found = false;
-	int rc;
-
-	for (size_t i = 0; i < job->rule->accepts_n; i++) {
-		const struct judge_set *s =
-			judge_set_of(j, &j->c->policy->rules[job->rule->accepts[i]],
-				     j->c->policy->report);
-
-		add(&l, s->accepted, s->accepted_n);
-		add_pushed(j, s, &l);
-	}
-	rc = repo_walk(j->c->repo, commit, 1, l.v, l.n, found_one, &found, err);
-	free(l.v);
-	*ret = !found;
-	return found ? 0 : rc;
-}
-
-static char *rule_names(const struct judge *j, const struct policy_rule *r)
-{
-	struct buf b = BUF_INIT;
-
-	for (size_t i = 0; i < r->accepts_n; i++)
-		buf_addf(&b, "%s%s", i ? ", " : "", j->c->policy->rules[r->accepts[i]].name);
-	return buf_detach(&b);
-}
-
-int judge_target(struct judge *j, struct judge_job *job, const struct oid *id, bool *ok,
-		 struct err *err)
-{
-	_cleanup_free_ char *names = NULL;
 	enum object_type type;
-	char hex[OID_HEX_MAX];
 	uint64_t size;
 	int rc;
 
-	*ok = true;
 	if (job->rule->target_any)
 		return 0;
 	rc = repo_stat(j->c->repo, id, &type, &size, err);
 	if (rc == 0 && type == OBJECT_COMMIT)
-		rc = is_accepted(j, job, id, ok, err);
-	else
-		*ok = false;
-	if (rc || *ok)
-		return rc;
-	names = rule_names(j, job->rule);
-	if (type == OBJECT_COMMIT)
-		judge_job_find(j, job, id, BYTES_NONE,
-			       xasprintf("tags a commit that was not let in under %s", names),
-			       xasprintf("Push %.12s to a branch of such a rule first, or with the "
-					 "tag.", oid_hex(id, hex)), MEND_NONE);
-	else
+		job->target = *id;
+	else if (rc == 0)
 		judge_job_find(j, job, id, BYTES_NONE,
 			       xasprintf("tags a %s, where this rule wants a commit",
 					 object_type_name(type)),
 			       xstrdup("Tag a commit."), MEND_NONE);
+	return rc;
+}
+
+static int collect(const struct oid *id, void *ctx)
+{
+	add(ctx, id, 1);
 	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct oid *x = a, *y = b;
+
+	return memcmp(x->b, y->b, x->n);
+}
+
+static bool beside(const struct judge_job *a, const struct judge_job *b)
+{
+	return a->target.n > 0 && a->rule == b->rule && a->report == b->report;
+}
+
+/* All that the tags of one rule point at, or what they reach, and nobody has let in. */
+static int find_strange(struct judge *j, const struct judge_job *first, struct ids *ret,
+			struct err *err)
+{
+	struct ids tips = { NULL, 0, 0 }, hide = { NULL, 0, 0 };
+	int rc;
+
+	for (size_t i = 0; i < j->jobs_n; i++)
+		if (beside(&j->jobs[i], first))
+			add(&tips, &j->jobs[i].target, 1);
+	for (size_t i = 0; i < first->rule->accepts_n; i++) {
+		const struct judge_set *s =
+			judge_set_of(j, &j->c->policy->rules[first->rule->accepts[i]],
+				     j->c->policy->report);
+
+		add(&hide, s->accepted, s->accepted_n);
+		add_pushed(j, s, &hide);
+	}
+	rc = repo_walk(j->c->repo, tips.v, tips.n, hide.v, hide.n, collect, ret, err);
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_id);
+	free(tips.v);
+	free(hide.v);
+	return rc;
+}
+
+static void find_stranger(struct judge *j, struct judge_job *job)
+{
+	struct buf names = BUF_INIT;
+	char hex[OID_HEX_MAX];
+
+	for (size_t i = 0; i < job->rule->accepts_n; i++)
+		buf_addf(&names, "%s%s", i ? ", " : "",
+			 j->c->policy->rules[job->rule->accepts[i]].name);
+	judge_job_find(j, job, &job->target, BYTES_NONE,
+		       xasprintf("tags a commit that was not let in under %s", buf_str(&names)),
+		       xasprintf("Push %.12s to a branch of such a rule first, or with the tag.",
+				 oid_hex(&job->target, hex)),
+		       MEND_NONE);
+	buf_free(&names);
+}
+
+int judge_targets(struct judge *j, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < j->jobs_n && rc == 0; i++) {
+		const struct judge_job first = j->jobs[i];
+		struct ids strange = { NULL, 0, 0 };
+
+		if (first.target.n == 0)
+			continue; /* nothing to ask, or answered with an earlier one */
+		rc = find_strange(j, &first, &strange, err);
+		for (size_t k = i; k < j->jobs_n && rc == 0; k++) {
+			struct judge_job *job = &j->jobs[k];
+
+			if (!beside(job, &first))
+				continue;
+			if (strange.n && bsearch(&job->target, strange.v, strange.n,
+						 sizeof(*strange.v), by_id))
+				find_stranger(j, job);
+			job->target.n = 0;
+		}
+		free(strange.v);
+	}
+	return rc;
 }

@@ -79,6 +79,18 @@ accepted 'target = any lets in a tree' origin tree
 accepted 'and a blob' origin blob
 accepted 'and any commit' origin v5
 
+# --- many at once ------------------------------------------------------------------------
+tags 'accepts = main'
+for i in 1 2 3 4; do
+	tag "good$i" "main~$((i % 3))"
+done
+tag bad1 side
+refused 'of many tags the one that does not fit is named' 'tags a commit that was not let in' origin \
+	good1 good2 bad1 good3 good4
+like 'that one' "$(said)" 'refs/tags/bad1'
+unlike 'and no other' "$(said)" 'refs/tags/good'
+accepted 'the others are let in' origin good1 good2 good3 good4
+
 # --- tag = any -----------------------------------------------------------------------------
 tags 'accepts = main' 'keylessUpdate = allow'
 sed -i 's/tag = signed/tag = any/' "$GH_WORLD/policy"
