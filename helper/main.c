@@ -93,7 +93,14 @@ static void usage(FILE *f)
 	      "usage: git-credential-hsm get | store | erase     (as git runs it)\n"
 	      "       git-credential-hsm VERB [options]\n"
 	      "       git-credential-hsm --help | --version\n\n"
-	      "More: man git-credential-hsm\n",
+	      "verbs:\n"
+	      "  configure URL    write a profile into git's configuration\n"
+	      "  login URL        ask for an access token now\n"
+	      "  logout URL       revoke it, and forget it\n"
+	      "  status           list the profiles, and what is kept for each\n"
+	      "  explain URL      tell which profile holds and why, and what is wrong\n"
+	      "  test URL         let git try it\n\n"
+	      "More: git-credential-hsm VERB --help, man git-credential-hsm\n",
 	      f);
 }
 
