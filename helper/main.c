@@ -86,33 +86,38 @@ static int capability(void)
 	return fflush(stdout) == 0 ? 0 : ERR_IO;
 }
 
+static const struct {
+	const char *name, *help;
+} verbs[] = {
+	{ "configure", "write what git needs to know about a host and its issuer" },
+	{ "login", "get an access token now, asking whoever has to say yes" },
+	{ "logout", "revoke and forget the tokens of a host" },
+	{ "status", "list the hosts, and until when their tokens are good" },
+	{ "explain", "say why a URL gets the token that it gets, or none" },
+	{ "test", "ask the issuer and the host, step by step" },
+};
+#define VERBS_N (sizeof(verbs) / sizeof(verbs[0]))
+
 static void usage(FILE *f)
 {
 	fputs("git-credential-hsm gives git short-lived access tokens, proven by a key in a\n"
 	      "PKCS#11 token.\n\n"
 	      "usage: git-credential-hsm get | store | erase     (as git runs it)\n"
 	      "       git-credential-hsm VERB [options]\n"
-	      "       git-credential-hsm --help | --version\n\n"
-	      "verbs:\n"
-	      "  configure URL    write a profile into git's configuration\n"
-	      "  login URL        ask for an access token now\n"
-	      "  logout URL       revoke it, and forget it\n"
-	      "  status           list the profiles, and what is kept for each\n"
-	      "  explain URL      tell which profile holds and why, and what is wrong\n"
-	      "  test URL         let git try it\n\n"
-	      "More: git-credential-hsm VERB --help, man git-credential-hsm\n",
+	      "       git-credential-hsm --help | --version\n\nverbs:\n",
 	      f);
+	for (size_t i = 0; i < VERBS_N; i++)
+		fprintf(f, "  %-12s %s\n", verbs[i].name, verbs[i].help);
+	fputs("\nMore: git-credential-hsm VERB --help, man git-credential-hsm\n", f);
 }
 
 /* Verbs for people start the program that has them; git's own future ones are nothing. */
 static int other_verb(char **argv)
 {
-	static const char *const verbs[] = { "configure", "login",   "logout",
-					     "status",    "explain", "test" };
 	struct err err = ERR_INIT;
 
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(argv[1], verbs[i]) != 0)
+	for (size_t i = 0; i < VERBS_N; i++) {
+		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
 		argv[0] = (char *)(uintptr_t) "credential-fetch";
 		(void)sibling_become((const char *const *)argv, BYTES_NONE, &err);

@@ -51,4 +51,16 @@ is 'nothing for what is no verb' "$(completes nonsense --)" ''
 touch policy.txt
 is 'a file where a file is wanted' "$(completes setup --policy pol)" policy.txt
 isnt 'and no file where none is' "$(completes setup --po)" policy.txt
+
+cat >complete-helper.bash <<'EOF'
+. "$1"
+COMP_WORDS=(git-credential-hsm "${@:2}")
+COMP_CWORD=$(($# - 1))
+_git_credential_hsm
+printf '%s\n' "${COMPREPLY[@]}"
+EOF
+like 'the credential helper: its verbs' "$(bash complete-helper.bash \
+	"$share/bash-completion/completions/git-credential-hsm" lo | tr '\n' ' ')" '^login logout $'
+like 'and their options' "$(bash complete-helper.bash \
+	"$share/bash-completion/completions/git-credential-hsm" configure --is)" '^--issuer$'
 done_testing
