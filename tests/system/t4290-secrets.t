@@ -100,8 +100,8 @@ secrets | grep . >all
 : >running
 : >unreadable
 for p in /proc/[0-9]*; do
-	case $({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null) in
-	*credential-fetch* | *git-credential-hsm*)
+	case $({ tr '\0' '\n' <"$p/cmdline" | head -n 1; } 2>/dev/null) in
+	*credential-fetch | *git-credential-hsm)
 		{ tr '\0' '\n' <"$p/cmdline"; } >>running 2>/dev/null
 		{ tr '\0' '\n' <"$p/environ"; } >>running 2>/dev/null || echo "$p" >>unreadable
 		{ true <"$p/mem"; } 2>/dev/null && echo "$p/mem" >>running
