@@ -28,7 +28,8 @@ cred_rows() {
 echo "# an access token at hand, whole process, median of ${RUNS:-100}, ms"
 mv payload payload.sign 2>/dev/null || :
 XDG_RUNTIME_DIR=$GH_WORLD/run
-mkdir -p -m 700 "$XDG_RUNTIME_DIR"
+mkdir -p "$XDG_RUNTIME_DIR"
+chmod 700 "$XDG_RUNTIME_DIR"
 export XDG_RUNTIME_DIR
 libexec=$build/libexec/gitsign-hsm
 url=https://git.example.com
