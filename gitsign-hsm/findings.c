@@ -62,7 +62,8 @@ void findings_print_all(const struct judge_result *r, const struct policy *p, si
 	if (!r->refused && text.n != 0) /* its last line says what was accepted */
 		for (text.n--; text.n > 0 && text.p[text.n - 1] != '\n';)
 			text.n--;
-	fwrite(text.p, 1, text.n, stdout);
+	if (text.n != 0)
+		fwrite(text.p, 1, text.n, stdout);
 	buf_free(&text);
 	free(u);
 }
