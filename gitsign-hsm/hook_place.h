@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "policy/past.h"
 #include "policy/server.h"
 #include "repo/repo.h"
 
@@ -32,7 +33,7 @@ struct hook_place {
 	struct repo *repo;
 	struct server server;
 	struct hook_file files[HOOK_KINDS];
-	char *scope;   /* --file=<git dir>/config, for gitcmd.h */
+	char *scope; /* --file=<git dir>/config, for gitcmd.h */
 };
 
 /* `path` may be NULL: the repository at or above the current directory. */
@@ -55,8 +56,8 @@ int hook_unlink_client(const struct hook_place *p, struct err *err);
  * Configuration that keeps git from running the hook (core.hooksPath,
  * hook.<event>.enabled): calls `problem` for each, returns how many.
  */
-size_t hook_place_traps(const struct hook_place *p,
-			void (*problem)(const char *text, void *ctx), void *ctx, struct err *err);
+size_t hook_place_traps(const struct hook_place *p, void (*problem)(const char *text, void *ctx),
+			void *ctx, struct err *err);
 
 /*
  * Sets a key of the repository's configuration and keeps the value that it had, so
@@ -64,10 +65,17 @@ size_t hook_place_traps(const struct hook_place *p,
  * With _note() it is kept alone, and not for values that are secret.
  */
 int hook_place_note(const struct hook_place *p, const char *key, struct err *err);
-int hook_place_set(const struct hook_place *p, const char *key, const char *value,
-		   struct err *err);
-int hook_place_restore(const struct hook_place *p,
-		       void (*tell)(const char *key, const char *value), struct err *err);
+int hook_place_set(const struct hook_place *p, const char *key, const char *value, struct err *err);
+int hook_place_restore(const struct hook_place *p, void (*tell)(const char *key, const char *value),
+		       struct err *err);
+
+/*
+ * hook_introduce.c: adds to hsm.introduction what refs hold, and says how many. Of all
+ * refs the commits alone; of some (those that were judged) the tag objects too.
+ */
+int hook_introduce_all(const struct hook_place *p, struct err *err);
+int hook_introduce_refs(const struct hook_place *p, const struct past_ref *refs, size_t n,
+			struct err *err);
 
 /* Gives receive.certNonceSeed, which is not set, a random value; says so (hook_seed.c). */
 int hook_place_seed(const struct hook_place *p, struct err *err);

@@ -63,6 +63,17 @@ static void add_prefixed(struct fact *f, const char *kind, const char *name)
 	add_value(f, text);
 }
 
+void facts_add(struct facts *f, const char *key, const char *value)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (strcmp(f->v[i].key, key) == 0) {
+			add_value(&f->v[i], value);
+			return;
+		}
+	}
+	add_word(f, key, value);
+}
+
 void facts_free(struct facts *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
@@ -85,23 +96,29 @@ char *fact_text(const struct fact *f)
 	return buf_detach(&b);
 }
 
-static bool is_list(const char *key)
+static bool is_among(const char *key, const char *const *words)
 {
-	static const char *const lists[] = { "ref",  "signer", "pusher",  "accepts",    "email",
-					     "keys", "trust",  "revoked", "reported by" };
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		if (strcmp(key, lists[i]) == 0)
-			return true;
-	return false;
+	while (*words != NULL && strcmp(key, *words) != 0)
+		words++;
+	return *words != NULL;
 }
 
 void facts_json(struct buf *b, const struct facts *f)
 {
+	static const char *const lists[] = { "ref",  "signer",  "pusher",       "accepts", "email",
+					     "keys", "trust",   "revoked",      "hook",    "crl",
+					     "tip",  "pushUrl", "introduction", "problem", NULL };
+	static const char *const numbers[] = { "expiryGrace", "serial", "entries", "tips", NULL };
+
 	for (size_t i = 0; i < f->n; i++) {
 		const struct fact *x = &f->v[i];
 
-		if (!is_list(x->key)) {
+		if (is_among(x->key, numbers) && x->values.n != 0) {
+			json_put_name(b, x->key);
+			buf_add_str(b, x->values.v[0]);
+			continue;
+		}
+		if (!is_among(x->key, lists)) {
 			json_put_text(b, x->key, x->values.n != 0 ? x->values.v[0] : NULL);
 			continue;
 		}

@@ -20,11 +20,13 @@ void facts_of_rule(const struct policy *p, const struct policy_rule *r, struct f
 void facts_of_signer(const struct policy *p, const struct policy_signer *s, struct facts *ret);
 /* Of the file as a whole: mode, trusts, revoked keys, limits. */
 void facts_of_policy(const struct policy *p, struct facts *ret);
+/* One more value of a key. */
+void facts_add(struct facts *f, const char *key, const char *value);
 void facts_free(struct facts *f);
 
 /* "alice, bob"; "-" for nothing. The caller frees. */
 char *fact_text(const struct fact *f);
-/* "name":["a","b"], or a string where there is always one. */
+/* "name":["a","b"], or a string where there is always one, or a number. */
 void facts_json(struct buf *b, const struct facts *f);
 
 /* "commits signed": what a rule is about. */

@@ -26,6 +26,8 @@ const struct verb verb_table[] = {
 	{ "record", "rebuild", "judge the refs anew and begin a record with what is good" },
 	{ "hook", "install", "install the pre-receive hook into a bare repository" },
 	{ "hook", "remove", "take the hook out again" },
+	{ "hook", "enable", "leave report mode: judge what is there, then enforce" },
+	{ "hook", "disable", "back to report mode: refuse nothing, tell everything" },
 	{ "hook", "status", "show what the hook enforces, and what endangers it" },
 	{ "agent", NULL, "keep the session with a token open (status, stop)" },
 	{ NULL, NULL, NULL },

@@ -32,6 +32,8 @@ int verb_record_import(int argc, char **argv);
 int verb_record_rebuild(int argc, char **argv);
 int verb_hook_install(int argc, char **argv);
 int verb_hook_remove(int argc, char **argv);
+int verb_hook_enable(int argc, char **argv);
+int verb_hook_disable(int argc, char **argv);
 int verb_hook_status(int argc, char **argv);
 
 #endif

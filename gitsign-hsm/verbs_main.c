@@ -33,6 +33,8 @@ static const struct {
 	{ "record", "rebuild", verb_record_rebuild },
 	{ "hook", "install", verb_hook_install },
 	{ "hook", "remove", verb_hook_remove },
+	{ "hook", "enable", verb_hook_enable },
+	{ "hook", "disable", verb_hook_disable },
 	{ "hook", "status", verb_hook_status },
 };
 

@@ -135,6 +135,20 @@ int replay_record(struct replay *r, const struct record_entry *v, size_t n, stru
 	return rc;
 }
 
+/* Under the rules that the record names: as the hook has it. */
+void replay_accept(struct replay *r, const struct record_entry *v, size_t n)
+{
+	const struct oid none = { .n = repo_hash_bytes(r->context.repo) };
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].state != RECORD_LANDED)
+			continue;
+		if (v[i].new_.n)
+			past_accept(r->past, v[i].ref, &v[i].new_, v[i].rule, v[i].forward);
+		past_set(r->past, v[i].ref, v[i].new_.n ? &v[i].new_ : &none);
+	}
+}
+
 /* --- the refs --------------------------------------------------------------------- */
 
 struct candidate {

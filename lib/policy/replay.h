@@ -38,6 +38,10 @@ void replay_end(struct replay *r);
  */
 int replay_record(struct replay *r, const struct record_entry *v, size_t n, struct err *err);
 
+/* Takes the landed entries for accepted without judging them: what is left to replay_refs()
+ * is what the record does not stand for. */
+void replay_accept(struct replay *r, const struct record_entry *v, size_t n);
+
 /*
  * Judges at `now` those of the refs that stand elsewhere than the replay so far has left
  * them: rules that others accept first. What is not good is not accepted, and found for
