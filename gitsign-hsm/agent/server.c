@@ -19,6 +19,8 @@
 #define SESSIONS_MAX 64
 #define STACK ((size_t)512 << 10)
 #define END_MS 3000
+#define PLACE_MS 20
+#define PLACE_TRIES 500
 #define LISTEN_FD 3 /* the first that systemd hands over */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -101,19 +103,24 @@ void server_status(bool json, struct buf *out)
 
 /* --- sockets ----------------------------------------------------------------- */
 
-/* The other one may be about to listen. */
-static void wait_for_other(void)
+/*
+ * The lock of the one agent. *fd is -1 when another one answers; one that holds the lock and
+ * does not is about to listen, or to end: then its place is ours.
+ */
+static int take_place(bool given, int *fd, struct err *err)
 {
-	for (int i = 0; i < 500; i++) {
-		struct timespec t = { 0, 10000000 };
-		int fd;
+	for (int i = 0; i < PLACE_TRIES; i++) {
+		int other, r = rundir_lock(AGENT_LOCK_FILE, PLACE_MS, fd, err);
 
-		if (rundir_connect(AGENT_SOCKET, &fd, NULL) == 0) {
-			close(fd);
-			return;
+		if (r != 0 || *fd >= 0)
+			return r;
+		/* A socket that was given answers for itself. */
+		if (!given && rundir_connect(AGENT_SOCKET, &other, NULL) == 0) {
+			close(other);
+			return 0;
 		}
-		nanosleep(&t, NULL);
 	}
+	return err_set(err, ERR_IO, "another agent neither answers nor ends");
 }
 
 /* --- sessions ------------------------------------------------------------------ */
@@ -329,13 +336,9 @@ int server_run(bool tell, struct err *err)
 	if (r != 0)
 		return r;
 	dir = buf_detach(&path);
-	r = rundir_lock(AGENT_LOCK_FILE, 0, &lock_fd, err);
-	if (r == 0 && lock_fd < 0) {
-		if (!tell)
-			return err_set(err, ERR_USAGE, "an agent is running already");
-		wait_for_other();
-		return 0;
-	}
+	r = take_place(given >= 0, &lock_fd, err);
+	if (r == 0 && lock_fd < 0)
+		return tell ? 0 : err_set(err, ERR_USAGE, "an agent is running already");
 	if (r == 0 && chdir("/") != 0)
 		r = err_errno(err, ERR_IO, "cannot leave the directory");
 	forget_git();

@@ -79,10 +79,25 @@ git config hsm.agentIdle soon
 ok 'a repository does not configure the agent' raw
 git config --unset hsm.agentIdle
 
+again() {
+	local i
+	i=0
+	while [ $i -lt 15 ]; do
+		agent stop || return 1
+		raw >/dev/null 2>&1 || return 2
+		agent stop || return 3
+		(agent >/dev/null 2>&1 &)
+		until_true agent status || return 4
+		i=$((i + 1))
+	done
+}
+ok 'one that is stopped gives place to the next at once' again
+
 # --- lock, status --------------------------------------------------------------------
 is 'status as JSON' "$(agent status --json | perl -MJSON::PP -0ne 'my $s = decode_json($_);
 	print join " ", $s->{pid}, $s->{locked} ? 1 : 0, $s->{modules}, $s->{signatures}, $s->{log}')" \
-	"$(agent_pid) 0 1 1 $LOG"
+	"$(agent_pid) 0 0 0 $LOG"
+ok 'a signature' raw
 worker=$(agent_worker)
 ok 'locked' agent lock
 ok 'its module is gone' until_true test ! -e "/proc/$worker"
