@@ -56,21 +56,78 @@ out:
 	return r;
 }
 
-int signer_choose(const struct settings *settings, struct token *token, const char *key,
-		  struct signer **ret, struct err *err)
+void signer_pin_prompt(struct buf *out, const struct token_slot *slot)
+{
+	buf_addf(out, "PIN for token \"%s\"%s: ", slot->label,
+		 slot->pin_final_try   ? " (LAST TRY before it locks)"
+		 : slot->pin_count_low ? " (a wrong PIN was entered before)"
+				       : "");
+}
+
+static int get_pin(void *ctx, const struct token_slot *slot, struct secret *pin, struct err *err)
+{
+	const struct signer *s = ctx;
+	struct buf prompt = BUF_INIT;
+	int r;
+
+	signer_pin_prompt(&prompt, slot);
+	r = pin_get(&s->settings->pin_source, buf_str(&prompt), PIN_PROMPT_MS, pin, err);
+	buf_free(&prompt);
+	return r;
+}
+
+/* The one token that may show more after a login. */
+static bool shy_token(const struct token *t, size_t *slot)
+{
+	size_t n, found = 0;
+	const struct token_slot *v = token_slots(t, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].login_required) {
+			*slot = i;
+			found++;
+		}
+	return found == 1;
+}
+
+/* YubiHSM 2 shows nothing at all without a login. */
+static int choose_shy(struct signer *s, const char *key, struct err *err)
+{
+	bool stored = s->settings->pin_source.kind != PIN_PROMPT;
+	struct err first = ERR_INIT;
+	size_t slot;
+	int r = choose(s, key, &first);
+
+	if (r != ERR_KEY || s->candidates.n > 0 || !shy_token(s->token, &slot))
+		return r == 0 ? 0 : err_set(err, first.code, "%s", first.text);
+	candidates_free(&s->candidates);
+	cert_list_free(&s->further);
+	r = token_login(s->token, slot, get_pin, s, stored, err);
+	return r != 0 ? r : choose(s, key, err);
+}
+
+static int new_signer(const struct settings *settings, struct token *token, const char *key,
+		      int (*how)(struct signer *s, const char *key, struct err *err),
+		      struct signer **ret, struct err *err)
 {
 	struct signer *s = xcalloc(1, sizeof(*s));
 	int r;
 
 	s->settings = settings;
 	s->token = token;
-	r = choose(s, key, err);
+	r = how(s, key, err);
 	if (r != 0) {
 		signer_close(s);
 		return r;
 	}
 	*ret = s;
 	return 0;
+}
+
+int signer_choose(const struct settings *settings, struct token *token, const char *key,
+		  struct signer **ret, struct err *err)
+{
+	return new_signer(settings, token, key, choose, ret, err);
 }
 
 int signer_open(const struct settings *settings, const char *key, const struct os_stdio *io,
@@ -82,7 +139,7 @@ int signer_open(const struct settings *settings, const char *key, const struct o
 
 	if (r != 0)
 		return r;
-	r = signer_choose(settings, token, key, ret, err);
+	r = new_signer(settings, token, key, choose_shy, ret, err);
 	if (r != 0)
 		token_close(token);
 	else
@@ -109,26 +166,6 @@ const struct cert *signer_cert(const struct signer *s)
 const struct candidate *signer_candidate(const struct signer *s)
 {
 	return s->key;
-}
-
-void signer_pin_prompt(struct buf *out, const struct token_slot *slot)
-{
-	buf_addf(out, "PIN for token \"%s\"%s: ", slot->label,
-		 slot->pin_final_try   ? " (LAST TRY before it locks)"
-		 : slot->pin_count_low ? " (a wrong PIN was entered before)"
-				       : "");
-}
-
-static int get_pin(void *ctx, const struct token_slot *slot, struct secret *pin, struct err *err)
-{
-	const struct signer *s = ctx;
-	struct buf prompt = BUF_INIT;
-	int r;
-
-	signer_pin_prompt(&prompt, slot);
-	r = pin_get(&s->settings->pin_source, buf_str(&prompt), PIN_PROMPT_MS, pin, err);
-	buf_free(&prompt);
-	return r;
 }
 
 /* Intermediates that stand on the same token, or in hsm.chain. */

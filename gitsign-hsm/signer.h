@@ -16,7 +16,8 @@ struct signer; /* an open token and the one key chosen */
 /*
  * Opens the module and picks the key that `key` names ("" or NULL: hsm.key, or
  * the only usable one). `io` is where our own output goes while the module is
- * loaded. ERR_KEY, ERR_TOKEN, ERR_CONFIG.
+ * loaded. A token that shows no certificate is logged into, and asked again. ERR_KEY,
+ * ERR_TOKEN, ERR_CONFIG, ERR_PIN.
  */
 int signer_open(const struct settings *s, const char *key, const struct os_stdio *io,
 		struct signer **ret, struct err *err);

@@ -227,6 +227,17 @@ ok 'slots that grow while listed' env MOCK_P11=slots-grow git commit -q --allow-
 ok 'slots beyond what was asked for' env MOCK_P11=slots-lie git commit -q --allow-empty -m lies
 ok 'no login needed' env MOCK_P11=pin-none git commit -q --allow-empty -m none
 ok 'a PIN pad' env MOCK_P11=pin-pad git commit -q --allow-empty -m pad
+ok 'locking that the module does not have' env MOCK_P11=cant-lock git commit -q --allow-empty -m lock
+ok 'initialized by somebody else' env MOCK_P11=initialized git commit -q --allow-empty -m init
+ok 'one session at a time' env MOCK_P11=sessions-1 git commit -q --allow-empty -m one
+ok 'an unknown attribute spoils the others' env MOCK_P11=attribute-picky git commit -q \
+	--allow-empty -m picky
+ok 'nothing is seen before the login' env MOCK_P11=login-first git commit -q --allow-empty -m shy
+exits 5 'and not with a PIN that is refused' env MOCK_P11=login-first,C_Login=0xa0 \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+exits 6 'no session is left' env MOCK_P11=C_OpenSession=0xb1 \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+like 'is told' "$(cat "$GH_ERR")" 'C_OpenSession failed: CKR_SESSION_COUNT'
 ok 'a label with control bytes' env MOCK_P11=label-junk git commit -q --allow-empty -m junk
 first=$(git rev-parse HEAD)
 gh_run env MOCK_P11=label-junk "$GH_BIN/gitsign-hsm" key list

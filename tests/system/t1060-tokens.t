@@ -90,6 +90,10 @@ for f in made-extractable:EXTRACTABLE made-decrypts:DECRYPT made-other:cannot \
 done
 # NSS says so of every key. What was asked for is there; `key check' tells.
 ok 'a module that calls it imported' mock made-elsewhere
+for f in point-octets point-raw point-bits; do
+	ok "$f: the public key is read" mock "$f"
+done
+exits 6 'a point that is cut off' mock point-cut
 exits 6 'a module that makes none' mock C_GenerateKeyPair=null
 exits 6 'one that fails' mock C_GenerateKeyPair=0x5
 

@@ -26,6 +26,10 @@
  *     each-time-refused (declared, and no such login: as Luna has it)
  *     made-extractable, made-decrypts, made-elsewhere, made-hidden (no public key to read),
  *     made-other (of another kind): what C_GenerateKeyPair makes of its template
+ *     cant-lock (C_Initialize wants NULL), initialized (somebody did it before), sessions-1 (one
+ *     at a time), login-first (finds nothing without a login), attribute-picky (an attribute
+ *     that it does not know spoils the whole request)
+ *     point-octets, point-raw, point-bits, point-cut: how a public key's point is written
  *     load-hang, exit-hang, exit-print, exit-crash: as the module comes and goes
  */
 #include <openssl/bn.h>
@@ -57,6 +61,7 @@ static CK_OBJECT_HANDLE found[MANY];
 static CK_ULONG found_n, found_at;
 static int slot_calls, value_calls, uses; /* of the login */
 static int logged_in_again; /* since C_SignInit */
+static int sessions, logged_in;
 
 static const char *words(void)
 {
@@ -187,11 +192,12 @@ static void read_cert(void)
 
 CK_RV C_Initialize(void *args)
 {
-	(void)args;
 	ENTER();
+	if (fault("cant-lock") && args != NULL)
+		return CKR_CANT_LOCK;
 	read_key();
 	read_cert();
-	return CKR_OK;
+	return fault("initialized") ? CKR_CRYPTOKI_ALREADY_INITIALIZED : CKR_OK;
 }
 
 CK_RV C_Finalize(void *reserved)
@@ -255,6 +261,9 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify
 	ENTER();
 	if (slot != SLOT || notify != NULL || (flags & CKF_SERIAL_SESSION) == 0)
 		return CKR_ARGUMENTS_BAD;
+	if (fault("sessions-1") && sessions > 0)
+		return CKR_SESSION_COUNT;
+	sessions++;
 	*session = SESSION;
 	return CKR_OK;
 }
@@ -262,6 +271,8 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify
 CK_RV C_CloseSession(CK_SESSION_HANDLE session)
 {
 	ENTER();
+	sessions--;
+	logged_in = 0;
 	return session == SESSION ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
 }
 
@@ -280,6 +291,7 @@ CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, 
 	if (session != SESSION || (user != CKU_USER && user != CKU_CONTEXT_SPECIFIC))
 		return CKR_ARGUMENTS_BAD;
 	logged_in_again = user == CKU_CONTEXT_SPECIFIC;
+	logged_in = 1;
 	if (fault("pin-pad"))
 		return pin == NULL && n == 0 ? CKR_OK : CKR_ARGUMENTS_BAD;
 	uses = 0;
@@ -355,6 +367,33 @@ static CK_RV put_spki(CK_ATTRIBUTE *a)
 	return rv;
 }
 
+static int point_dialect(void)
+{
+	return fault("point-raw") || fault("point-bits") || fault("point-octets") ||
+	       fault("point-cut");
+}
+
+/* As PKCS#11 2.40 wants it, as 3.0 allows it, as some modules have it, and cut off. */
+static CK_RV put_point(CK_ATTRIBUTE *a)
+{
+	unsigned char *point = NULL, out[80];
+	size_t n = EVP_PKEY_get1_encoded_public_key(key, &point);
+	CK_ULONG head = 0;
+
+	if (n != 65)
+		return CKR_FUNCTION_FAILED;
+	if (fault("point-bits")) {
+		memcpy(out, "\x03\x42\x00", 3);
+		head = 3;
+	} else if (!fault("point-raw")) {
+		memcpy(out, "\x04\x41", 2);
+		head = 2;
+	}
+	memcpy(out + head, point, n);
+	OPENSSL_free(point);
+	return put(a, out, head + n - (fault("point-cut") ? 1 : 0));
+}
+
 /* Of a key that C_GenerateKeyPair has made. */
 static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 {
@@ -364,8 +403,16 @@ static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 	case CKA_KEY_TYPE:
 		return put(a, &type, sizeof(type));
 	case CKA_PUBLIC_KEY_INFO:
-		if (o == PUBLIC && !fault("made-hidden"))
+		if (o == PUBLIC && !fault("made-hidden") && !point_dialect())
 			return put_spki(a);
+		break;
+	case CKA_EC_PARAMS:
+		if (point_dialect())
+			return put(a, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10); /* P-256 */
+		break;
+	case CKA_EC_POINT:
+		if (point_dialect())
+			return put_point(a);
 		break;
 	case CKA_SENSITIVE:
 	case CKA_SIGN:
@@ -421,6 +468,9 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE o, CK_ATTR
 		return CKR_SESSION_HANDLE_INVALID;
 	for (CK_ULONG i = 0; i < n && rv == CKR_OK; i++)
 		rv = one_attribute(o, &a[i]);
+	if (rv != CKR_OK && fault("attribute-picky"))
+		for (CK_ULONG i = 0; i < n; i++)
+			a[i].ulValueLen = (CK_ULONG)-1;
 	return rv;
 }
 
@@ -450,6 +500,8 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *like, CK_ULONG 
 	if (keys > 0 && fault("keys-many"))
 		keys = MANY - 1;
 	found_n = found_at = 0;
+	if (fault("login-first") && !logged_in)
+		return CKR_OK;
 	if (cert != NULL && !fault("cert-none") && fits(CERT, like, n))
 		found[found_n++] = CERT;
 	for (CK_ULONG i = 0; i < keys; i++)
