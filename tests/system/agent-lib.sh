@@ -34,6 +34,9 @@ agent_end() {
 	until_true agent_gone || bail 'the agent does not end'
 }
 
+# A sanitizer keeps what is freed, and much of everything.
+sanitized() { ldd "$GH_LIBEXEC/agent" | grep -q libasan; }
+
 # until_true COMMAND...: waits for it, up to 20 s
 until_true() {
 	local i

@@ -24,8 +24,6 @@ ok 'eight clients, a few signatures each' load 8 50
 ok 'their threads end' until_true idle
 worker=$(agent_worker)
 before=$(($(rss "$pid") + $(rss "$worker")))
-# A sanitizer keeps what is freed.
-sanitized() { ldd "$GH_LIBEXEC/agent" | grep -q libasan; }
 each=1000
 ! sanitized || each=100
 ok "eight clients, $each signatures each" load 8 $each

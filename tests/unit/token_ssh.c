@@ -50,7 +50,7 @@ START_TEST(sshsigs)
 		ck_assert_msg(r.kind == (t[i].good ? SSH_SIGNATURE : SSH_OTHER), "%zu", i);
 		if (t[i].good)
 			ck_assert_msg(bytes_eq_str(r.space, t[i].space), "%zu", i);
-		for (size_t n = 0; n < b.n; n++)
+		for (size_t n = 0; t[i].good && n < b.n; n++)
 			ck_assert_msg(ssh_request_parse(bytes_of(b.p, n), blob).kind == SSH_OTHER,
 				      "%zu cut to %zu", i, n);
 		buf_free(&b);
