@@ -19,8 +19,8 @@ int hook_refuse_other(const struct hook_file *f, struct err *err)
 	return err_set(err, ERR_CONFIG,
 		       "%s is there already, and is not ours. Move it away, or keep both: let a "
 		       "script of yours in its place save its standard input, and feed it to the "
-		       "other hook and to %s; a push is let in when both end with 0", f->path,
-		       f->program);
+		       "other hook and to %s; a push is let in when both end with 0",
+		       f->path, f->program);
 }
 
 static int make_link(const struct hook_place *p, const struct hook_file *f, struct err *err)
@@ -45,7 +45,8 @@ int hook_make_links(const struct hook_place *p, bool transactions, struct err *e
 
 	if (post->there && !post->ours)
 		printf("note: %s is another program, and stays: what has landed is confirmed on "
-		       "record by the next push. Let it run %s as well\n", post->path, post->program);
+		       "record by the next push. Let it run %s as well\n",
+		       post->path, post->program);
 	else
 		rc = make_link(p, post, err);
 	if (rc == 0 && transactions)
@@ -83,7 +84,9 @@ int hook_remove_links(const struct hook_place *p, struct err *err)
 static int effective(const struct hook_place *p, const char *key, struct buf *value,
 		     struct err *err)
 {
-	const char *argv[] = { "git", "--git-dir", p->server.git_dir, "config", "--get", key, NULL };
+	const char *argv[] = {
+		"git", "--git-dir", p->server.git_dir, "config", "--get", key, NULL
+	};
 	const struct proc_opts opts = { .output_max = PATH_MAX };
 	int status = 0;
 	int rc = proc_run(argv, &opts, value, &status, err);
@@ -105,8 +108,10 @@ static int check_hooks_path(const struct hook_place *p, struct err *err)
 		return rc;
 	if (realpath(buf_str(&set), x) && realpath(hooks, y) && strcmp(x, y) == 0)
 		return 0;
-	return err_set(err, ERR_CONFIG, "core.hooksPath is %s: git looks for hooks there. Link %s "
-		       "into that directory as pre-push", shown, p->files[HOOK_PRE_PUSH].program);
+	return err_set(err, ERR_CONFIG,
+		       "core.hooksPath is %s: git looks for hooks there. Link %s "
+		       "into that directory as pre-push",
+		       shown, p->files[HOOK_PRE_PUSH].program);
 }
 
 int hook_link_client(const struct hook_place *p, struct err *err)

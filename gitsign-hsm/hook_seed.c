@@ -90,6 +90,7 @@ int hook_place_seed(const struct hook_place *p, struct err *err)
 	printf("receive.certNonceSeed: made, and not shown\n");
 	if (st.st_mode & 044)
 		printf("note: others on this machine can read it in %s. When no other account "
-		       "serves the repository: chmod go-r '%s'\n", real, real);
+		       "serves the repository: chmod go-r '%s'\n",
+		       real, real);
 	return 0;
 }

@@ -43,15 +43,17 @@ static int check_one(struct hook *h, const struct judge_update *u, struct err *e
 		return rc;
 	ref = text_escaped(bytes_str(u->ref));
 	text = xasprintf("%s has changed, but the record does not have it: nobody has judged it. "
-			 "Tell the server's administrator (gitsign-hsm hook status)", ref);
+			 "Tell the server's administrator (gitsign-hsm hook status)",
+			 ref);
 	hook_say_line(text, NULL);
 	return 0;
 }
 
 static int run(struct hook *h, struct err *err)
 {
-	int rc = deadline_set(TIME_S, "\ngitsign-hsm: the push has landed; the next one will "
-				      "confirm it in\n  the record, which took too long now\n",
+	int rc = deadline_set(TIME_S,
+			      "\ngitsign-hsm: the push has landed; the next one will "
+			      "confirm it in\n  the record, which took too long now\n",
 			      0, err);
 
 	if (rc == 0)
@@ -76,9 +78,10 @@ int main(void)
 
 	hook_start();
 	if (run(&h, &err)) {
-		_cleanup_free_ char *text = xasprintf(
-			"the push has landed, but is not confirmed in the record: %s. The next push "
-			"confirms it, when that is mended", err.text);
+		_cleanup_free_ char *text = xasprintf("the push has landed, but is not confirmed "
+						      "in the record: %s. The next push "
+						      "confirms it, when that is mended",
+						      err.text);
 
 		hook_say_line(text, NULL);
 	}

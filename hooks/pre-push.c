@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/os.h"
-#include "base/text.h"
 #include "hooks/common/hook.h"
 
 /* --- what the server has ---------------------------------------------------- */
@@ -84,29 +82,11 @@ static int open_past(struct hook *h, const char *remote, struct err *err)
 
 /* --- the judgement ------------------------------------------------------------ */
 
-static int judge(struct hook *h, struct judge_result *res, struct err *err)
-{
-	struct judge_context c = {
-		.repo = h->repo,
-		.policy = h->policy,
-		.past = h->past,
-		.introductions = h->server.introductions,
-		.introductions_n = h->server.introductions_n,
-		.now = os_now(),
-		.way = JUDGE_WAY_BEFORE,
-		.progress = hook_show_progress,
-		.progress_ctx = h,
-	};
-
-	judge_progress_start(&h->progress, os_monotonic_ms());
-	return judge_push(&c, h->updates, h->updates_n, res, err);
-}
-
 static int judge_and_say(struct hook *h, struct err *err)
 {
 	struct judge_result res = { .refused = true };
 	struct buf text = BUF_INIT;
-	int rc = judge(h, &res, err);
+	int rc = hook_judge(h, &res, err);
 
 	if (rc)
 		return rc;
@@ -141,7 +121,7 @@ static int run(struct hook *h, const char *remote, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct hook h = { .name = "pre-push" };
+	struct hook h = { .name = "pre-push", .way = JUDGE_WAY_BEFORE };
 	struct err err = ERR_INIT;
 	int rc;
 
@@ -155,7 +135,8 @@ int main(int argc, char **argv)
 	if (rc > 0)
 		rc = hook_refuse(&h, &err);
 	if (rc)
-		hook_say_line("nothing was sent; git push --no-verify asks the server instead", NULL);
+		hook_say_line("nothing was sent; git push --no-verify asks the server instead",
+			      NULL);
 	hook_close(&h);
 	return rc < 0 ? ERR_BAD : rc;
 }

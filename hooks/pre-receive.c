@@ -2,39 +2,8 @@
  * The pre-receive hook: judges a push by the policy (githooks(5), pre-receive).
  * Whatever goes wrong, the push is refused with the reason and the way out.
  */
-#include "base/mem.h"
-#include "base/os.h"
 #include "hooks/common/hook.h"
 #include "record/certs.h"
-
-static int receive_time(struct hook *h, int64_t *ret, struct err *err)
-{
-	_cleanup_free_ char *note = NULL;
-	int rc = past_time(h->past, os_now(), h->server.clock_reset, ret, &note, err);
-
-	if (note)
-		hook_say_line(note, NULL);
-	return rc;
-}
-
-static int judge(struct hook *h, struct judge_result *res, struct err *err)
-{
-	struct judge_context c = {
-		.repo = h->repo,
-		.policy = h->policy,
-		.past = h->past,
-		.introductions = h->server.introductions,
-		.introductions_n = h->server.introductions_n,
-		.cert = h->has_cert ? &h->cert : NULL,
-		.way = h->way,
-		.progress = hook_show_progress,
-		.progress_ctx = h,
-	};
-	int rc = receive_time(h, &c.now, err);
-
-	judge_progress_start(&h->progress, os_monotonic_ms());
-	return rc ? rc : judge_push(&c, h->updates, h->updates_n, res, err);
-}
 
 /* A certificate is used up first: whatever comes after, it is good for no other push. */
 static int record_result(struct hook *h, const struct judge_result *res, struct err *err)
@@ -58,7 +27,7 @@ static int judge_and_record(struct hook *h, struct err *err)
 {
 	struct judge_result res = { .refused = true };
 	struct buf text = BUF_INIT;
-	int rc = judge(h, &res, err);
+	int rc = hook_judge(h, &res, err);
 
 	if (rc == ERR_REPO)
 		hook_say_line("`git fsck` in the repository shows what is wrong with it", NULL);

@@ -126,8 +126,10 @@ static int refuse_symbolic(const struct hook *h, struct err *err)
 		_cleanup_free_ char *ref = text_escaped(bytes_str(h->updates[i].ref));
 
 		if (h->updates[i].new_.n == 0)
-			return err_set(err, ERR_BAD, "%s would be a symbolic ref, and a rule of the "
-				       "policy governs it", ref);
+			return err_set(err, ERR_BAD,
+				       "%s would be a symbolic ref, and a rule of the "
+				       "policy governs it",
+				       ref);
 	}
 	return 0;
 }
@@ -136,20 +138,10 @@ static int refuse_symbolic(const struct hook *h, struct err *err)
 
 static int judge_and_say(struct hook *h, struct err *err)
 {
-	_cleanup_free_ char *note = NULL;
 	struct judge_result res = { .refused = true };
 	struct buf text = BUF_INIT;
-	struct judge_context c = {
-		.repo = h->repo,
-		.policy = h->policy,
-		.past = h->past,
-		.introductions = h->server.introductions,
-		.introductions_n = h->server.introductions_n,
-	};
-	int rc = past_time(h->past, os_now(), h->server.clock_reset, &c.now, &note, err);
+	int rc = hook_judge(h, &res, err);
 
-	if (rc == 0)
-		rc = judge_push(&c, h->updates, h->updates_n, &res, err);
 	if (rc)
 		return rc;
 	if (res.refused) {
@@ -210,7 +202,8 @@ int main(int argc, char **argv)
 
 	hook_start();
 	if (argc != 2 || strcmp(argv[1], "prepared") != 0)
-		rc = err_set(&err, ERR_USAGE, "reference-transaction is told \"prepared\" by git, "
+		rc = err_set(&err, ERR_USAGE,
+			     "reference-transaction is told \"prepared\" by git, "
 			     "which runs it (gitsign-hsm-hook(8))");
 	else
 		rc = run(&h, &err);

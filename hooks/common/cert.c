@@ -35,8 +35,8 @@ static int read_options(struct hook *h, struct err *err)
 		return err_set(err, ERR_INPUT, "more than %d push options", OPTIONS_MAX);
 	h->options = xcalloc((size_t)n + 1, sizeof(*h->options));
 	for (uint64_t i = 0; i < n; i++) {
-		_cleanup_free_ char *name = xasprintf("GIT_PUSH_OPTION_%llu",
-						      (unsigned long long)i);
+		_cleanup_free_ char *name =
+			xasprintf("GIT_PUSH_OPTION_%llu", (unsigned long long)i);
 
 		h->options[i] = getenv(name);
 		if (!h->options[i])

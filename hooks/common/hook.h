@@ -80,6 +80,8 @@ int hook_load_policy(struct hook *h, struct err *err);
 int hook_open_past(struct hook *h, struct err *err);
 /* The push certificate, when one came, and how the push came. After the past. (cert.c) */
 int hook_read_cert(struct hook *h, struct err *err);
+/* The updates by the policy and the past: as judge_push(). (judge.c) */
+int hook_judge(struct hook *h, struct judge_result *ret, struct err *err);
 void hook_close(struct hook *h);
 
 #endif

@@ -20,8 +20,8 @@ static void fault(struct judge *j, char *seen, const char *cure)
 	size_t n = j->cert_faults_n + 1;
 
 	j->cert_faults = xreallocarray(j->cert_faults, n, sizeof(*j->cert_faults));
-	j->cert_faults[n - 1] = (struct judge_fault){ xasprintf("push certificate: %s", seen),
-						      xstrdup(cure) };
+	j->cert_faults[n - 1] =
+		(struct judge_fault){ xasprintf("push certificate: %s", seen), xstrdup(cure) };
 	j->cert_faults_n = n;
 	free(seen);
 }
@@ -120,12 +120,12 @@ static void check_age(struct judge *j, const struct object_push_cert *c)
 	}
 	age = j->c->now - issued;
 	if (age > max)
-		fault(j, xasprintf("its nonce is %lld s old, and %lld are allowed",
-				   (long long)age, (long long)max),
+		fault(j,
+		      xasprintf("its nonce is %lld s old, and %lld are allowed", (long long)age,
+				(long long)max),
 		      "Sign and send it sooner (hsm.certMaxAge says how soon):\n" AGAIN);
 	else if (age < -max)
-		fault(j, xasprintf("its nonce was issued %lld s from now",
-				   (long long)-age),
+		fault(j, xasprintf("its nonce was issued %lld s from now", (long long)-age),
 		      "The server's administrator has to set its clock.");
 }
 
@@ -140,8 +140,10 @@ static void check_nonce(struct judge *j, const struct object_push_cert *c)
 		      "The server's administrator has to set receive.certNonceSeed (gitsign-hsm "
 		      "hook install).");
 	else
-		fault(j, xstrdup("its nonce is none of this server's for this repository: a "
-				 "certificate is good for one push"), AGAIN);
+		fault(j,
+		      xstrdup("its nonce is none of this server's for this repository: a "
+			      "certificate is good for one push"),
+		      AGAIN);
 }
 
 /* --- the signature ---------------------------------------------------------- */
@@ -223,8 +225,8 @@ static int check_signature(struct judge *j, const struct object_push_cert *c, st
 {
 	struct verdict v;
 
-	trust_judge(j->trust, c->payload, OBJECT_PAYLOAD_PIECES,
-		    buf_bytes(&c->signature), j->c->now, &v);
+	trust_judge(j->trust, c->payload, OBJECT_PAYLOAD_PIECES, buf_bytes(&c->signature),
+		    j->c->now, &v);
 	if (v.level != VERDICT_GOOD) {
 		fault(j, judge_seen_text("push certificate", &v), verdict_cure(&v));
 		return 0;
@@ -267,13 +269,18 @@ static void find_none(struct judge *j, struct judge_job *job)
 				    AGAIN },
 		[JUDGE_WAY_HTTP] = { "pushed over HTTP without a push certificate, which this rule "
 				     "wants",
-				     "Over HTTP it is made as over SSH, and is good for some minutes "
+				     "Over HTTP it is made as over SSH, and is good for some "
+				     "minutes "
 				     "only: have the PIN at hand.\n" AGAIN },
-		[JUDGE_WAY_WEB] = { "made on a web page, where nobody signs a push: this rule wants "
-				    "a push certificate", "Push the change from a clone:\n" AGAIN },
-		[JUDGE_WAY_UNASKED] = { "this rule wants a push certificate, and this server does not "
+		[JUDGE_WAY_WEB] = { "made on a web page, where nobody signs a push: this rule "
+				    "wants "
+				    "a push certificate",
+				    "Push the change from a clone:\n" AGAIN },
+		[JUDGE_WAY_UNASKED] = { "this rule wants a push certificate, and this server does "
+					"not "
 					"ask for any",
-					"The server's administrator has to set receive.certNonceSeed "
+					"The server's administrator has to set "
+					"receive.certNonceSeed "
 					"(gitsign-hsm hook install)." },
 	};
 
@@ -304,8 +311,7 @@ void judge_cert_job(struct judge *j, struct judge_job *job)
 	for (size_t i = 0; i < j->cert_faults_n; i++)
 		judge_job_find(j, job, NULL, BYTES_NONE, xstrdup(j->cert_faults[i].seen),
 			       xstrdup(j->cert_faults[i].cure), MEND_NONE);
-	if (!j->c->cert && job->rule->cert_required && !j->c->standing &&
-	    !judge_cert_later(j, job))
+	if (!j->c->cert && job->rule->cert_required && !j->c->standing && !judge_cert_later(j, job))
 		find_none(j, job);
 	if (!j->out->cert_good)
 		return;

@@ -24,7 +24,7 @@ struct certs {
 	struct kept {
 		int64_t until;
 		uint8_t id[32];
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 
@@ -100,9 +100,11 @@ static int load(const char *path, struct certs *c, struct err *err)
 	rc = os_file_read(path, OS_FILE_TRUSTED, TEXT_MAX, &text, err);
 	if (rc || parse(buf_bytes(&text), c))
 		return rc;
-	return err_set(err, ERR_CONFIG, "%s, which holds the push certificates that were used, is "
+	return err_set(err, ERR_CONFIG,
+		       "%s, which holds the push certificates that were used, is "
 		       "damaged: wait for hsm.certMaxAge, until none of them is good any more, "
-		       "then remove that file", shown);
+		       "then remove that file",
+		       shown);
 }
 
 static bool find(const struct certs *c, const uint8_t id[32])
@@ -146,14 +148,15 @@ int record_certs_add(const char *dir, const uint8_t id[32], int64_t now, int64_t
 	if (rc == 0) {
 		forget(&c, now);
 		if (c.n >= RECORD_CERTS_MAX)
-			rc = err_set(err, ERR_BAD, "more than %d pushes with certificates in a short "
-				     "time: try again in some minutes", RECORD_CERTS_MAX);
+			rc = err_set(err, ERR_BAD,
+				     "more than %d pushes with certificates in a short "
+				     "time: try again in some minutes",
+				     RECORD_CERTS_MAX);
 	}
 	if (rc == 0) {
 		add(&c, now + keep, id);
-		rc = text_of(&c, &text) ?
-			os_file_replace(path, buf_bytes(&text), 0600, err) :
-			err_set(err, ERR_INTERNAL, "SHA-256 failed");
+		rc = text_of(&c, &text) ? os_file_replace(path, buf_bytes(&text), 0600, err)
+					: err_set(err, ERR_INTERNAL, "SHA-256 failed");
 	}
 	free(c.v);
 	return rc;
