@@ -26,7 +26,7 @@ static const char head_text[] =
 	"; Only its owner may be able to write to it and to the files that it names.\n"
 	"[policy]\n"
 	"\tversion = 1\n"
-	"\tserial = 1                      ; add one with each change\n"
+	"\tserial = 1                      ; add one with each change: it only grows\n"
 	"\tmode = enforce                  ; report: say what would be refused, refuse nothing\n"
 	"\n"
 	"; Whose certificates count. Never the system's certificate store.\n"
