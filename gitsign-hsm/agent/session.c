@@ -215,6 +215,8 @@ static int sign_by(struct job *j, const struct settings *s, const char *config, 
 					   .stored = j->q.stored,
 					   .always = j->forwarded };
 	r = keeper_choose(&j->q, &k, &j->consent.pin_follows, err);
+	/* Some tokens show nothing before a login, which is the client's to make then. */
+	j->elsewhere = r == ERR_KEY && !j->forwarded;
 	if (r == 0) {
 		text_hex(&key, bytes_of(k->leaf->sha256, sizeof(k->leaf->sha256)), false);
 		snprintf(j->key, sizeof(j->key), "%s", buf_str(&key));
