@@ -96,6 +96,18 @@ case_91b() {
 	person ku 'keyUsage=critical,nonRepudiation,digitalSignature'
 	not_by ku
 }
+case_91c() {
+	authority mid root extendedKeyUsage=serverAuth
+	person below
+	by below
+	authority mid root extendedKeyUsage=codeSigning
+	person below extendedKeyUsage=emailProtection
+	by below
+	authority mid root extendedKeyUsage=emailProtection
+	person below extendedKeyUsage=emailProtection
+	not_by below
+	GH_CA=root
+}
 case_92a() {
 	person bare 'keyUsage=' 'extendedKeyUsage='
 	by bare
