@@ -16,7 +16,7 @@ MOCK_P11_FILE=$GH_WORLD/mock.words
 export MOCK_P11_KEY MOCK_P11_CERT MOCK_P11_LOG MOCK_P11_FILE
 git config --global hsm.module "$GH_TOOLS/mock-p11.so"
 git config --global hsm.agent required
-git config --global hsm.timeout 2
+git config --global hsm.timeout 4
 git config --global hsm.key ''
 (umask 077 && printf 'not-it' >"$GH_WORLD/wrong")
 
@@ -93,7 +93,7 @@ pid=$(agent_pid)
 for f in C_Sign C_SignInit; do
 	mock "$f=hang"
 	exits 6 "a module that hangs in $f is given up" raw
-	like 'it says so' "$(cat "$GH_ERR")" 'did not answer within 2 seconds'
+	like 'it says so' "$(cat "$GH_ERR")" 'did not answer within 4 seconds'
 	is 'it was not asked again' "$(calls $f)" 1
 	mock ''
 	ok 'and replaced for the next' raw
@@ -128,7 +128,8 @@ exit [lindex [wait] 3]
 SCRIPT
 }
 export GH_PIN
-git config --global hsm.timeout 20
+git config --global hsm.timeout 60
+agent_end
 mock C_Sign=slow
 ok 'a token that waits for its owner' on_terminal touch
 like 'a reminder is seen' "$(cat ../seen)" 'has not answered yet: does it want to be touched'
