@@ -149,10 +149,10 @@ is 'one comes after one that was killed' "$(frame $load 'secret|r')" 'ghc1 2'
 stop
 start 300
 ok 'it does not stay without a token' wait_for gone
-start 300
+start 5000
 frame $save 'p|r' "$(tokens one)
 " >/dev/null
-sleep 1
+sleep 6
 is 'but with one it does' "$(frame $load 'p|r' | head -n 1)" 'ghc1 1'
 stop
 chmod 750 "$dir"
