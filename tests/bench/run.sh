@@ -4,14 +4,15 @@
 # RESULTS.md fails. --update (or BENCH_UPDATE=1) writes RESULTS.md anew.
 #
 # BENCH_COMMITS (20000): the length of the history that the hook judges.
-# BENCH_ONLY: a list out of sign, commit, agent, log, hook, cred.
+# BENCH_PUSH (100000): that of a cold push.
+# BENCH_ONLY: a list out of sign, commit, agent, log, hook, refs, push, cred.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
 update=${BENCH_UPDATE-}
 [ "${2-}" != --update ] || update=1
 commits=${BENCH_COMMITS:-20000}
-only=${BENCH_ONLY:-sign commit agent log hook cred}
+only=${BENCH_ONLY:-sign commit agent log hook refs push cred}
 results=tests/bench/RESULTS.md
 here=$(pwd)
 
@@ -203,65 +204,14 @@ if wanted agent; then
 fi
 
 # --- verifying ------------------------------------------------------------------
-# history REPO N: N signed commits by a key in a file, packed, tip in $TIP.
-if wanted log || wanted hook; then
-	gh_setup openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out hist.key
-	gh_setup openssl pkey -in hist.key -pubout -out keys/hist.pub
-	# shellcheck disable=SC2034 # of lib.sh
-	GH_CA=root
-	gh_certificate hist hist@example.com
-fi
-history() {
-	rm -rf raw
-	mkdir raw
-	gh_setup git init -q --bare "$1"
-	git -C "$1" hash-object -t tree -w /dev/null >/dev/null
-	TIP=$("$build/bench/mk-history" hist.key keys/hist.pem hist hist@example.com "$2" raw) ||
-		bail mk-history
-	find "$GH_WORLD/raw" -type f | sort | git -C "$1" hash-object -t commit -w --stdin-paths >ids
-	[ "$(tail -n 1 ids)" = "$TIP" ] || bail "mk-history: ids differ"
-	printf '%s\n' "$TIP" | git -C "$1" pack-objects -q --revs objects/pack/pack >/dev/null
-	git -C "$1" prune-packed -q
+gpgsm_trusts() {
+	[ ! -s "$GNUPGHOME/gpgsm.conf" ] || return 0
+	printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
+	gh_setup gpgsm --import "$GH_ROOTS"
+	gpgsm --with-colons --list-keys 2>/dev/null |
+		awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
 }
-if wanted log; then
-	echo "# git log --format=%G? over 500 commits, P-256, commits/s"
-	history log.git 500
-	git -C log.git update-ref refs/heads/main "$TIP"
-	[ -s "$GNUPGHOME/gpgsm.conf" ] || {
-		printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
-		gh_setup gpgsm --import "$GH_ROOTS"
-		gpgsm --with-colons --list-keys 2>/dev/null |
-			awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
-	}
-	good() { [ "$(grep -c G cpu.out)" = 500 ] || bail "not all are good: $(sort cpu.out | uniq -c)"; }
-	cpu git -C log.git log --format=%G? main
-	good
-	ours=$WALL
-	cpu git -C log.git -c gpg.x509.program=gpgsm log --format=%G? main
-	good
-	row log/gpgsm "$(awk -v w="$ours" 'BEGIN { print w * 2 }')" \
-		"$(awk -v w="$WALL" 'BEGIN { print w * 2 }')" ms "git log --format=%G?, a commit : gpgsm"
-fi
-if wanted hook; then
-	echo "# the hook over $commits new commits, P-256"
-	history hook.git "$commits"
-	mkdir policy
-	gh_setup "$GH_BIN/gitsign-hsm" policy init --roots "$GH_ROOTS" \
-		--signer hist=hist@example.com -o "$GH_WORLD/policy/policy"
-	gh_setup "$GH_BIN/gitsign-hsm" hook install "$GH_WORLD/hook.git" --policy "$GH_WORLD/policy/policy"
-	printf '%040d %s refs/heads/main\n' 0 "$TIP" >push
-	best=
-	for _ in 1 2 3; do
-		rm -rf hook.git/gitsign-hsm
-		cpu sh -c 'cd hook.git && GIT_DIR=. exec hooks/pre-receive <../push'
-		best=$(awk -v a="${best:-1e9}" -v b="$CPU" -v n="$commits" \
-			'BEGIN { b *= 1e6 / n; print a < b ? a : b }')
-	done
-	bare=$(openssl speed -seconds 2 ecdsap256 2>/dev/null |
-		awk '/ecdsa.*nistp256/ { print 1e6 / $NF }')
-	row hook/speed "$best" "$bare" us "judge a commit, processor time : openssl speed, a P-256 check"
-	awk -v a="$best" -v b="$bare" 'BEGIN { printf "# %.1f us a commit above the bare check; %d commits/s a core\n", a - b, 1e6 / a }'
-fi
+. "$here/tests/bench/hook.sh"
 
 if wanted cred; then
 	. "$here/tests/bench/cred.sh"
