@@ -255,8 +255,7 @@ static int sign(struct job *j, struct buf *armor, struct buf *status, struct err
 static void refuse(struct buf *out, enum agent_kind kind, int code, const struct err *err)
 {
 	begin(out, AGENT_EXT_SIGN, kind);
-	if (kind == AGENT_KIND_REFUSED)
-		wire_put_u32(out, (uint32_t)code);
+	wire_put_u32(out, (uint32_t)code);
 	wire_put_text(out, err->text);
 }
 
@@ -296,7 +295,7 @@ void session_sign(int fd, struct bytes body, bool forwarded, struct buf *out)
 		sign_parsed(&j, out);
 	} else {
 		log_refusal(&j.entry, &err);
-		refuse(out, AGENT_KIND_ELSEWHERE, 0, &err);
+		refuse(out, AGENT_KIND_ELSEWHERE, (int)err.code, &err);
 	}
 	server_used();
 	facts_free(&j.facts);

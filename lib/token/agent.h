@@ -14,7 +14,7 @@
  *	     PIN        string prompt: the agent wants a PIN
  *	     TOUCH      string reminder: the token waits for its owner
  *	     REFUSED    uint32 code (err.h), string reason
- *	     ELSEWHERE  string reason: not for the agent; sign without it
+ *	     ELSEWHERE  uint32 code, string reason: not for the agent; sign without it
  *	-> for PIN and TOUCH: 27, string "git-answer@gitsign-hsm", byte kind,
  *	   uint32 code (0: here it is), string PIN or reason
  *

@@ -74,7 +74,8 @@ static bool parse_reply(struct bytes in, const char *extension, struct reply *re
 	    !wire_string(&in, &name) || !bytes_eq_str(name, extension) || !wire_byte(&in, &kind))
 		return false;
 	ret->kind = (enum agent_kind)kind;
-	if (kind == AGENT_KIND_REFUSED && !wire_u32(&in, &ret->code))
+	if ((kind == AGENT_KIND_REFUSED || kind == AGENT_KIND_ELSEWHERE) &&
+	    !wire_u32(&in, &ret->code))
 		return false;
 	if (!wire_string(&in, &ret->first))
 		return false;
@@ -114,7 +115,6 @@ static enum agent_outcome take_reply(int fd, const struct reply *r, const struct
 		return AGENT_NO;
 	case AGENT_KIND_ELSEWHERE:
 		refused(r, err);
-		err->code = ERR_CONFIG;
 		return AGENT_NOT_THERE;
 	default:
 		refused(r, err);

@@ -36,13 +36,13 @@ ok 'and verifies' git verify-tag v1
 echo text >"$GH_WORLD/text"
 exits 8 'what is no git object is not for the agent: required refuses' required "$GH_WORLD/text"
 printf 'tree %040d\nauthor A <a@example.com> 1 +0000\n\nno committer\n' 0 >"$GH_WORLD/torn"
-exits 3 'nor is a commit that is none, though it begins like one' required "$GH_WORLD/torn"
+exits 8 'nor is a commit that is none, though it begins like one' required "$GH_WORLD/torn"
 like 'it says why' "$(cat "$GH_ERR")" 'signs git objects only'
 unlike 'and nothing is claimed' "$(cat "$GH_ERR")" SIG_CREATED
 ok 'with auto the program signs that by itself' raw "$GH_WORLD/torn"
 
 git cat-file commit HEAD >"$GH_WORLD/signed"
-exits 3 'what is signed already is not signed again' required "$GH_WORLD/signed"
+exits 8 'what is signed already is not signed again' required "$GH_WORLD/signed"
 like 'it says why' "$(cat "$GH_ERR")" 'it is signed already'
 {
 	cat "$GH_WORLD/payload"

@@ -163,6 +163,6 @@ is 'nothing is written' "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
 
 agent_end
 mock login-first
-exits 3 'a token that shows nothing before a login, with required' raw
+exits 4 'a token that shows nothing before a login, with required' raw
 ok 'with auto the program itself logs in' git_config hsm.agent=auto raw
 done_testing
