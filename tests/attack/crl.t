@@ -123,7 +123,9 @@ case_107c() {
 	attack by_alice
 	gh_setup openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-keyout "$ca/false.key" -subj '/CN=Test authority root' -days 30 \
-		-addext 'keyUsage=critical,keyCertSign,cRLSign' -out "$ca/false.pem"
+		-addext 'keyUsage=critical,keyCertSign,cRLSign' -addext "subjectKeyIdentifier=$(
+			openssl x509 -in "$ca/root.pem" -noout -ext subjectKeyIdentifier | tail -n 1 | tr -d ' :'
+		)" -out "$ca/false.pem"
 	authority_db false
 	list false
 	cp "$ca/false.crl" "$ca/root.crl"

@@ -191,7 +191,7 @@ case_68a() {
 case_68b() {
 	{
 		draft "$two"
-		perl -e 'print "\n" x 1048576 for 1 .. 200'
+		perl -e 'print "\n" x 1048576 for 1 .. 64'
 	} >../big
 	attack raw_to_main "$(store commit <../big)"
 	draft_message=$(perl -e 'print "line\n" x 100000')

@@ -1,0 +1,89 @@
+#!/bin/sh
+# Attacks by other ways than a push, and on a server that keeps no record.
+#
+# shellcheck disable=SC2154,SC2034 # $zero, $one, $two come from lib.sh
+. "${GH_SRC:-tests}/attack/lib.sh"
+
+hk_rules_usual=$(hk_rules)
+hk_rules() {
+	printf '%s\n' "$hk_rules_usual"
+	cat <<-EOF2
+		[rule "roots"]
+			ref = refs/heads/roots/*
+			signer = alice
+			roots = any
+	EOF2
+}
+attack_world
+
+bad_and_good() { # sets $bad, unsigned, and $good, both on $two
+	hk_unsigned 'bad'
+	bad=$(git rev-parse HEAD)
+	gh_setup git reset -q --hard "$two"
+	hk_commit 'good'
+	good=$(git rev-parse HEAD)
+}
+# by_hand ARGS: git on the server, behind the hook that judges every change of a ref.
+by_hand() {
+	git -C "$GH_WORLD/server" "$@"
+}
+judged_by_hand() {
+	ln -s "$GH_HOOKS/reference-transaction" ../server/hooks/reference-transaction
+}
+# set_by_hand: as update-ref, and says what `twin` listens to.
+set_by_hand() {
+	by_hand update-ref "$@" && echo 'gitsign-hsm: accepted'
+}
+
+case_32a() {
+	bad_and_good
+	gh_setup by_hand fetch -q ../work "$bad" "$good"
+	judged_by_hand
+	attack by_hand update-ref refs/heads/main "$bad"
+	attack by_hand fetch -q "$GH_WORLD/work" "$bad:refs/heads/main"
+	attack by_hand branch -f main "$bad"
+	twin set_by_hand refs/heads/main "$good"
+}
+case_32b() {
+	gh_setup git push -q origin HEAD:refs/heads/topic
+	judged_by_hand
+	attack by_hand update-ref -d refs/heads/main
+	attack by_hand update-ref refs/heads/main "$one"
+	twin set_by_hand -d refs/heads/topic
+}
+stateless() {
+	git -C ../server config hsm.record off
+}
+case_12d() {
+	stateless
+	bad_and_good
+	gh_setup git push -q origin "$bad:refs/heads/wash" "$good:refs/heads/iron"
+	attack to_main "$bad"
+	gh_setup git checkout -q -B clean "$bad"
+	hk_commit 'a clean shirt'
+	attack to_main HEAD
+	twin to_main "$good"
+}
+case_13b() {
+	stateless
+	attack push -f "$one:refs/heads/main"
+	attack raw "$one $two refs/heads/main"
+	hk_commit 'three'
+	twin push main
+}
+case_88c() {
+	stateless
+	gh_setup git checkout -q --orphan strange
+	hk_unsigned 'a root of its own'
+	gh_setup git checkout -q main
+	gh_setup git merge -q -S --allow-unrelated-histories -m merge strange
+	attack push main
+	gh_setup git reset -q --hard "$two"
+	hk_commit 'three'
+	gh_setup git checkout -q -B side "$two"
+	hk_commit 'side'
+	gh_setup git merge -q -S -m merge main
+	twin push HEAD:main
+}
+
+attack_run
