@@ -183,6 +183,11 @@ gh_setup git reset -q --hard "$good"
 hk_as bob
 gh_setup git merge -q -S --no-ff -m merge early
 exits 0 'what the looser rule has judged counts' verify --all
+cp "$GH_WORLD/policy" "$GH_WORLD/policy.before"
+sed -i '/rule "early"/,$s/^signer = alice/signer = bob/' "$GH_WORLD/policy"
+exits 1 'what it has judged bad does not' verify --all
+like 'it is bad here too' "$(cat "$GH_OUT")" '^refs/heads/main +main +bad '
+cp "$GH_WORLD/policy.before" "$GH_WORLD/policy"
 gh_setup git update-ref -d refs/heads/early
 exits 1 'when it is not there it does not' verify --all
 sed -i 's/^version = 1/&\nmode = report/' "$GH_WORLD/policy"

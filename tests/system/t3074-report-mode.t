@@ -36,6 +36,9 @@ entries() { "$hsm" record list "$server" | grep -c " $1 "; }
 		[rule "main"]
 			ref = refs/heads/main
 			signer = alice
+		[rule "rest"]
+			ref = refs/heads/**
+			signer = bob
 		[rule "watch"]
 			ref = refs/heads/**
 			ref = refs/ci/*
