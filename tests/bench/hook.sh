@@ -21,7 +21,7 @@ key_of() {
 	[ ! -s "$name.key" ] || return 0
 	gh_setup openssl genpkey "$@" -out "$name.key"
 	gh_setup openssl pkey -in "$name.key" -pubout -out "keys/$name.pub"
-	GH_CA=root
+	export GH_CA=root
 	gh_certificate "$name" hist@example.com
 }
 key_of_kind() {

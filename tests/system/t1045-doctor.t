@@ -4,7 +4,7 @@
 . "${GH_SRC:-tests}/system/lib.sh"
 gh_world
 PATH=$GH_BIN:$PATH
-GH_DAYS=100
+export GH_DAYS=100
 gh_authority middle root
 gh_key alice EC:prime256v1 alice@example.com
 gh_use alice
@@ -72,7 +72,7 @@ done
 git config --global hsm.module "$GH_MODULE"
 
 # --- expiry ------------------------------------------------------------------------------
-GH_CA=middle GH_DAYS=3
+export GH_CA=middle GH_DAYS=3
 gh_key soon EC:prime256v1 soon@example.com
 sign_as soon
 exits 1 'three days are left' gitsign-hsm doctor --json
@@ -84,7 +84,7 @@ ok 'forty days are a note' gitsign-hsm doctor --json
 like 'it is told' "$(level certificate)" '^note: expires in (39|40) days'
 
 # --- forges --------------------------------------------------------------------------------
-GH_DAYS=100
+export GH_DAYS=100
 forge() { # NAME KEY EXT...
 	local name
 	name=$1

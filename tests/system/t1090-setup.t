@@ -66,7 +66,7 @@ module gone "$GH_WORLD/nowhere.so"
 module proxy p11-kit-proxy.so
 ok 'what is no module, or not there, or stands for others' gitsign-hsm setup
 gh_setup gitsign-hsm setup --undo
-SOFTHSM2_CONF=/dev/null
+export SOFTHSM2_CONF=/dev/null
 exits 3 'no token anywhere' gitsign-hsm setup
 like 'each says why' "$(cat "$GH_ERR")" 'mock.so: .*CKR_DEVICE_ERROR'
 like 'and what to do' "$(cat "$GH_ERR")" 'token init'

@@ -4,7 +4,7 @@
 share=$GH_BIN/../share
 command -v bash >/dev/null || skip_all 'no bash'
 GH_WORLD=$(mktemp -d) || bail mktemp
-GH_OUT=$GH_WORLD/stdout GH_ERR=$GH_WORLD/stderr
+export GH_OUT="$GH_WORLD/stdout" GH_ERR="$GH_WORLD/stderr"
 cd "$GH_WORLD" || bail cd
 readable() { # SHELL FILE
 	ok "$1: installed" cp "$share/$2" c.$1

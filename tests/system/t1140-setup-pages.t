@@ -59,7 +59,7 @@ run_block() { # FILE
 	grep -v '^sudo ' "$1" | sed "s|/opt/cloudhsm/lib/libcloudhsm_pkcs11.so|$GH_MODULE|" >block
 	(
 		set -e
-		PIN=$GH_PIN
+		export PIN="$GH_PIN"
 		# shellcheck disable=SC1091 # made above
 		. ./block
 	)

@@ -35,10 +35,10 @@ secrets() {
 	srv github issued
 	cat "$GH_WORLD/more" 2>/dev/null
 }
-: >more
+: >"$GH_WORLD/more"
 form_secrets() {
 	srv oidc last path=/token | tr ',' '\n' |
-		sed -n 's/.*"\(client_assertion\|device_code\|refresh_token\|subject_token\|code\|code_verifier\)":"\([^"]*\)".*/\2/p' >>more
+		sed -n 's/.*"\(client_assertion\|device_code\|refresh_token\|subject_token\|code\|code_verifier\)":"\([^"]*\)".*/\2/p' >>"$GH_WORLD/more"
 }
 person() {
 	cred_until 'a code' grep -q 'enter  ' "$GH_WORLD/o"
@@ -72,7 +72,7 @@ seen git ls-remote "$GIT_URL/demo.git"
 form_secrets
 seen hsm logout "$GIT_URL"
 srv oidc workload >identity
-cat identity >>more
+cat identity >>"$GH_WORLD/more"
 cred_profile "$GIT_URL" hsmClientId ci hsmGrant token_exchange hsmSubjectToken "file:$GH_WORLD/identity"
 seen git ls-remote "$GIT_URL/demo.git"
 cred_profile "$GITHUB_URL" hsmGrant github_app hsmClientId Iv1.test hsmKey "$(gh_uri app)" \
