@@ -257,7 +257,7 @@ cert_refused 'or for none' 'for another repository: no URL'
 cert_accepted 'for this one' 'CERT_PUSHEE=https://git.example.com/project.git'
 cert_accepted 'by its other URL' 'CERT_PUSHEE=git.example.com:project.git'
 unset RAW_CERT
-refused 'git names the URL that it pushes to' 'for another repository: /' --signed origin main
+refused 'git names the URL that it pushes to' 'for another repository:' --signed origin main
 git -C ../server config --add hsm.pushUrl "$GH_WORLD/server"
 accepted 'which is one of ours now' --signed origin main
 reset_main "$three"
