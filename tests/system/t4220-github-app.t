@@ -43,6 +43,8 @@ not_ok 'an owner without one is refused' clone nobody/thing.git
 like 'says so' "$(cat "$GH_ERR")" 'the GitHub App Iv1.test is not installed for nobody'
 like 'asked for the owner too' "$(srv github log)" 'GET /api/v3/orgs/nobody/installation 404'
 not_ok 'a name that is none never leaves' clone 'acme%2f..%2fx/widgets.git'
+not_ok 'nor one that would be more than a name' clone 'acme%3fx/widgets.git'
+like 'says so' "$(cat "$GH_ERR")" 'is no owner and repository'
 
 set_to hsmClientId 42
 ok "an App's number does too" clone acme/widgets.git

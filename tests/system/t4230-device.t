@@ -101,7 +101,9 @@ srv oidc clear >/dev/null
 quick
 # slow_down: the next request comes five seconds later than the interval.
 srv oidc fault kind=status on='POST /token' status=400 body='{"error":"slow_down"}' >/dev/null
+start=$(date +%s)
 ok 'a server that wants us slower' with_person
+ok 'waits five seconds more' test "$(date +%s)" -ge $((start + 6))
 is 'gets its time' "$(srv_count oidc 'POST /token')" 2
 srv oidc fault kind=cut on='POST /token' >/dev/null
 ok 'a connection that breaks while waiting' with_person

@@ -72,7 +72,7 @@ git config --global --unset "credential.$GIT_URL.hsmRedirect"
 # --- what comes to the port ------------------------------------------------------------------
 # Strangers first: a wrong state, another path, no answer at all; then the person.
 act "port=\$(printf '%s' \"\$1\" | sed -n 's/.*redirect_uri=http%3A%2F%2F127.0.0.1%3A\\([0-9]*\\).*/\\1/p')
-for q in '/callback?code=evil&state=evil' '/favicon.ico' '/callback' '/callback?code=a&code=b' '/'; do
+for q in '/callback?code=evil&state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' '/favicon.ico' '/callback' '/callback?code=a&code=b' '/'; do
 	curl -s -o /dev/null -w '%{http_code}\\n' \"http://127.0.0.1:\$port\$q\" >>'$GH_WORLD/strangers'
 done
 curl -s -o /dev/null -w '%{http_code}\\n' -X POST \"http://127.0.0.1:\$port/callback\" >>'$GH_WORLD/strangers'

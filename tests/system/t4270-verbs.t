@@ -100,6 +100,18 @@ srv oidc fault kind=status status=500 on='POST /token' >/dev/null
 not_ok 'a login that fails' hsm login "$GIT_URL"
 like 'says why' "$(cat "$GH_ERR")" 'HTTP 500'
 
+srv oidc clear >/dev/null
+hsm configure --issuer "$OIDC_URL" --client-id cli --grant device_code --store session \
+	--scope 'openid offline_access' "$GIT_URL" >/dev/null
+srv oidc fault kind=edit on='POST /device/auth' set=interval=1 >/dev/null
+: >"$GH_ERR"
+{ cred_until 'a code' grep -q 'enter  ' "$GH_ERR" && srv oidc device >/dev/null; } &
+ok 'login of a person' hsm login "$GIT_URL"
+like 'tells of the refresh token' "$(cat "$GH_OUT")" 'with a refresh token'
+ok 'logout' hsm logout "$GIT_URL"
+is 'revokes both tokens' "$(srv_count oidc 'POST /token/revocation 200')" 2
+hsm "$@" "$GIT_URL" >/dev/null
+
 # --- explain ----------------------------------------------------------------------------
 srv oidc clear >/dev/null
 gh_setup git init -q repo
