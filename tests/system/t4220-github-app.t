@@ -98,6 +98,8 @@ not_ok 'a server whose clock is behind refuses' clone acme/widgets.git
 like 'and the clock is named' "$(cat "$GH_ERR")" "HTTP 401: .*; this clock is (29|30)[0-9] s ahead of the server's"
 srv github clock skew=50 >/dev/null
 ok 'fifty seconds are no matter' clone acme/widgets.git
+left=$("$CRED_HELPER" explain --offline --json "$GITHUB_URL/acme/widgets.git" | sed -n 's/.*"left": \([0-9]*\).*/\1/p')
+ok "the token's end is by our own clock" test "$left" -gt 3000 -a "$left" -le 3600
 srv github clock skew=0 >/dev/null
 srv github suspend id=77 >/dev/null
 set_to hsmPermissions metadata=read
