@@ -164,7 +164,7 @@ static int print_all(FILE *f, const struct candidates *c, const struct listing *
 		buf_add_str(&b,
 			    "No certificate on any token. Is it plugged in, and does it hold the\n"
 			    "certificate beside the key?\n");
-	fwrite(b.p, 1, b.n, f);
+	fputs(buf_str(&b), f);
 	buf_free(&b);
 	return shown == 0 && l->wanted_n > 0 ? err_set(err, ERR_KEY, "no such key on any token")
 					     : 0;
