@@ -327,12 +327,12 @@ case_17c() {
 	twin to_main "$good"
 }
 case_17d() {
-	sed -i 's|ref = refs/heads/\*\*|ref = refs/heads/[a-z]**|; s|\[a-z\]\*\*|work/**|' ../policy
+	sed -i 's|ref = refs/heads/\*\*|ref = refs/heads/[a-z]**|; s|\[a-z\]\*\*|team/**|' ../policy
 	bad_and_good
 	attack push "$bad:refs/heads/MAIN"
 	attack push "$bad:refs/Heads/main"
 	attack push "$bad:refs/heads/main2"
-	twin push "$bad:refs/heads/work/MAIN"
+	twin push "$bad:refs/heads/team/MAIN"
 }
 case_18a() {
 	hk_commit 'three'
@@ -348,13 +348,13 @@ case_20a() {
 		s/^\tsigner = .*/\tsigner = mallory/' ../policy >policy
 	cp policy .gitsign-hsm/policy
 	cp policy gitsign-hsm-policy
-	git config -f .gitconfig hsm.policy "$GH_WORLD/work/policy"
+	git config -f .gitconfig hsm.policy "$PWD/policy"
 	gh_setup git add -A
 	gh_setup git commit -q -S -m 'a policy of my own'
 	git -C ../server config receive.advertisePushOptions true
 	attack push HEAD:main
 	attack push HEAD:main HEAD:refs/notes/policy
-	attack push -o "hsm.policy=$GH_WORLD/work/policy" HEAD:main
+	attack push -o "hsm.policy=$PWD/policy" HEAD:main
 	hk_as alice
 	gh_setup git commit -q --amend -S --reset-author --no-edit
 	twin push HEAD:main

@@ -47,7 +47,7 @@ static void setup(void)
 	for (size_t i = 0; i < N(gone); i++)
 		unsetenv(gone[i]);
 	sh("printf '[user]\\n\\temail = alice@example.com\\n[a]\\n\\tb = home\\n' >.gitconfig");
-	sh("git init -q work && cd work && git config a.b work && git config hsm.key k &&"
+	sh("git init -q tree && cd tree && git config a.b work && git config hsm.key k &&"
 	   "git -c user.name=alice commit -q --allow-empty -m one && mkdir -p deep/deeper");
 }
 
@@ -126,27 +126,27 @@ static void refused(const char *why)
 
 START_TEST(work_tree)
 {
-	go("work");
-	SAME(IN_PROCESS, "work");
-	go("work/deep/deeper");
-	SAME(IN_PROCESS, "work");
-	go("work/.git");
-	SAME(IN_PROCESS, "work");
-	go("work/.git/refs/heads");
-	SAME(IN_PROCESS, "work");
-	go("work");
+	go("tree");
+	SAME(IN_PROCESS, "tree");
+	go("tree/deep/deeper");
+	SAME(IN_PROCESS, "tree");
+	go("tree/.git");
+	SAME(IN_PROCESS, "tree");
+	go("tree/.git/refs/heads");
+	SAME(IN_PROCESS, "tree");
+	go("tree");
 	sh("git checkout -q --detach");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 }
 END_TEST
 
 START_TEST(not_a_repository)
 {
-	sh("mkdir -p work/deep/.git work/none/objects work/none/refs; echo x >work/none/HEAD");
-	go("work/deep"); /* an empty .git is passed by */
-	SAME(IN_PROCESS, "work");
-	go("work/none");
-	SAME(IN_PROCESS, "work");
+	sh("mkdir -p tree/deep/.git tree/none/objects tree/none/refs; echo x >tree/none/HEAD");
+	go("tree/deep"); /* an empty .git is passed by */
+	SAME(IN_PROCESS, "tree");
+	go("tree/none");
+	SAME(IN_PROCESS, "tree");
 	set("GIT_DIR", "/nowhere");
 	SAME(BY_GIT, "home");
 }
@@ -154,32 +154,32 @@ END_TEST
 
 START_TEST(linked_work_tree)
 {
-	sh("cd work && git worktree add -q ../linked && mkdir ../linked/sub");
+	sh("cd tree && git worktree add -q ../linked && mkdir ../linked/sub");
 	go("linked/sub");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 	sh("git config extensions.worktreeConfig true && git config --worktree a.b linked");
 	SAME(IN_PROCESS, "linked");
-	go("work");
-	SAME(IN_PROCESS, "work");
+	go("tree");
+	SAME(IN_PROCESS, "tree");
 	sh("git config --worktree a.b main");
 	SAME(IN_PROCESS, "main");
 	sh("git config extensions.worktreeConfig false");
-	SAME(IN_PROCESS, "work");
-	go("work/.git/worktrees/linked");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
+	go("tree/.git/worktrees/linked");
+	SAME(IN_PROCESS, "tree");
 	go(".");
-	set("GIT_DIR", "work/.git/worktrees/linked");
-	SAME(IN_PROCESS, "work");
+	set("GIT_DIR", "tree/.git/worktrees/linked");
+	SAME(IN_PROCESS, "tree");
 }
 END_TEST
 
 START_TEST(git_file)
 {
-	sh("mv work/.git moved && echo 'gitdir: ../moved' >work/.git");
-	go("work/deep");
-	SAME(IN_PROCESS, "work");
+	sh("mv tree/.git moved && echo 'gitdir: ../moved' >tree/.git");
+	go("tree/deep");
+	SAME(IN_PROCESS, "tree");
 	sh("printf 'gitdir: %s/moved\\r\\n\\n' \"$HOME\" >../.git");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 	sh("echo 'gitdir: ../nowhere' >../.git");
 	refused("not a git repository");
 	sh("echo 'gitdir:../moved' >../.git");
@@ -203,29 +203,29 @@ END_TEST
 
 START_TEST(named_directory)
 {
-	sh("cd work && git init -q in && git -C in config a.b in");
-	set("GIT_DIR", "work/.git");
-	SAME(IN_PROCESS, "work");
-	go("work/in");
+	sh("cd tree && git init -q in && git -C in config a.b in");
+	set("GIT_DIR", "tree/.git");
+	SAME(IN_PROCESS, "tree");
+	go("tree/in");
 	unsetenv("GIT_DIR");
 	SAME(IN_PROCESS, "in");
 	set("GIT_DIR", "../.git");
-	SAME(IN_PROCESS, "work");
-	set("GIT_COMMON_DIR", "../../work/.git");
-	SAME(BY_GIT, "work");
+	SAME(IN_PROCESS, "tree");
+	set("GIT_COMMON_DIR", "../../tree/.git");
+	SAME(BY_GIT, "tree");
 }
 END_TEST
 
 START_TEST(strange_surroundings)
 {
-	go("work/deep");
+	go("tree/deep");
 	set("GIT_CEILING_DIRECTORIES", dir);
-	SAME(BY_GIT, "work");
-	go("work/deep/deeper");
-	set_path("GIT_CEILING_DIRECTORIES", "work/deep");
+	SAME(BY_GIT, "tree");
+	go("tree/deep/deeper");
+	set_path("GIT_CEILING_DIRECTORIES", "tree/deep");
 	SAME(BY_GIT, "home");
 	unsetenv("GIT_CEILING_DIRECTORIES");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 	sh("git config core.repositoryFormatVersion 99");
 	SAME(BY_GIT, "home");
 }
@@ -234,26 +234,26 @@ END_TEST
 /* What is another's is not read unless git, who knows safe.directory, says so. */
 START_TEST(another_owner)
 {
-	go("work");
+	go("tree");
 	set("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
 	SAME(BY_GIT, "home");
 	sh("git config --global safe.directory '*'");
-	SAME(BY_GIT, "work");
+	SAME(BY_GIT, "tree");
 	unsetenv("GIT_TEST_ASSUME_DIFFERENT_OWNER");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 	sh("git config --global --unset safe.directory");
 	if (geteuid() != 0)
 		return;
 	ck_assert_int_eq(lchown(".git", 12345, 12345), 0);
 	SAME(BY_GIT, "home");
 	ck_assert_int_eq(lchown(".git", 0, 0), 0);
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 	ck_assert_int_eq(lchown(".", 12345, 12345), 0);
 	SAME(BY_GIT, "home");
-	go("work/deep");
+	go("tree/deep");
 	SAME(BY_GIT, "home");
 	sh("git init -q --bare b.git && git -C b.git config a.b bare");
-	go("work/deep/b.git");
+	go("tree/deep/b.git");
 	SAME(IN_PROCESS, "bare");
 	ck_assert_int_eq(lchown(".", 12345, 12345), 0);
 	SAME(BY_GIT, "home");
@@ -266,7 +266,7 @@ START_TEST(user_files)
 {
 	sh("mkdir -p .config/git xdg/git && git config -f .config/git/config a.b early &&"
 	   "git config -f xdg/git/config a.c xdg && git config -f other a.b other");
-	go("work/deep");
+	go("tree/deep");
 	sh("git config --unset a.b");
 	SAME(IN_PROCESS, "home"); /* ~/.gitconfig after .config/git/config */
 	sh("git config --global --unset a.b");
@@ -297,7 +297,7 @@ START_TEST(system_file)
 {
 	sh("git config -f system a.b system");
 	set_path("GIT_CONFIG_SYSTEM", "system");
-	go("work");
+	go("tree");
 	sh("git config --global --unset a.b; git config --unset a.b");
 	SAME(IN_PROCESS, NULL); /* GIT_CONFIG_NOSYSTEM is stronger */
 	set("GIT_CONFIG_NOSYSTEM", "no");
@@ -313,7 +313,7 @@ END_TEST
 
 START_TEST(counted)
 {
-	go("work");
+	go("tree");
 	set("GIT_CONFIG_COUNT", "2");
 	set("GIT_CONFIG_KEY_0", "A.b");
 	set("GIT_CONFIG_VALUE_0", "zero");
@@ -324,9 +324,9 @@ START_TEST(counted)
 	SAME(IN_PROCESS, "after");
 	unsetenv("GIT_CONFIG_PARAMETERS");
 	set("GIT_CONFIG_COUNT", "0");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 	set("GIT_CONFIG_COUNT", "");
-	SAME(IN_PROCESS, "work");
+	SAME(IN_PROCESS, "tree");
 	set("GIT_CONFIG_COUNT", "01"); /* git takes it: it is asked */
 	SAME(BY_GIT, "zero");
 	set("GIT_CONFIG_COUNT", "3");
@@ -348,7 +348,7 @@ START_TEST(counted_keys)
 	static const char *const good[] = { "a.b",     "A-9.B-9",  "9.b",    "a..b",
 					    "a.x y.b", "a.\xff.b", "a.b.c.d" };
 
-	go("work");
+	go("tree");
 	set("GIT_CONFIG_COUNT", "1");
 	set("GIT_CONFIG_VALUE_0", "v");
 	for (size_t i = 0; i < N(bad); i++) {
@@ -383,7 +383,7 @@ START_TEST(command_line)
 					    NULL };
 	struct buf text = BUF_INIT;
 
-	go("work");
+	go("tree");
 	ck_assert_int_eq(run_git(argv, &text), 0);
 	ck_assert_uint_gt(text.n, 80);
 	set("GIT_CONFIG_PARAMETERS", buf_str(&text));
@@ -428,7 +428,7 @@ START_TEST(parameters)
 					   "'a.b '='c'",
 					   "'a.b'\\'c'" };
 
-	go("work");
+	go("tree");
 	for (size_t i = 0; i < N(good); i++) {
 		set("GIT_CONFIG_PARAMETERS", good[i]);
 		free(same(IN_PROCESS));
@@ -443,7 +443,7 @@ END_TEST
 START_TEST(includes)
 {
 	sh("git config -f more a.b more");
-	go("work");
+	go("tree");
 	sh("git config include.path ../../more");
 	SAME(BY_GIT, "more");
 	set("GIT_CONFIG", "/nowhere"); /* counts for `git config` alone: not asked for */
@@ -456,10 +456,10 @@ START_TEST(includes)
 	}
 	unsetenv("GIT_CONFIG");
 	sh("git config --unset include.path");
-	SAME(IN_PROCESS, "work");
-	sh("git config --global includeIf.gitdir:~/work/.path more; git config --unset a.b");
+	SAME(IN_PROCESS, "tree");
+	sh("git config --global includeIf.gitdir:~/tree/.path more; git config --unset a.b");
 	SAME(BY_GIT, "more");
-	sh("git config --global --remove-section includeIf.gitdir:~/work/");
+	sh("git config --global --remove-section includeIf.gitdir:~/tree/");
 	SAME(IN_PROCESS, "home");
 	set("GIT_CONFIG_PARAMETERS", "'include.path'='/nowhere/x'");
 	SAME(BY_GIT, "home");
@@ -471,9 +471,9 @@ END_TEST
 START_TEST(faults)
 {
 	sh("mkdir away; git config -f bad x.y z; printf '\\001' >>bad");
-	go("work");
+	go("tree");
 	sh("printf '[a\\n' >>.git/config");
-	refused("/work/.git/config, line 10: ");
+	refused("/tree/.git/config, line 10: ");
 	go("away");
 	set_path("GIT_CONFIG_GLOBAL", "bad");
 	refused("/bad, line 3: ");
@@ -491,7 +491,7 @@ START_TEST(replaces)
 {
 	struct gitconf c = GITCONF_INIT;
 
-	go("work");
+	go("tree");
 	ck_assert_int_eq(gitconf_parse(&c, BYTES_LIT("[old]k=v"), "old", &err), 0);
 	ck_assert_int_eq(gitconf_load(&c, &err), 0);
 	ck_assert_ptr_null(gitconf_get(&c, "old.k"));
@@ -505,7 +505,7 @@ END_TEST
 
 /* --- hooks ------------------------------------------------------------------------------ */
 
-/* Loads work/.git as a hook would; the value of a.b. */
+/* Loads tree/.git as a hook would; the value of a.b. */
 static char *hook(const char *git_dir)
 {
 	_cleanup_free_ char *path = xasprintf("%s/%s", dir, git_dir);
@@ -522,7 +522,7 @@ static char *hook(const char *git_dir)
 
 #define HOOK(want)                                             \
 	do {                                                   \
-		_cleanup_free_ char *got_ = hook("work/.git"); \
+		_cleanup_free_ char *got_ = hook("tree/.git"); \
 		ck_assert_pstr_eq(got_, want);                 \
 	} while (0)
 
@@ -547,8 +547,8 @@ START_TEST(hook_environment)
 	set("GIT_CONFIG_COUNT", "1");
 	set("GIT_CONFIG_KEY_0", "a.b");
 	set("GIT_CONFIG_VALUE_0", "counted");
-	HOOK("work");
-	sh("GIT_CONFIG_PARAMETERS= GIT_CONFIG_COUNT= GIT_DIR=../work/.git git config --unset a.b");
+	HOOK("tree");
+	sh("GIT_CONFIG_PARAMETERS= GIT_CONFIG_COUNT= GIT_DIR=../tree/.git git config --unset a.b");
 	HOOK("home");
 	sh("rm ../.gitconfig");
 	set("XDG_CONFIG_HOME", dir);
@@ -568,15 +568,15 @@ END_TEST
 /* The names tell whose a value is. */
 START_TEST(hook_files)
 {
-	_cleanup_free_ char *git_dir = xasprintf("%s/work/.git", dir);
+	_cleanup_free_ char *git_dir = xasprintf("%s/tree/.git", dir);
 	_cleanup_free_ char *user = xasprintf("%s/.gitconfig", dir);
-	_cleanup_free_ char *local = xasprintf("%s/work/.git/config", dir);
-	_cleanup_free_ char *worktree = xasprintf("%s/work/.git/config.worktree", dir);
+	_cleanup_free_ char *local = xasprintf("%s/tree/.git/config", dir);
+	_cleanup_free_ char *worktree = xasprintf("%s/tree/.git/config.worktree", dir);
 	struct gitconf c = GITCONF_INIT;
 
-	sh("cd work; git config -f .git/config.worktree a.b worktree");
-	HOOK("work");
-	sh("cd work; git config extensions.worktreeConfig true");
+	sh("cd tree; git config -f .git/config.worktree a.b worktree");
+	HOOK("tree");
+	sh("cd tree; git config extensions.worktreeConfig true");
 	HOOK("worktree");
 	ck_assert_int_eq(gitconf_load_repo(&c, git_dir, &err), 0);
 	ck_assert_uint_ge(c.nfiles, 3);
@@ -586,33 +586,33 @@ START_TEST(hook_files)
 	ck_assert_uint_eq(c.v[c.n - 1].file, c.nfiles - 1);
 	gitconf_free(&c);
 	/* Said elsewhere than in the repository it does not count. */
-	sh("cd work; git config --unset extensions.worktreeConfig;"
+	sh("cd tree; git config --unset extensions.worktreeConfig;"
 	   "git config --global extensions.worktreeConfig true");
-	HOOK("work");
-	sh("cd work; git config extensions.worktreeConfig perhaps");
-	hook_refused("work/.git", "extensions.worktreeConfig");
+	HOOK("tree");
+	sh("cd tree; git config extensions.worktreeConfig perhaps");
+	hook_refused("tree/.git", "extensions.worktreeConfig");
 }
 END_TEST
 
 START_TEST(hook_refusals)
 {
-	sh("cd work; git worktree add -q ../linked; git config -f .git/more a.b more");
-	hook_refused("work/.git/worktrees/linked", "linked work tree");
+	sh("cd tree; git worktree add -q ../linked; git config -f .git/more a.b more");
+	hook_refused("tree/.git/worktrees/linked", "linked work tree");
 	hook_refused("nowhere", "is it a repository?");
-	HOOK("work");
-	sh("cd work; git config include.path more");
-	hook_refused("work/.git", "/work/.git/config, line ");
+	HOOK("tree");
+	sh("cd tree; git config include.path more");
+	hook_refused("tree/.git", "/tree/.git/config, line ");
 	ck_assert_ptr_nonnull(strstr(err.text, "remove the include"));
-	sh("cd work; git config --unset include.path");
-	HOOK("work");
+	sh("cd tree; git config --unset include.path");
+	HOOK("tree");
 	sh("git config --global includeIf.onbranch:x.path more");
-	hook_refused("work/.git", "/.gitconfig, line ");
-	sh("rm .gitconfig; printf '[a]\\n\\tb = \\000\\n' >>work/.git/config");
-	hook_refused("work/.git", "a NUL byte");
-	sh("rm work/.git/config");
-	hook_refused("work/.git", "is it a repository?");
-	sh("mkdir work/.git/config");
-	hook_refused("work/.git", "config");
+	hook_refused("tree/.git", "/.gitconfig, line ");
+	sh("rm .gitconfig; printf '[a]\\n\\tb = \\000\\n' >>tree/.git/config");
+	hook_refused("tree/.git", "a NUL byte");
+	sh("rm tree/.git/config");
+	hook_refused("tree/.git", "is it a repository?");
+	sh("mkdir tree/.git/config");
+	hook_refused("tree/.git", "config");
 }
 END_TEST
 
@@ -622,11 +622,11 @@ START_TEST(hook_closed_home)
 	if (geteuid() == 0)
 		return;
 	sh("mkdir closed; cp .gitconfig closed; chmod 0 closed");
-	HOOK("work");
+	HOOK("tree");
 	set("HOME", "closed");
-	HOOK("work");
-	sh("chmod 0 work/.git/config");
-	hook_refused("work/.git", "config");
+	HOOK("tree");
+	sh("chmod 0 tree/.git/config");
+	hook_refused("tree/.git", "config");
 	sh("chmod 700 closed");
 }
 END_TEST
