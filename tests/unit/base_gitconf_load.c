@@ -47,7 +47,7 @@ static void setup(void)
 	for (size_t i = 0; i < N(gone); i++)
 		unsetenv(gone[i]);
 	sh("printf '[user]\\n\\temail = alice@example.com\\n[a]\\n\\tb = home\\n' >.gitconfig");
-	sh("git init -q tree && cd tree && git config a.b work && git config hsm.key k &&"
+	sh("git init -q tree && cd tree && git config a.b tree && git config hsm.key k &&"
 	   "git -c user.name=alice commit -q --allow-empty -m one && mkdir -p deep/deeper");
 }
 
