@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/obj_mac.h>
 #include <openssl/objects.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -199,11 +200,29 @@ int alg_gpg_hash(enum alg_hash h)
 	return hashes[h].gpg;
 }
 
+const EVP_MD *alg_hash_fetched(enum alg_hash h)
+{
+	static _Atomic(EVP_MD *) kept[HASH_SHA512 + 1];
+	EVP_MD *md, *none = NULL;
+
+	if (h < HASH_SHA1 || h > HASH_SHA512)
+		return NULL;
+	md = atomic_load(&kept[h]);
+	if (md != NULL)
+		return md;
+	md = EVP_MD_fetch(NULL, EVP_MD_get0_name(alg_hash_md(h)), NULL);
+	if (md != NULL && !atomic_compare_exchange_strong(&kept[h], &none, md)) {
+		EVP_MD_free(md); /* another thread was first */
+		md = none;
+	}
+	return md;
+}
+
 bool alg_digest(enum alg_hash h, const struct bytes *v, size_t n, uint8_t *out)
 {
+	const EVP_MD *md = alg_hash_fetched(h);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx != NULL && alg_hash_md(h) != NULL &&
-		  EVP_DigestInit_ex(ctx, alg_hash_md(h), NULL) == 1;
+	bool ok = ctx != NULL && md != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1;
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = v[i].n == 0 || EVP_DigestUpdate(ctx, v[i].p, v[i].n) == 1;

@@ -45,6 +45,9 @@ struct alg_key alg_of_key(const EVP_PKEY *key);
 enum alg_hash alg_hash_for(struct alg_key key);
 size_t alg_hash_size(enum alg_hash h);
 const EVP_MD *alg_hash_md(enum alg_hash h);
+/* The same looked up in OpenSSL's providers, once in a process: a look-up costs more than a
+ * short digest, and takes locks. Kept to the end; NULL for HASH_NONE, or out of memory. */
+const EVP_MD *alg_hash_fetched(enum alg_hash h);
 const char *alg_hash_name(enum alg_hash h);     /* "sha256" */
 /* "rsa3072", "p256", "ed25519": a static or thread-local string */
 const char *alg_key_name(struct alg_key key);

@@ -31,7 +31,7 @@ struct line_sum {
 extern const struct line_sum line_sum_first;
 
 struct hasher {
-	EVP_MD *md;
+	const EVP_MD *md;
 	EVP_MD_CTX *ctx;
 };
 

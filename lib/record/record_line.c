@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alg.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "record/record_internal.h"
@@ -13,8 +14,7 @@ const struct line_sum line_sum_first = { { [0 ... SUM_HEX - 1] = '0' } };
 
 bool hasher_init(struct hasher *h)
 {
-	/* Fetched once: finding the algorithm costs more than hashing a line. */
-	h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	h->md = alg_hash_fetched(HASH_SHA256);
 	h->ctx = EVP_MD_CTX_new();
 	return h->md && h->ctx;
 }
@@ -22,7 +22,6 @@ bool hasher_init(struct hasher *h)
 void hasher_free(struct hasher *h)
 {
 	EVP_MD_CTX_free(h->ctx);
-	EVP_MD_free(h->md);
 	*h = (struct hasher){ NULL, NULL };
 }
 

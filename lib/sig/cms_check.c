@@ -12,7 +12,6 @@ struct cms_key {
 	EVP_PKEY *key;
 	EVP_PKEY_CTX *verify[HASH_SHA512 + 1]; /* set up at first use */
 	EVP_MD_CTX *digest;
-	EVP_MD *md[HASH_SHA512 + 1]; /* fetched once: a look-up by name costs more than a digest */
 };
 
 int cms_key_new(EVP_PKEY *key, struct cms_key **ret, struct err *err)
@@ -38,26 +37,17 @@ void cms_key_free(struct cms_key *k)
 {
 	if (k == NULL)
 		return;
-	for (int h = 0; h <= HASH_SHA512; h++) {
+	for (int h = 0; h <= HASH_SHA512; h++)
 		EVP_PKEY_CTX_free(k->verify[h]);
-		EVP_MD_free(k->md[h]);
-	}
 	EVP_MD_CTX_free(k->digest);
 	EVP_PKEY_free(k->key);
 	free(k);
 }
 
-static const EVP_MD *md_of(struct cms_key *k, enum alg_hash h)
-{
-	if (k->md[h] == NULL)
-		k->md[h] = EVP_MD_fetch(NULL, EVP_MD_get0_name(alg_hash_md(h)), NULL);
-	return k->md[h];
-}
-
 static bool digest(struct cms_key *k, enum alg_hash h, const struct bytes *v, size_t n,
 		   uint8_t out[HASH_MAX_SIZE])
 {
-	const EVP_MD *md = md_of(k, h);
+	const EVP_MD *md = alg_hash_fetched(h);
 	bool ok = md != NULL && EVP_DigestInit_ex(k->digest, md, NULL) == 1;
 
 	for (size_t i = 0; ok && i < n; i++)
