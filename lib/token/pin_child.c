@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -140,23 +139,6 @@ int pin_from_askpass(const struct pin_source *src, const char *prompt, int timeo
 				     "the token");
 }
 
-/* A program whose output is the PIN must not be one that others can change. */
-static int check_command(const char *path, struct err *err)
-{
-	_cleanup_free_ char *shown = text_escaped(bytes_str(path));
-	struct stat st;
-
-	if (stat(path, &st) != 0)
-		return err_errno(err, ERR_PIN, "hsm.pinSource: %s", shown);
-	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) ||
-	    (st.st_mode & 0022) != 0)
-		return err_set(err, ERR_PIN,
-			       "hsm.pinSource: %s can be changed by others: it must belong to root "
-			       "or to you, and be writable by nobody else",
-			       shown);
-	return 0;
-}
-
 int pin_from_command(const char *command, struct secret *s, struct err *err)
 {
 	_cleanup_free_ char *text = xstrdup(command), *home = NULL;
@@ -180,7 +162,8 @@ int pin_from_command(const char *command, struct secret *s, struct err *err)
 	if (getenv("HOME") != NULL)
 		env[k++] = home = xasprintf("HOME=%s", getenv("HOME"));
 	env[k] = NULL;
-	r = check_command(argv[0], err);
+	/* Whoever can put another program there gets what the program is asked for. */
+	r = os_path_trusted(argv[0], geteuid(), err);
 	if (r == 0)
 		r = proc_run_secret(argv, &o, s, &status, err);
 	if (r == 0 && status != 0)

@@ -53,7 +53,10 @@ is 'words, no shell' "$(cat words)" "2:one:two\$HOME"
 is 'a clean environment' "$(sed 's/=.*//' env | grep -v '^_$' | sort | tr '\n' ' ')" 'HOME LC_ALL PATH PWD '
 chmod 702 pin.sh
 exits 5 'one that others can change' sign
-like 'is not run' "$(cat "$GH_ERR")" 'can be changed by others'
+like 'is not run' "$(cat "$GH_ERR")" 'can be written by others .*chmod go-w'
+mkdir open && cp pin.sh open/ && chmod 700 open/pin.sh && chmod 777 open
+from "command:$GH_WORLD/open/pin.sh"
+exits 5 'one in a directory that others can change' sign
 printf '#!/bin/sh\ncat "%s"; exit 3\n' "$GH_PIN_FILE" >fails.sh && chmod 700 fails.sh
 from "command:$GH_WORLD/fails.sh"
 exits 5 'one that fails' sign
