@@ -203,15 +203,17 @@ static void probe(struct module_found *m, const char *program)
 
 void modules_probe(struct modules *m, bool progress)
 {
-	char self[PATH_MAX];
+	struct buf self = BUF_INIT;
 
-	if (realpath("/proc/self/exe", self) == NULL)
+	if (os_self_dir(&self, NULL) != 0)
 		return;
+	buf_add_str(&self, "/verbs");
 	for (size_t i = 0; i < m->n; i++) {
 		if (progress)
 			fprintf(stderr, "Asking %s ...\n", m->v[i].path);
-		probe(&m->v[i], self);
+		probe(&m->v[i], buf_str(&self));
 	}
+	buf_free(&self);
 }
 
 void modules_free(struct modules *m)
