@@ -5,11 +5,12 @@
 
 #include "base/text.h"
 #include "say.h"
+#include "setup_module.h"
 #include "signer.h"
 
 #define PROMPT_MS (5 * 60 * 1000)
 
-int admin_open(struct admin *a, const char *module, struct err *err)
+int admin_open(struct admin *a, const char *module, bool blank, struct err *err)
 {
 	struct token_config cfg;
 	int r;
@@ -21,8 +22,12 @@ int admin_open(struct admin *a, const char *module, struct err *err)
 		return r;
 	if (module != NULL)
 		a->settings.module = module;
+	if (a->settings.module == NULL) {
+		r = setup_module(blank, &a->found, err);
+		a->settings.module = a->found;
+	}
 	a->out = open_memstream(&a->text, &a->text_n);
-	if (a->out == NULL)
+	if (r == 0 && a->out == NULL)
 		r = err_errno(err, ERR_INTERNAL, "no memory for the output");
 	if (r == 0)
 		r = os_stdio_hide(&a->io, err);
@@ -36,6 +41,7 @@ int admin_open(struct admin *a, const char *module, struct err *err)
 		if (a->out != NULL)
 			fclose(a->out);
 		free(a->text);
+		free(a->found);
 		settings_free(&a->settings);
 	}
 	return r;
@@ -52,6 +58,7 @@ int admin_close(struct admin *a, int r, const struct err *err)
 	if (r != 0 && err->code != ERR_NONE)
 		say_err(err);
 	free(a->text);
+	free(a->found);
 	settings_free(&a->settings);
 	return r;
 }

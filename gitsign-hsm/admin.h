@@ -20,11 +20,14 @@ struct admin {
 	char *text;
 	size_t text_n;
 	struct token_keys keys; /* of admin_key() */
+	char *found;            /* a module that nobody named */
 };
 
-/* Reads the configuration and opens `module` (NULL: hsm.module). On an error everything
- * is closed. */
-int admin_open(struct admin *a, const char *module, struct err *err);
+/*
+ * Reads the configuration and opens `module` (NULL: hsm.module, and without that the one
+ * whose token is to be used, or with `blank` initialised). On an error everything is closed.
+ */
+int admin_open(struct admin *a, const char *module, bool blank, struct err *err);
 /*
  * Closes the token, prints what was collected (with `r` other than 0, nothing but the
  * error) and returns the exit status.

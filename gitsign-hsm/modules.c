@@ -151,27 +151,31 @@ void modules_find(struct modules *m)
 		add(m, known[i]);
 }
 
-/* "token list --brief" prints a line a token, its label first. */
+/* "token list --brief" prints a line a token, its label first: a blank one has none. */
 static void read_tokens(struct module_found *m, const struct buf *out)
 {
 	struct bytes rest = buf_bytes(out);
 	struct buf says = BUF_INIT;
 
-	while (rest.n > 0 && m->tokens < LISTED_MAX) {
+	while (rest.n > 0 && m->tokens + m->blanks < LISTED_MAX) {
 		const uint8_t *nl = memchr(rest.p, '\n', rest.n);
 		const uint8_t *tab = memchr(rest.p, '\t', rest.n);
 		size_t n = nl != NULL ? (size_t)(nl - rest.p) : rest.n;
 		size_t label =
 			tab != NULL && (size_t)(tab - rest.p) < n ? (size_t)(tab - rest.p) : n;
 
-		buf_addf(&says, "%stoken \"", says.n > 0 ? ", " : "");
-		text_escape(&says, bytes_of(rest.p, label));
-		buf_add_byte(&says, '"');
-		m->tokens++;
+		if (label == 0) {
+			m->blanks++;
+		} else {
+			buf_addf(&says, "%stoken \"", says.n > 0 ? ", " : "");
+			text_escape(&says, bytes_of(rest.p, label));
+			buf_add_byte(&says, '"');
+			m->tokens++;
+		}
 		rest = bytes_skip(rest, nl != NULL ? n + 1 : n);
 	}
 	if (m->tokens == 0)
-		buf_add_str(&says, "no token that is initialised");
+		buf_add_str(&says, m->blanks > 0 ? "a blank token" : "no token that is initialised");
 	m->says = buf_detach(&says);
 }
 

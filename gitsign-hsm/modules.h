@@ -11,7 +11,7 @@
 struct module_found {
 	char *path;   /* absolute, as named */
 	char *says;   /* after probing, for people: its tokens, or what is wrong with it */
-	size_t tokens;
+	size_t tokens, blanks; /* initialised, and not yet */
 };
 
 struct modules {

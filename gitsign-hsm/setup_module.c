@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "modules.h"
 
-static int none(const struct modules *m, struct err *err)
+static int none(const struct modules *m, bool blank, struct err *err)
 {
 	struct buf list = BUF_INIT;
 	int r;
@@ -21,11 +21,11 @@ static int none(const struct modules *m, struct err *err)
 			    "no PKCS#11 module is known here: install your token's "
 			    "(to try it out: softhsm2), or name it: --module /path/to.so");
 	else
-		r = err_set(
-			err, ERR_CONFIG,
-			"no PKCS#11 module here has a token: plug it in (or make one: gitsign-hsm "
-			"token init), or name another module: --module /path/to.so%s",
-			buf_str(&list));
+		r = err_set(err, ERR_CONFIG,
+			    "no PKCS#11 module here has a %s: plug it in%s, or name another module: "
+			    "--module /path/to.so%s",
+			    blank ? "blank token" : "token",
+			    blank ? "" : " (or make one: gitsign-hsm token init)", buf_str(&list));
 	buf_free(&list);
 	return r;
 }
@@ -36,7 +36,7 @@ static int choose(struct module_found *const *with, size_t n, size_t *ret, struc
 	uint64_t k;
 	size_t len;
 
-	puts("Several PKCS#11 modules have a token:");
+	puts("Several PKCS#11 modules fit:");
 	for (size_t i = 0; i < n; i++)
 		printf("  %zu  %s: %s\n", i + 1, with[i]->path, with[i]->says);
 	printf("Which one? [1-%zu] ", n);
@@ -58,13 +58,13 @@ static int several(struct module_found *const *with, size_t n, struct err *err)
 
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&list, "\n  --module %s   (%s)", with[i]->path, with[i]->says);
-	r = err_set(err, ERR_CONFIG, "several PKCS#11 modules have a token; choose one:%s",
+	r = err_set(err, ERR_CONFIG, "several PKCS#11 modules fit; choose one:%s",
 		    buf_str(&list));
 	buf_free(&list);
 	return r;
 }
 
-int setup_module(char **ret, struct err *err)
+int setup_module(bool blank, char **ret, struct err *err)
 {
 	struct modules m;
 	struct module_found *with[64];
@@ -74,16 +74,16 @@ int setup_module(char **ret, struct err *err)
 	modules_find(&m);
 	modules_probe(&m, isatty(STDERR_FILENO));
 	for (size_t i = 0; i < m.n && n < sizeof(with) / sizeof(with[0]); i++)
-		if (m.v[i].tokens > 0)
+		if ((blank ? m.v[i].blanks : m.v[i].tokens) > 0)
 			with[n++] = &m.v[i];
 	if (n == 0)
-		r = none(&m, err);
+		r = none(&m, blank, err);
 	else if (n > 1 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		r = choose(with, n, &at, err);
 	else if (n > 1)
 		r = several(with, n, err);
 	if (r == 0) {
-		printf("PKCS#11 module: %s (%s)\n", with[at]->path, with[at]->says);
+		fprintf(stderr, "PKCS#11 module: %s (%s)\n", with[at]->path, with[at]->says);
 		*ret = xstrdup(with[at]->path);
 	}
 	modules_free(&m);

@@ -147,7 +147,7 @@ static int run_issue(int argc, char **argv, bool self)
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	r = admin_open(&a, o.module, &err);
+	r = admin_open(&a, o.module, false, &err);
 	if (r != 0)
 		return say_err(&err);
 	r = issue(&a, &o, argc > 0 ? argv[0] : NULL, self, &err);
@@ -267,7 +267,7 @@ int verb_cert_import(int argc, char **argv)
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	if (admin_open(&a, module, &err) != 0)
+	if (admin_open(&a, module, false, &err) != 0)
 		return say_err(&err);
 	if (pin_source != NULL)
 		r = pin_source_parse(pin_source, &a.settings.pin_source, &err);

@@ -157,7 +157,7 @@ int verb_key_generate(int argc, char **argv)
 		err_set(&err, ERR_USAGE, "give the key a name: --label NAME");
 		return say_err(&err);
 	}
-	if (admin_open(&a, o.module, &err) != 0)
+	if (admin_open(&a, o.module, false, &err) != 0)
 		return say_err(&err);
 	r = make(&a, &o, &err);
 	return admin_close(&a, r, &err);
@@ -285,7 +285,7 @@ int verb_key_check(int argc, char **argv)
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	if (admin_open(&a, module, &err) != 0)
+	if (admin_open(&a, module, false, &err) != 0)
 		return say_err(&err);
 	r = check(&a, argc > 0 ? argv[0] : NULL, json, &err);
 	return admin_close(&a, r, &err);

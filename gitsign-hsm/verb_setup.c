@@ -62,7 +62,7 @@ static int choose_module(struct setup *s, struct err *err)
 		s->module = s->settings.module;
 	if (s->module != NULL)
 		return 0;
-	r = setup_module(&s->own[0], err);
+	r = setup_module(false, &s->own[0], err);
 	s->module = s->own[0];
 	return r;
 }

@@ -79,6 +79,8 @@ static void list(struct admin *a, bool json, bool brief)
 
 	for (size_t i = 0; i < n && brief; i++)
 		fprintf(a->out, "%s\t%s\t%s\n", s[i].label, s[i].serial, s[i].manufacturer);
+	for (size_t i = brief ? token_blanks(a->token, NULL, 0) : 0; i > 0; i--)
+		fputs("\t\t\n", a->out);
 	for (size_t i = 0; i < n && !json && !brief; i++)
 		print_token(a, i, &s[i]);
 	if (json) {
@@ -101,7 +103,7 @@ int verb_token_list(int argc, char **argv)
 		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
 		  &module },
 		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
-		{ 0, "brief", NULL, "a line a token: label, serial, maker, tabs between", OPT_FLAG,
+		{ 0, "brief", NULL, "a line a token: label, serial, maker, tabs between; of a blank one nothing", OPT_FLAG,
 		  &brief },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
@@ -117,7 +119,7 @@ int verb_token_list(int argc, char **argv)
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	if (admin_open(&a, module, &err) != 0)
+	if (admin_open(&a, module, false, &err) != 0)
 		return say_err(&err);
 	list(&a, json, brief);
 	return admin_close(&a, 0, &err);
@@ -200,7 +202,7 @@ int verb_token_init(int argc, char **argv)
 		err_set(&err, ERR_USAGE, "give the token a name: --label NAME");
 		return say_err(&err);
 	}
-	if (admin_open(&a, o.module, &err) != 0)
+	if (admin_open(&a, o.module, true, &err) != 0)
 		return say_err(&err);
 	r = init(&a, &o, &err);
 	return admin_close(&a, r, &err);

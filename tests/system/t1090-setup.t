@@ -11,9 +11,21 @@ git config --global user.email alice@example.com
 gh_repo work
 cd work || bail cd
 ok 'setup without a path' gitsign-hsm setup
-like 'says what it found' "$(cat "$GH_OUT")" 'PKCS#11 module: .*softhsm.*token "world"'
+like 'says what it found' "$(cat "$GH_ERR")" 'PKCS#11 module: .*softhsm.*token "world"'
 like 'and keeps it' "$(git config --local hsm.module)" 'softhsm'
 ok 'undo' gitsign-hsm setup --undo
+
+
+# The other verbs find it in the same way, and print it where it does no harm.
+ok 'token list without a module' gitsign-hsm token list --json
+is 'finds the token' "$(perl -MJSON::PP -0e 'print map { $_->{label} } @{decode_json(<>)}' <"$GH_OUT")" world
+ok 'token init without a module' gitsign-hsm token init --label fresh \
+	--pin-source "file:$GH_PIN_FILE" --so-pin-source "file:$GH_PIN_FILE"
+ok 'its token is there' sh -c 'gitsign-hsm token list --brief | grep -q "^fresh"'
+rm -rf "$GH_WORLD"/tokens/*
+exits 3 'no token at all' gitsign-hsm token list
+gh_token world
+gh_key alice EC:prime256v1 alice@example.com
 
 own=$HOME/.config/pkcs11/modules
 mkdir -p "$own"
