@@ -85,7 +85,7 @@ static void judge(struct doctor *d, const char *forge, const struct rule *rules,
 			continue;
 		buf_addf(&no, "%s%s%s", no.n > 0 ? "; " : "",
 			 rules[i].holds < 0 ? "cannot be told here: " : "", rules[i].no);
-		if (rules[i].cure != NULL)
+		if (rules[i].cure != NULL && strstr(buf_str(&cures), rules[i].cure) == NULL)
 			buf_addf(&cures, "%s%s", cures.n > 0 ? "\n" : "", rules[i].cure);
 	}
 	if (no.n == 0)
