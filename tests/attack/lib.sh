@@ -123,7 +123,7 @@ attack_said() {
 # "ng" lines have a name as it was sent.
 attack_shape() {
 	cat "$GH_OUT" "$GH_ERR" | grep -v '^ng \|^To \|^ ! \|^error: \|^hint: ' |
-		sed "s/Verifying signatures: [0-9%() \/]*$(printf '\r')//g" |
+		sed "s/Verifying signatures: [0-9a-z%() \/]*$(printf '\r')//g" |
 		sed -n 's/^remote: //p' | sed 's/ *$//' | grep -v '^ *[^ ]*$' |
 		grep -E ".{73}|$(printf '[\001-\010\013-\037\177]')" >"$GH_WORLD/shape"
 }
