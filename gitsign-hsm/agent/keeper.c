@@ -148,17 +148,16 @@ static int open_key(const struct keeper_request *q, struct worker *w, bool *brok
 	return r;
 }
 
-/*
- * Does a new process make sense? A list of keys or a session from before a token was
- * pulled is no reason to fail; a wrong PIN or configuration is, and so is a hang.
- */
-static bool worth_again(int r, bool broken, bool fresh, int tries)
-{
-	return tries == 0 && !fresh && !broken && r != ERR_PIN && r != ERR_CONFIG && r != ERR_IO;
-}
+/* What is done with a process; *broken as child_call() has it. */
+typedef int worker_fn(const struct keeper_request *q, struct worker *w, void *ctx, bool *broken,
+		      struct err *err);
 
-static int choose(const struct keeper_request *q, struct keeper_key **ret, bool *asks,
-		  struct err *err)
+/*
+ * One that fails is ended. Does a new one make sense? A list of keys or a session from
+ * before a token was pulled is no reason to fail; a wrong PIN or configuration is, and so
+ * is a hang.
+ */
+static int with_worker(const struct keeper_request *q, worker_fn *fn, void *ctx, struct err *err)
 {
 	for (int tries = 0;; tries++) {
 		struct worker *w;
@@ -168,41 +167,66 @@ static int choose(const struct keeper_request *q, struct keeper_key **ret, bool 
 		if (r != 0)
 			return r;
 		fresh = w->signatures == 0;
-		r = open_key(q, w, &broken, err);
-		if (r == 0) {
-			atomic_fetch_add(&w->key->refs, 1);
-			*ret = w->key;
-			*asks = w->asks;
+		r = fn(q, w, ctx, &broken, err);
+		if (r == 0)
 			return 0;
-		}
 		end(w);
-		if (!worth_again(r, broken, fresh, tries))
+		if (tries > 0 || fresh || broken || r == ERR_PIN || r == ERR_CONFIG || r == ERR_IO)
 			return r;
 	}
+}
+
+struct choice {
+	struct keeper_key *key;
+	bool asks;
+};
+
+static int choose(const struct keeper_request *q, struct worker *w, void *ctx, bool *broken,
+		  struct err *err)
+{
+	struct choice *c = ctx;
+	int r = open_key(q, w, broken, err);
+
+	if (r == 0) {
+		atomic_fetch_add(&w->key->refs, 1);
+		*c = (struct choice){ w->key, w->asks };
+	}
+	return r;
 }
 
 int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, bool *asks,
 		  struct err *err)
 {
+	struct choice c = { NULL, false };
 	int r;
 
 	pthread_mutex_lock(&lock);
-	r = choose(q, ret, asks, err);
+	r = with_worker(q, choose, &c, err);
 	pthread_mutex_unlock(&lock);
+	if (r == 0) {
+		*ret = c.key;
+		*asks = c.asks;
+	}
 	return r;
 }
 
-static int sign_once(const struct keeper_request *q, struct worker *w, struct bytes request,
-		     struct buf *sig, bool *broken, struct err *err)
+struct signing {
+	struct bytes request;
+	struct buf *sig;
+};
+
+static int sign(const struct keeper_request *q, struct worker *w, void *ctx, bool *broken,
+		struct err *err)
 {
+	const struct signing *s = ctx;
 	struct buf reply = BUF_INIT;
 	struct bytes in, v;
-	int r = child_call(q, w->child, request, WORKER_SIG, &reply, broken, err);
+	int r = child_call(q, w->child, s->request, WORKER_SIG, &reply, broken, err);
 
 	if (r == 0) {
 		in = bytes_skip(buf_bytes(&reply), 1);
 		if (wire_string(&in, &v) && in.n == 0) {
-			buf_add_bytes(sig, v);
+			buf_add_bytes(s->sig, v);
 			w->signatures++;
 			w->asks = false;
 			atomic_fetch_add(&signatures_n, 1);
@@ -214,30 +238,11 @@ static int sign_once(const struct keeper_request *q, struct worker *w, struct by
 	return r;
 }
 
-static int sign(const struct keeper_request *q, struct bytes request, struct buf *sig,
-		struct err *err)
-{
-	for (int tries = 0;; tries++) {
-		struct worker *w;
-		bool broken, fresh;
-		int r = find(q, &w, err);
-
-		if (r != 0)
-			return r;
-		fresh = w->signatures == 0;
-		r = sign_once(q, w, request, sig, &broken, err);
-		if (r == 0)
-			return 0;
-		end(w);
-		if (!worth_again(r, broken, fresh, tries))
-			return r;
-	}
-}
-
 int keeper_sign(const struct keeper_request *q, enum alg_hash h, struct bytes tbs, struct buf *sig,
 		struct err *err)
 {
 	struct buf b = BUF_INIT;
+	struct signing s = { .sig = sig };
 	int r;
 
 	put_names(&b, WORKER_SIGN, q);
@@ -245,7 +250,8 @@ int keeper_sign(const struct keeper_request *q, enum alg_hash h, struct bytes tb
 	wire_put_u32(&b, (uint32_t)h);
 	wire_put_string(&b, tbs);
 	pthread_mutex_lock(&lock);
-	r = sign(q, buf_bytes(&b), sig, err);
+	s.request = buf_bytes(&b);
+	r = with_worker(q, sign, &s, err);
 	pthread_mutex_unlock(&lock);
 	buf_free(&b);
 	return r;
