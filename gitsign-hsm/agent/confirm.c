@@ -139,3 +139,18 @@ int confirm_ask(const struct agent_config *c, const struct confirm_ask *a, const
 	pthread_mutex_unlock(&one_question);
 	return r;
 }
+
+void confirm_login(struct confirm_ask *a, bool says_stored, const struct keeper_login *login)
+{
+	a->stored = says_stored && (login->asked || login->stored);
+	a->pin_follows = login->asked && !a->stored;
+}
+
+int confirm_made(const struct agent_config *c, struct confirm_ask *a, bool says_stored,
+		 const struct keeper_login *login, const char **how, struct err *err)
+{
+	if (strcmp(*how, "batch") == 0 || strcmp(*how, "confirmed") == 0)
+		return 0;
+	confirm_login(a, says_stored, login);
+	return confirm_ask(c, a, how, err);
+}

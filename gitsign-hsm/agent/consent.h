@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "agent.h"
+#include "keeper.h"
 #include "object/object.h"
 
 /* --- asker.c ----------------------------------------------------------------- */
@@ -56,12 +57,21 @@ struct confirm_ask {
 	const char *where; /* the repository, as the client says */
 	const char *key;   /* the fingerprint */
 	bool stored;       /* the PIN comes from a store: nobody has to give it */
-	bool pin_follows;  /* somebody will be asked for the PIN, with the facts */
+	bool pin_follows;  /* somebody is asked for the PIN, with the facts */
 	bool always;       /* ask, whatever the configuration */
 };
 /* *how: "pin", "batch", "confirmed" or "not asked"; a literal. Errors: person_agrees(). */
 int confirm_ask(const struct agent_config *c, const struct confirm_ask *a, const char **how,
 		struct err *err);
+/* What a client says of its PINs (`says_stored`) counts with what is known of the login. */
+void confirm_login(struct confirm_ask *a, bool says_stored, const struct keeper_login *login);
+/*
+ * When the signature is made, and before it is handed out: if it was not asked for because
+ * a PIN was to be given for it or came from a store, and another request had come between,
+ * it is asked for now. `login` as keeper_sign() says.
+ */
+int confirm_made(const struct agent_config *c, struct confirm_ask *a, bool says_stored,
+		 const struct keeper_login *login, const char **how, struct err *err);
 /* The commit was signed, agreed to in that way, and is now the tip of its batch. */
 void confirm_signed(const struct agent_config *c, const struct confirm_ask *a, const char *how,
 		    const struct oid *commit);

@@ -15,7 +15,8 @@ struct worker {
 	unsigned signatures;
 	char *config, *name; /* which key `key` is */
 	struct keeper_key *key;
-	bool asks; /* for the PIN, before it signs */
+	bool asks;   /* for the PIN, before it signs */
+	bool stored; /* as struct keeper_login has it */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -178,7 +179,7 @@ static int with_worker(const struct keeper_request *q, worker_fn *fn, void *ctx,
 
 struct choice {
 	struct keeper_key *key;
-	bool asks;
+	struct keeper_login login;
 };
 
 static int choose(const struct keeper_request *q, struct worker *w, void *ctx, bool *broken,
@@ -189,15 +190,15 @@ static int choose(const struct keeper_request *q, struct worker *w, void *ctx, b
 
 	if (r == 0) {
 		atomic_fetch_add(&w->key->refs, 1);
-		*c = (struct choice){ w->key, w->asks };
+		*c = (struct choice){ w->key, { w->asks, w->stored } };
 	}
 	return r;
 }
 
-int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, bool *asks,
-		  struct err *err)
+int keeper_choose(const struct keeper_request *q, struct keeper_key **ret,
+		  struct keeper_login *login, struct err *err)
 {
-	struct choice c = { NULL, false };
+	struct choice c = { .key = NULL };
 	int r;
 
 	pthread_mutex_lock(&lock);
@@ -205,7 +206,7 @@ int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, bool 
 	pthread_mutex_unlock(&lock);
 	if (r == 0) {
 		*ret = c.key;
-		*asks = c.asks;
+		*login = c.login;
 	}
 	return r;
 }
@@ -213,6 +214,7 @@ int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, bool 
 struct signing {
 	struct bytes request;
 	struct buf *sig;
+	struct keeper_login *login;
 };
 
 static int sign(const struct keeper_request *q, struct worker *w, void *ctx, bool *broken,
@@ -220,15 +222,19 @@ static int sign(const struct keeper_request *q, struct worker *w, void *ctx, boo
 {
 	const struct signing *s = ctx;
 	struct buf reply = BUF_INIT;
+	uint8_t asked, stored;
 	struct bytes in, v;
 	int r = child_call(q, w->child, s->request, WORKER_SIG, &reply, broken, err);
 
 	if (r == 0) {
 		in = bytes_skip(buf_bytes(&reply), 1);
-		if (wire_string(&in, &v) && in.n == 0) {
+		if (wire_byte(&in, &asked) && wire_byte(&in, &stored) && wire_string(&in, &v) &&
+		    in.n == 0) {
 			buf_add_bytes(s->sig, v);
+			*s->login = (struct keeper_login){ asked != 0, stored != 0 };
 			w->signatures++;
 			w->asks = false;
+			w->stored = stored != 0;
 			atomic_fetch_add(&signatures_n, 1);
 		} else {
 			r = err_set(err, ERR_INTERNAL, "a strange answer of the module's process");
@@ -239,10 +245,10 @@ static int sign(const struct keeper_request *q, struct worker *w, void *ctx, boo
 }
 
 int keeper_sign(const struct keeper_request *q, enum alg_hash h, struct bytes tbs, struct buf *sig,
-		struct err *err)
+		struct keeper_login *login, struct err *err)
 {
 	struct buf b = BUF_INIT;
-	struct signing s = { .sig = sig };
+	struct signing s = { .sig = sig, .login = login };
 	int r;
 
 	put_names(&b, WORKER_SIGN, q);

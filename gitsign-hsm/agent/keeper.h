@@ -39,19 +39,26 @@ struct keeper_request {
 	void *ctx;
 };
 
+/* What a signature rests on. */
+struct keeper_login {
+	bool asked;  /* the PIN is, or was, asked for because of this one */
+	bool stored; /* its process was only ever given PINs from a store, and one at least */
+};
+
 /*
  * The key that a request names; the caller gives it back (keeper_key_put). Starts a
- * process when there is none. *asks: the next signature will have the PIN asked for.
+ * process when there is none. *login: as it looks before the signature; another request
+ * may come between.
  */
-int keeper_choose(const struct keeper_request *q, struct keeper_key **ret, bool *asks,
-		  struct err *err);
+int keeper_choose(const struct keeper_request *q, struct keeper_key **ret,
+		  struct keeper_login *login, struct err *err);
 /*
- * A raw signature by that key. When a process that has signed before fails for another
+ * A raw signature by that key, and what it did rest on. When a process that has signed before fails for another
  * reason than the PIN or the key, it is replaced and asked once more; one that hangs is
  * replaced when the next request comes.
  */
 int keeper_sign(const struct keeper_request *q, enum alg_hash h, struct bytes tbs, struct buf *sig,
-		struct err *err);
+		struct keeper_login *login, struct err *err);
 /* Lets every session answer that a token would close when it is not used; drops dead ones. */
 void keeper_ping(void);
 void keeper_end(void); /* ends all processes: what they know is gone */
@@ -96,7 +103,7 @@ enum worker_message {
 	WORKER_SIGN = 'S', /* text configuration, text key, byte stored, u32 hash, string tbs */
 	/* string token, text prompt; answered by WORKER_PIN, u32 code, string */
 	WORKER_PIN = 'P',
-	WORKER_SIG = 'R',    /* string */
+	WORKER_SIG = 'R',    /* byte asked, byte stored (struct keeper_login), string */
 	WORKER_PING = 'G',   /* answered by WORKER_PING */
 	WORKER_ERROR = 'E',  /* u32 code, text */
 	WORKER_REFUSED = 'F' /* the same: the token did not take the PIN */

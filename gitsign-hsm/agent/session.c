@@ -68,6 +68,7 @@ struct job {
 	struct audit_entry entry;
 	struct confirm_ask consent;
 	struct keeper_request q;
+	struct keeper_login login;
 };
 
 /* The answer to the reminder comes before any other. */
@@ -125,7 +126,7 @@ static int raw(void *ctx, enum alg_hash h, struct bytes tbs, struct buf *sig, st
 {
 	struct job *j = ctx;
 
-	return keeper_sign(&j->q, h, tbs, sig, err);
+	return keeper_sign(&j->q, h, tbs, sig, &j->login, err);
 }
 
 static int in_force(const struct cert *c, int64_t now, struct err *err)
@@ -159,6 +160,8 @@ static int sign_as(struct job *j, const struct keeper_key *k, struct buf *armor,
 	if (r == 0)
 		r = make_signature(k->leaf, k->chain, k->chain_n, j->ask.payload, now, signer,
 				   armor, &h, err);
+	if (r == 0)
+		r = confirm_made(c, &j->consent, j->q.stored, &j->login, &j->entry.reason, err);
 	if (r != 0)
 		return r;
 	facts_object(&j->facts, j->ask.payload, buf_bytes(armor), &id);
@@ -212,16 +215,15 @@ static int sign_by(struct job *j, const struct settings *s, const char *config, 
 	j->consent = (struct confirm_ask){ .facts = &j->facts,
 					   .asker = &j->asker,
 					   .where = j->ask.where,
-					   .stored = j->q.stored,
 					   .always = j->forwarded };
-	r = keeper_choose(&j->q, &k, &j->consent.pin_follows, err);
+	r = keeper_choose(&j->q, &k, &j->login, err);
 	/* Some tokens show nothing before a login, which is the client's to make then. */
 	j->elsewhere = r == ERR_KEY && !j->forwarded;
 	if (r == 0) {
 		text_hex(&key, bytes_of(k->leaf->sha256, sizeof(k->leaf->sha256)), false);
 		snprintf(j->key, sizeof(j->key), "%s", buf_str(&key));
 		j->consent.key = j->key;
-		j->consent.pin_follows = j->consent.pin_follows && !j->q.stored;
+		confirm_login(&j->consent, j->q.stored, &j->login);
 		r = sign_as(j, k, armor, status, err);
 	}
 	keeper_key_put(k);

@@ -17,6 +17,7 @@
 struct request {
 	struct asker asker;
 	struct keeper_request q;
+	struct keeper_login login;
 	struct keeper_key *key;
 	struct buf blob; /* of the key */
 	char fingerprint[2 * 32 + 1];
@@ -48,7 +49,7 @@ static void end(struct request *r)
 }
 
 /* The i-th of hsm.sshKey into r->key and r->blob. */
-static int open_key(struct request *r, size_t i, bool *asks, struct err *err)
+static int open_key(struct request *r, size_t i, struct err *err)
 {
 	int rc;
 
@@ -56,7 +57,7 @@ static int open_key(struct request *r, size_t i, bool *asks, struct err *err)
 	r->key = NULL;
 	buf_clear(&r->blob);
 	r->q.key = server_config()->keys[i];
-	rc = keeper_choose(&r->q, &r->key, asks, err);
+	rc = keeper_choose(&r->q, &r->key, &r->login, err);
 	if (rc == 0 && !ssh_key_blob(r->key->leaf->key, &r->blob))
 		rc = err_set(err, ERR_KEY, "ssh knows no such keys");
 	return rc;
@@ -68,11 +69,10 @@ static void list(struct buf *out)
 	struct request r = { .key = NULL };
 	struct buf keys = BUF_INIT;
 	uint32_t n = 0;
-	bool asks;
 
 	begin(&r, NULL);
 	for (size_t i = 0; i < server_config()->keys_n && !lock_is(); i++) {
-		if (open_key(&r, i, &asks, NULL) != 0)
+		if (open_key(&r, i, NULL) != 0)
 			continue;
 		wire_put_string(&keys, buf_bytes(&r.blob));
 		wire_put_text(&keys, r.key->leaf->subject);
@@ -85,13 +85,13 @@ static void list(struct buf *out)
 	end(&r);
 }
 
-static int find_key(struct request *r, struct bytes blob, bool *asks, struct err *err)
+static int find_key(struct request *r, struct bytes blob, struct err *err)
 {
 	struct err why = ERR_INIT;
 	struct buf fp = BUF_INIT;
 
 	for (size_t i = 0; i < server_config()->keys_n; i++) {
-		int rc = open_key(r, i, asks, &why);
+		int rc = open_key(r, i, &why);
 
 		if (rc == ERR_PIN) /* locked */
 			return err_set(err, rc, "%s", why.text);
@@ -162,7 +162,7 @@ static int sign_bytes(struct request *r, const char *alg, enum alg_hash h, struc
 		      struct buf *out, struct err *err)
 {
 	struct buf sig = BUF_INIT;
-	int rc = keeper_sign(&r->q, h, data, &sig, err);
+	int rc = keeper_sign(&r->q, h, data, &sig, &r->login, err);
 
 	if (rc == 0 && (!is_good(r->key->leaf->key, h, data, buf_bytes(&sig)) ||
 			!ssh_signature_put(out, r->key->leaf->key, alg, buf_bytes(&sig))))
@@ -178,13 +178,12 @@ static int sign(struct request *r, struct bytes in, struct buf *out, struct err 
 	const char *alg;
 	enum alg_hash h;
 	uint32_t flags;
-	bool asks;
 	int rc;
 
 	if (!wire_string(&in, &blob) || !wire_string(&in, &data) || !wire_u32(&in, &flags) ||
 	    in.n != 0)
 		return err_set(err, ERR_INPUT, "a strange request");
-	rc = find_key(r, blob, &asks, err);
+	rc = find_key(r, blob, err);
 	if (rc == 0 && !ssh_key_alg(r->key->leaf->key, flags, &alg, &h))
 		rc = err_set(err, ERR_KEY, "RSA with SHA-1 is not signed");
 	if (rc == 0)
@@ -192,12 +191,14 @@ static int sign(struct request *r, struct bytes in, struct buf *out, struct err 
 	if (rc != 0)
 		return rc;
 	ask.key = r->fingerprint;
-	ask.stored = r->q.stored;
-	ask.pin_follows = asks && !ask.stored;
+	confirm_login(&ask, r->q.stored, &r->login);
 	r->q.ctx = r->facts.text;
 	rc = confirm_ask(server_config(), &ask, &r->entry.reason, err);
 	if (rc == 0)
 		rc = sign_bytes(r, alg, h, data, out, err);
+	if (rc == 0)
+		rc = confirm_made(server_config(), &ask, r->q.stored, &r->login, &r->entry.reason,
+				  err);
 	return rc;
 }
 

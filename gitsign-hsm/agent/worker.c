@@ -25,6 +25,7 @@ static struct token *token;
 static struct chosen *keys[KEYS_MAX];
 static size_t keys_n;
 static bool pin_given; /* since it was last cleared */
+static bool by_store, by_person; /* who has logged in here */
 
 static void forget(struct chosen *c)
 {
@@ -138,23 +139,36 @@ static void put_key(struct buf *out, const struct signer *s)
 		wire_put_string(out, chain[i]);
 }
 
+/* A PIN pad is a person, whatever the client says of its own PINs. */
+static void logged_in(bool stored)
+{
+	if (stored && pin_given)
+		by_store = true;
+	else
+		by_person = true;
+}
+
 /*
- * *refused: a PIN was sent and not taken. A session that was logged in and is not any
+ * *asked: there was a login for this. *refused: a PIN was sent and not taken. A session that was logged in and is not any
  * more is a lost one: ERR_TOKEN, so that a new process asks for the PIN.
  */
 static int raw(struct signer *s, bool stored, enum alg_hash hash, struct bytes tbs, struct buf *sig,
-	       bool *refused, struct err *err)
+	       bool *asked, bool *refused, struct err *err)
 {
 	bool before = false;
 	int r;
 
 	pin_given = false;
+	*asked = signer_asks(s);
 	r = signer_login(s, ask_pin, NULL, stored, &before, err);
 	*refused = r == ERR_PIN && pin_given;
 	if (r != 0)
 		return r;
+	if (*asked)
+		logged_in(stored);
 	pin_given = false; /* a key may ask for it again */
 	r = signer_raw(s, hash, tbs, sig, err);
+	*asked = *asked || pin_given;
 	*refused = r == ERR_PIN && pin_given;
 	if (r == ERR_PIN && before && !pin_given)
 		r = (int)(err->code = ERR_TOKEN);
@@ -168,14 +182,17 @@ static int put_signature(struct buf *out, struct signer *s, struct bytes in, boo
 	struct bytes tbs;
 	uint8_t stored;
 	uint32_t hash;
+	bool asked;
 	int r;
 
 	if (!wire_byte(&in, &stored) || !wire_u32(&in, &hash) || !wire_string(&in, &tbs) ||
 	    in.n != 0 || hash > HASH_SHA512)
 		return err_set(err, ERR_INTERNAL, "a strange request");
-	r = raw(s, stored != 0, (enum alg_hash)hash, tbs, &sig, refused, err);
+	r = raw(s, stored != 0, (enum alg_hash)hash, tbs, &sig, &asked, refused, err);
 	if (r == 0) {
 		buf_add_byte(out, WORKER_SIG);
+		buf_add_byte(out, asked);
+		buf_add_byte(out, by_store && !by_person);
 		wire_put_string(out, buf_bytes(&sig));
 	}
 	buf_free(&sig);

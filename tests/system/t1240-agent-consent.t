@@ -260,6 +260,44 @@ ok 'on the terminal' on_terminal 'y
 ' 'sign this?' fourteen
 is 'so the log' "$(last reason)" confirmed
 
+# --- a client's word ------------------------------------------------------------------
+# Whoever has the socket can say that the PIN comes from a store, or come while another
+# one gives it: neither is a yes.
+# alone NAME=VALUE: a signature where nobody can be asked, with configuration.
+alone() {
+	GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=${1%%=*} GIT_CONFIG_VALUE_0=${1#*=} \
+		setsid -w "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau '' <"$GH_WORLD/payload"
+}
+git checkout -q main
+exits 5 'a PIN that was typed is not good for a client that says it has a stored one' \
+	alone hsm.pinSource=file:/nonexistent/pin
+like 'a yes is wanted' "$(last reason)" 'wants a yes'
+agent_end
+ok 'one that gives the stored PIN is not asked' alone "hsm.pinSource=file:$GH_PIN_FILE"
+is 'as the log says' "$(last reason)" 'not asked'
+ok 'nor the next one' alone "hsm.pinSource=file:$GH_PIN_FILE"
+agent_end
+cat >"$GH_WORLD/askpass" <<-EOF
+	#!/bin/sh
+	echo asked >>$GH_WORLD/pins
+	cat $GH_PIN_FILE
+EOF
+chmod 700 "$GH_WORLD/askpass"
+: >"$GH_WORLD/pins"
+git config --global hsm.askpass "$GH_WORLD/askpass"
+signed() { grep -c '"result":"signed"' "$LOG"; }
+before=$(signed)
+clients=
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	alone hsm.agent=required >/dev/null 2>&1 &
+	clients="$clients $!"
+done
+for p in $clients; do wait "$p" || :; done
+isnt 'of twelve at once some get theirs' "$(signed)" "$before"
+is 'but none that no PIN was given for' "$(signed)" $((before + $(wc -l <"$GH_WORLD/pins")))
+git config --global --unset hsm.askpass
+agent_end
+
 # --- two tokens of one module ---------------------------------------------------------------
 git checkout -q main
 gh_token second
