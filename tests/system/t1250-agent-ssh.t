@@ -68,6 +68,12 @@ for k in alice rita paul petra edith; do
 done
 like 'the log says so' "$(last)" '"purpose":"sshsig","key":"[0-9a-f]{64}","result":"signed"'
 rm -f ../text.sig
+mv "$LOG" "$LOG.kept"
+mkdir "$LOG"
+exits 255 'nothing is signed that cannot be logged' ssh-keygen -q -Y sign -n file -f ../alice.pub ../text
+not_ok 'no signature is there' test -e ../text.sig
+rmdir "$LOG"
+mv "$LOG.kept" "$LOG"
 for n in git email x; do
 	exits 255 "the namespace $n is refused" ssh-keygen -q -Y sign -n $n -f ../alice.pub ../text
 	like 'and logged' "$(last)" "\"refused\".*namespace .*$n.* is not one of hsm.sshNamespace"
