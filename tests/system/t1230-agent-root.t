@@ -26,23 +26,30 @@ ok 'and runs' agent status
 
 # --- secrets -----------------------------------------------------------------------
 # count PID TEXT: how often the memory of a process holds the text. (A core dump would
-# hold no more; there is none.)
+# hold no more; there is none.) In pieces, each with the end of the one before; a sanitizer
+# maps terabytes, which are not looked through.
 count() {
-	perl -e 'my ($pid, $text) = @ARGV; my $n = 0;
+	perl -e 'my ($pid, $text) = @ARGV; my ($n, $piece) = (0, 1 << 20);
 		open my $maps, "<", "/proc/$pid/maps" or exit 9;
 		open my $mem, "<:raw", "/proc/$pid/mem" or exit 9;
 		while (<$maps>) {
 			my ($from, $to) = /^([0-9a-f]+)-([0-9a-f]+) r/ or next;
 			next if /\[v(var|syscall|sys)/;
 			($from, $to) = (hex $from, hex $to);
-			sysseek $mem, $from, 0; my $got = sysread $mem, my $b, $to - $from;
-			next unless defined $got;
-			$n++ while $b =~ /\Q$text\E/g;
+			next if $to - $from > 1 << 30;
+			sysseek $mem, $from, 0;
+			for (my $rest = ""; $from < $to; $from += $piece) {
+				my $want = $to - $from < $piece ? $to - $from : $piece;
+				(sysread($mem, my $b, $want) // 0) == $want or last;
+				$b = $rest . $b;
+				$n++ while $b =~ /\Q$text\E/g;
+				$rest = substr $b, -(length($text) - 1);
+			}
 		}
 		print $n' "$1" "$2"
 }
 for p in "$(agent_pid)" "$(agent_worker)"; do
-	isnt "process $p can be searched" "$(count "$p" XDG_RUNTIME_DIR)" 0
+	like "process $p can be searched" "$(count "$p" XDG_RUNTIME_DIR)" '^[1-9]'
 	if sanitized; then
 		skip 'the sanitizer keeps what is freed'
 	else
