@@ -10,7 +10,8 @@
 
 #define PROMPT_MS (5 * 60 * 1000)
 
-int admin_open(struct admin *a, const char *module, bool blank, struct err *err)
+/* On an error everything is closed. */
+static int admin_open(struct admin *a, const struct admin_options *o, struct err *err)
 {
 	struct token_config cfg;
 	int r;
@@ -20,10 +21,10 @@ int admin_open(struct admin *a, const char *module, bool blank, struct err *err)
 	r = settings_load(&a->settings, err);
 	if (r != 0)
 		return r;
-	if (module != NULL)
-		a->settings.module = module;
+	if (o->module != NULL)
+		a->settings.module = o->module;
 	if (a->settings.module == NULL) {
-		r = setup_module(blank, &a->found, err);
+		r = setup_module(o->blank, &a->found, err);
 		a->settings.module = a->found;
 	}
 	a->out = open_memstream(&a->text, &a->text_n);
@@ -47,7 +48,7 @@ int admin_open(struct admin *a, const char *module, bool blank, struct err *err)
 	return r;
 }
 
-int admin_close(struct admin *a, int r, const struct err *err)
+static int admin_close(struct admin *a, int r, const struct err *err)
 {
 	token_keys_free(&a->keys);
 	token_close(a->token);
@@ -61,6 +62,22 @@ int admin_close(struct admin *a, int r, const struct err *err)
 	free(a->found);
 	settings_free(&a->settings);
 	return r;
+}
+
+int admin_run(const struct admin_options *o,
+	      int (*work)(struct admin *a, void *ctx, struct err *err), void *ctx)
+{
+	struct err err = ERR_INIT;
+	struct admin a;
+	int r = admin_open(&a, o, &err);
+
+	if (r != 0)
+		return say_err(&err);
+	if (o->pin_source != NULL)
+		r = pin_source_parse(o->pin_source, &a.settings.pin_source, &err);
+	if (r == 0)
+		r = work(&a, ctx, &err);
+	return admin_close(&a, r, &err);
 }
 
 static void list_slots(const struct admin *a, struct buf *out)

@@ -23,16 +23,31 @@ struct admin {
 	char *found;            /* a module that nobody named */
 };
 
+/* Options that verbs on tokens have; `p` is where the value goes (const char **). */
+#define ADMIN_MODULE(p)                                                                      \
+	{                                                                                    \
+		0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING, (p) \
+	}
+#define ADMIN_PIN_SOURCE(p)                                                                   \
+	{                                                                                     \
+		0, "pin-source", "SOURCE", "prompt, file:/path or fd:N (else hsm.pinSource)", \
+			OPT_STRING, (p)                                                       \
+	}
+
+/* What a verb takes from its command line; all may be NULL. */
+struct admin_options {
+	const char *module;     /* NULL: hsm.module, without that what setup_module() finds */
+	const char *pin_source; /* in place of hsm.pinSource */
+	bool blank;             /* it is a blank token that is looked for */
+};
+
 /*
- * Reads the configuration and opens `module` (NULL: hsm.module, and without that the one
- * whose token is to be used, or with `blank` initialised). On an error everything is closed.
+ * A verb from its options on: reads the configuration, opens the module, calls `work`, closes
+ * the token. Prints what was collected when `work` returns 0 or ERR_BAD, else the error alone.
+ * Returns the exit status.
  */
-int admin_open(struct admin *a, const char *module, bool blank, struct err *err);
-/*
- * Closes the token, prints what was collected (with `r` other than 0, nothing but the
- * error) and returns the exit status.
- */
-int admin_close(struct admin *a, int r, const struct err *err);
+int admin_run(const struct admin_options *o,
+	      int (*work)(struct admin *a, void *ctx, struct err *err), void *ctx);
 
 /* The token with this label, or with NULL the only one. ERR_KEY lists what there is. */
 int admin_slot(const struct admin *a, const char *label, size_t *ret, struct err *err);

@@ -16,9 +16,11 @@
 #define CERTS_MAX 16
 
 struct issue_options {
-	const char *module, *pin_source, *subject, *days;
+	const char *key; /* as admin_key() takes it */
+	const char *subject, *days;
 	struct opt_list emails;
 	bool store;
+	bool self; /* a certificate, no request */
 };
 
 struct key_signer {
@@ -73,9 +75,9 @@ static int store(struct admin *a, const struct token_key *k, const struct buf *p
 	return r;
 }
 
-static int issue(struct admin *a, const struct issue_options *o, const char *name, bool self,
-		 struct err *err)
+static int issue(struct admin *a, void *ctx, struct err *err)
 {
+	const struct issue_options *o = ctx;
 	const char *mine = gitconf_get(&a->settings.conf, "user.email");
 	const struct token_key *k = NULL;
 	struct key_signer signer = { a, NULL };
@@ -92,17 +94,15 @@ static int issue(struct admin *a, const struct issue_options *o, const char *nam
 		i.emails = &mine;
 		i.emails_n = 1;
 	}
-	if (r == 0 && o->pin_source != NULL)
-		r = pin_source_parse(o->pin_source, &a->settings.pin_source, err);
 	if (r == 0)
-		r = admin_key(a, name, &k, err);
+		r = admin_key(a, o->key, &k, err);
 	if (r == 0)
 		r = admin_login(a, k->slot_index, o->store, err);
 	if (r != 0)
 		return r;
 	signer.k = k;
 	i.key = k->key;
-	r = self ? issue_self_signed(&i, &pem, err) : issue_request(&i, &pem, err);
+	r = o->self ? issue_self_signed(&i, &pem, err) : issue_request(&i, &pem, err);
 	if (r == 0 && o->store)
 		r = store(a, k, &pem, err);
 	if (r == 0)
@@ -113,15 +113,14 @@ static int issue(struct admin *a, const struct issue_options *o, const char *nam
 
 static int run_issue(int argc, char **argv, bool self)
 {
-	struct issue_options o = { .module = NULL };
+	struct issue_options o = { .self = self };
+	struct admin_options at = { .module = NULL };
 	const struct opt opts[] = {
 		{ 0, "email", "ADDRESS", "may repeat (else user.email)", OPT_LIST, &o.emails },
 		{ 0, "subject", "NAME", "/CN=Name/O=Company (else user.name)", OPT_STRING,
 		  &o.subject },
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &o.module },
-		{ 0, "pin-source", "SOURCE", "prompt, file:/path or fd:N (else hsm.pinSource)",
-		  OPT_STRING, &o.pin_source },
+		ADMIN_MODULE(&at.module),
+		ADMIN_PIN_SOURCE(&at.pin_source),
 		{ 0, self ? "days" : NULL, "N", "how long it is valid (365)", OPT_STRING, &o.days },
 		{ 0, "store", NULL, "write it to the token, beside the key", OPT_FLAG, &o.store },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
@@ -141,18 +140,14 @@ static int run_issue(int argc, char **argv, bool self)
 		.opts = opts,
 		.args_max = 1,
 	};
-	struct err err = ERR_INIT;
-	struct admin a;
 	int r;
 
-	if (!say_options(&cmd, &argc, &argv, &r))
-		return r;
-	r = admin_open(&a, o.module, false, &err);
-	if (r != 0)
-		return say_err(&err);
-	r = issue(&a, &o, argc > 0 ? argv[0] : NULL, self, &err);
+	if (say_options(&cmd, &argc, &argv, &r)) {
+		o.key = argc > 0 ? argv[0] : NULL;
+		r = admin_run(&at, issue, &o);
+	}
 	free(o.emails.v);
-	return admin_close(&a, r, &err);
+	return r;
 }
 
 int verb_cert_request(int argc, char **argv)
@@ -225,8 +220,9 @@ static int import_list(struct admin *a, const struct cert_list *l, struct err *e
 	return r;
 }
 
-static int import(struct admin *a, const char *path, struct err *err)
+static int import(struct admin *a, void *ctx, struct err *err)
 {
+	const char *path = ctx;
 	struct cert_list l = { NULL, 0 };
 	struct buf text = BUF_INIT;
 	int r = os_file_read(path, OS_FILE_ANY, FILE_MAX, &text, err);
@@ -244,12 +240,10 @@ static int import(struct admin *a, const char *path, struct err *err)
 
 int verb_cert_import(int argc, char **argv)
 {
-	const char *module = NULL, *pin_source = NULL;
+	struct admin_options at = { .module = NULL };
 	const struct opt opts[] = {
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &module },
-		{ 0, "pin-source", "SOURCE", "prompt, file:/path or fd:N (else hsm.pinSource)",
-		  OPT_STRING, &pin_source },
+		ADMIN_MODULE(&at.module),
+		ADMIN_PIN_SOURCE(&at.pin_source),
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
 	const struct opt_command cmd = {
@@ -261,17 +255,9 @@ int verb_cert_import(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	struct err err = ERR_INIT;
-	struct admin a;
 	int r;
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	if (admin_open(&a, module, false, &err) != 0)
-		return say_err(&err);
-	if (pin_source != NULL)
-		r = pin_source_parse(pin_source, &a.settings.pin_source, &err);
-	if (r == 0)
-		r = import(&a, argv[0], &err);
-	return admin_close(&a, r, &err);
+	return admin_run(&at, import, argv[0]);
 }

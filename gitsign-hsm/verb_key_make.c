@@ -24,7 +24,7 @@ static const struct {
 };
 
 struct make {
-	const char *module, *token, *label, *type, *id, *pin_source;
+	const char *token, *label, *type, *id;
 	bool each_time;
 };
 
@@ -91,8 +91,9 @@ static void report(struct admin *a, const struct token_key *k)
 	buf_free(&spki);
 }
 
-static int make(struct admin *a, const struct make *o, struct err *err)
+static int make(struct admin *a, void *ctx, struct err *err)
 {
+	const struct make *o = ctx;
 	uint8_t id[64];
 	size_t id_n = 0, slot = 0;
 	struct token_key_spec spec = { .label = o->label, .each_time = o->each_time };
@@ -102,10 +103,7 @@ static int make(struct admin *a, const struct make *o, struct err *err)
 	if ((r = parse_type(o->type, &spec, err)) != 0 ||
 	    (r = parse_id(o->id, id, sizeof(id), &id_n, err)) != 0)
 		return r;
-	if (o->pin_source != NULL)
-		r = pin_source_parse(o->pin_source, &a->settings.pin_source, err);
-	if (r == 0)
-		r = admin_slot(a, o->token, &slot, err);
+	r = admin_slot(a, o->token, &slot, err);
 	if (r == 0)
 		r = admin_login(a, slot, true, err);
 	spec.id = bytes_of(id, id_n);
@@ -125,6 +123,7 @@ static int make(struct admin *a, const struct make *o, struct err *err)
 int verb_key_generate(int argc, char **argv)
 {
 	struct make o = { .type = "p256" };
+	struct admin_options at = { .module = NULL };
 	const struct opt opts[] = {
 		{ 0, "label", "NAME", "what the key is called on the token", OPT_STRING, &o.label },
 		{ 0, "token", "LABEL", "which token, when there are several", OPT_STRING,
@@ -134,10 +133,8 @@ int verb_key_generate(int argc, char **argv)
 		{ 0, "id", "HEX", "CKA_ID (default: 8 random bytes)", OPT_STRING, &o.id },
 		{ 0, "each-time", NULL, "the token wants the PIN for every signature", OPT_FLAG,
 		  &o.each_time },
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &o.module },
-		{ 0, "pin-source", "SOURCE", "prompt, file:/path or fd:N (else hsm.pinSource)",
-		  OPT_STRING, &o.pin_source },
+		ADMIN_MODULE(&at.module),
+		ADMIN_PIN_SOURCE(&at.pin_source),
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
 	const struct opt_command cmd = {
@@ -148,7 +145,6 @@ int verb_key_generate(int argc, char **argv)
 		.opts = opts,
 	};
 	struct err err = ERR_INIT;
-	struct admin a;
 	int r;
 
 	if (!say_options(&cmd, &argc, &argv, &r))
@@ -157,10 +153,7 @@ int verb_key_generate(int argc, char **argv)
 		err_set(&err, ERR_USAGE, "give the key a name: --label NAME");
 		return say_err(&err);
 	}
-	if (admin_open(&a, o.module, false, &err) != 0)
-		return say_err(&err);
-	r = make(&a, &o, &err);
-	return admin_close(&a, r, &err);
+	return admin_run(&at, make, &o);
 }
 
 /* --- key check ---------------------------------------------------------------- */
@@ -244,12 +237,18 @@ static int print_check(struct admin *a, const struct token_key *k, const struct 
 	return bad == 0 ? 0 : ERR_BAD;
 }
 
-static int check(struct admin *a, const char *name, bool json, struct err *err)
+struct question {
+	const char *key; /* as admin_key() takes it */
+	bool json;
+};
+
+static int check(struct admin *a, void *ctx, struct err *err)
 {
+	const struct question *q = ctx;
 	const struct token_key *k = NULL;
 	struct token_key_facts f;
 	struct check c[CHECKS];
-	int r = admin_key(a, name, &k, err);
+	int r = admin_key(a, q->key, &k, err);
 
 	if (r == 0)
 		r = admin_login(a, k->slot_index, false, err);
@@ -258,17 +257,16 @@ static int check(struct admin *a, const char *name, bool json, struct err *err)
 	if (r != 0)
 		return r;
 	fill(c, &f);
-	return print_check(a, k, c, json);
+	return print_check(a, k, c, q->json);
 }
 
 int verb_key_check(int argc, char **argv)
 {
-	const char *module = NULL;
-	bool json = false;
+	struct admin_options at = { .module = NULL };
+	struct question q = { .key = NULL };
 	const struct opt opts[] = {
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &module },
-		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
+		ADMIN_MODULE(&at.module),
+		{ 0, "json", NULL, "print JSON", OPT_FLAG, &q.json },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
 	const struct opt_command cmd = {
@@ -279,14 +277,10 @@ int verb_key_check(int argc, char **argv)
 		.opts = opts,
 		.args_max = 1,
 	};
-	struct err err = ERR_INIT;
-	struct admin a;
 	int r;
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	if (admin_open(&a, module, false, &err) != 0)
-		return say_err(&err);
-	r = check(&a, argc > 0 ? argv[0] : NULL, json, &err);
-	return admin_close(&a, r, &err);
+	q.key = argc > 0 ? argv[0] : NULL;
+	return admin_run(&at, check, &q);
 }

@@ -71,40 +71,47 @@ static void json_token(struct admin *a, size_t i, const struct token_slot *s, st
 	buf_add_byte(b, '}');
 }
 
-static void list(struct admin *a, bool json, bool brief)
+struct listing {
+	bool json, brief;
+};
+
+static int list(struct admin *a, void *ctx, struct err *err)
 {
+	const struct listing *l = ctx;
 	struct buf b = BUF_INIT;
 	size_t n;
 	const struct token_slot *s = token_slots(a->token, &n);
 
-	for (size_t i = 0; i < n && brief; i++)
+	for (size_t i = 0; i < n && l->brief; i++)
 		fprintf(a->out, "%s\t%s\t%s\n", s[i].label, s[i].serial, s[i].manufacturer);
-	for (size_t i = brief ? token_blanks(a->token, NULL, 0) : 0; i > 0; i--)
+	for (size_t i = l->brief ? token_blanks(a->token, NULL, 0) : 0; i > 0; i--)
 		fputs("\t\t\n", a->out);
-	for (size_t i = 0; i < n && !json && !brief; i++)
+	for (size_t i = 0; i < n && !l->json && !l->brief; i++)
 		print_token(a, i, &s[i]);
-	if (json) {
+	(void)err; /* what is listed was read as the module was opened */
+	if (l->json) {
 		buf_add_byte(&b, '[');
 		for (size_t i = 0; i < n; i++)
 			json_token(a, i, &s[i], &b);
 		fprintf(a->out, "%s]\n", buf_str(&b));
-	} else if (n == 0 && !brief) {
+	} else if (n == 0 && !l->brief) {
 		fprintf(a->out, "No token that is initialised. Make one with: gitsign-hsm token "
 				"init\n");
 	}
 	buf_free(&b);
+	return 0;
 }
 
 int verb_token_list(int argc, char **argv)
 {
-	const char *module = NULL;
-	bool json = false, brief = false;
+	struct admin_options at = { .module = NULL };
+	struct listing l = { .json = false };
 	const struct opt opts[] = {
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &module },
-		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
-		{ 0, "brief", NULL, "a line a token: label, serial, maker, tabs between; of a blank one nothing", OPT_FLAG,
-		  &brief },
+		ADMIN_MODULE(&at.module),
+		{ 0, "json", NULL, "print JSON", OPT_FLAG, &l.json },
+		{ 0, "brief", NULL,
+		  "a line a token: label, serial, maker, tabs between; of a blank one nothing",
+		  OPT_FLAG, &l.brief },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
 	const struct opt_command cmd = {
@@ -113,16 +120,11 @@ int verb_token_list(int argc, char **argv)
 			   "keys they sign with and can make. Asks for no PIN.",
 		.opts = opts,
 	};
-	struct err err = ERR_INIT;
-	struct admin a;
 	int r;
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	if (admin_open(&a, module, false, &err) != 0)
-		return say_err(&err);
-	list(&a, json, brief);
-	return admin_close(&a, 0, &err);
+	return admin_run(&at, list, &l);
 }
 
 struct init {
@@ -150,8 +152,9 @@ static int init_with(struct admin *a, const struct init *o, unsigned long slot, 
 	return r;
 }
 
-static int init(struct admin *a, const struct init *o, struct err *err)
+static int init(struct admin *a, void *ctx, struct err *err)
 {
+	const struct init *o = ctx;
 	struct token_blank blank = { 0 };
 	size_t n, blanks = token_blanks(a->token, &blank, 1);
 	const struct token_slot *s = token_slots(a->token, &n);
@@ -178,8 +181,7 @@ int verb_token_init(int argc, char **argv)
 	const struct opt opts[] = {
 		{ 0, "label", "NAME", "what the token is called from now on", OPT_STRING,
 		  &o.label },
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &o.module },
+		ADMIN_MODULE(&o.module),
 		{ 0, "pin-source", "SOURCE", "the new PIN: prompt, file:/path, fd:N", OPT_STRING,
 		  &o.pin_source },
 		{ 0, "so-pin-source", "SOURCE", "the new SO PIN, likewise", OPT_STRING,
@@ -193,7 +195,6 @@ int verb_token_init(int argc, char **argv)
 		.opts = opts,
 	};
 	struct err err = ERR_INIT;
-	struct admin a;
 	int r;
 
 	if (!say_options(&cmd, &argc, &argv, &r))
@@ -202,8 +203,5 @@ int verb_token_init(int argc, char **argv)
 		err_set(&err, ERR_USAGE, "give the token a name: --label NAME");
 		return say_err(&err);
 	}
-	if (admin_open(&a, o.module, true, &err) != 0)
-		return say_err(&err);
-	r = init(&a, &o, &err);
-	return admin_close(&a, r, &err);
+	return admin_run(&(struct admin_options){ .module = o.module, .blank = true }, init, &o);
 }
