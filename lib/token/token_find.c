@@ -1,4 +1,4 @@
-/* Searching a token: public certificates, and attributes of objects. */
+/* Searching a token: objects of a class, their attributes; public certificates. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,55 +56,75 @@ bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type
 	return true;
 }
 
+int token_search(struct token *t, size_t slot_index, CK_OBJECT_CLASS class, const struct uri *u,
+		 CK_OBJECT_HANDLE **ret, size_t *n, struct err *err)
+{
+	CK_CERTIFICATE_TYPE type = CKC_X_509;
+	CK_ATTRIBUTE like[4] = { { CKA_CLASS, &class, sizeof(class) } };
+	CK_OBJECT_HANDLE *found;
+	CK_ULONG like_n = 1;
+	int r = token_session(t, slot_index, err);
+
+	if (r != 0)
+		return r;
+	if (class == CKO_CERTIFICATE)
+		like[like_n++] = (CK_ATTRIBUTE){ CKA_CERTIFICATE_TYPE, &type, sizeof(type) };
+	if (u != NULL && u->has_id)
+		like[like_n++] = (CK_ATTRIBUTE){ CKA_ID, u->id, u->id_n };
+	if (u != NULL && u->object != NULL)
+		like[like_n++] = (CK_ATTRIBUTE){ CKA_LABEL, u->object, strlen(u->object) };
+	found = xcalloc(TOKEN_MAX_OBJECTS, sizeof(found[0]));
+	r = token_find(t, like, like_n, found, TOKEN_MAX_OBJECTS, n, err);
+	if (r == 0)
+		*ret = found;
+	else
+		free(found);
+	return r;
+}
+
+void token_names(struct token *t, CK_OBJECT_HANDLE o, uint8_t **id, size_t *id_n, char **label)
+{
+	struct buf text = BUF_INIT, bytes = BUF_INIT;
+
+	(void)token_attribute(t, o, CKA_ID, ID_MAX, &bytes);
+	(void)token_attribute(t, o, CKA_LABEL, LABEL_MAX, &text);
+	*label = text_escaped(buf_bytes(&text));
+	buf_free(&text);
+	*id_n = bytes.n;
+	*id = (uint8_t *)buf_detach(&bytes);
+}
+
 static bool read_certificate(struct token *t, size_t slot, CK_OBJECT_HANDLE h,
 			     struct token_object *ret)
 {
-	struct buf value = BUF_INIT, label = BUF_INIT, id = BUF_INIT;
+	struct buf value = BUF_INIT;
 
 	if (!token_attribute(t, h, CKA_VALUE, CERT_MAX, &value) || value.n == 0) {
 		buf_free(&value);
 		return false;
 	}
-	(void)token_attribute(t, h, CKA_ID, ID_MAX, &id);
-	(void)token_attribute(t, h, CKA_LABEL, LABEL_MAX, &label);
 	ret->slot_index = slot;
-	ret->label = text_escaped(buf_bytes(&label));
-	buf_free(&label);
+	token_names(t, h, &ret->id, &ret->id_n, &ret->label);
 	ret->der_n = value.n;
 	ret->der = (uint8_t *)buf_detach(&value);
-	ret->id_n = id.n;
-	ret->id = (uint8_t *)buf_detach(&id);
 	return true;
 }
 
 static int slot_certificates(struct token *t, size_t slot, const struct uri *u,
 			     struct token_objects *o, struct err *err)
 {
-	CK_OBJECT_CLASS class = CKO_CERTIFICATE;
-	CK_CERTIFICATE_TYPE type = CKC_X_509;
-	CK_ATTRIBUTE like[4] = { { CKA_CLASS, &class, sizeof(class) },
-				 { CKA_CERTIFICATE_TYPE, &type, sizeof(type) } };
-	CK_OBJECT_HANDLE *found;
-	CK_ULONG like_n = 2;
+	CK_OBJECT_HANDLE *found = NULL;
 	size_t n = 0;
-	int r = token_session(t, slot, err);
+	int r = token_search(t, slot, CKO_CERTIFICATE, u, &found, &n, err);
 
 	if (r != 0)
 		return r;
-	if (u != NULL && u->has_id)
-		like[like_n++] = (CK_ATTRIBUTE){ CKA_ID, u->id, u->id_n };
-	if (u != NULL && u->object != NULL)
-		like[like_n++] = (CK_ATTRIBUTE){ CKA_LABEL, u->object, strlen(u->object) };
-	found = xcalloc(TOKEN_MAX_OBJECTS, sizeof(found[0]));
-	r = token_find(t, like, like_n, found, TOKEN_MAX_OBJECTS, &n, err);
-	if (r == 0) {
-		o->v = xreallocarray(o->v, o->n + n + 1, sizeof(o->v[0]));
-		for (size_t i = 0; i < n; i++)
-			if (read_certificate(t, slot, found[i], &o->v[o->n]))
-				o->n++;
-	}
+	o->v = xreallocarray(o->v, o->n + n + 1, sizeof(o->v[0]));
+	for (size_t i = 0; i < n; i++)
+		if (read_certificate(t, slot, found[i], &o->v[o->n]))
+			o->n++;
 	free(found);
-	return r;
+	return 0;
 }
 
 int token_certificates(struct token *t, const struct uri *u, struct token_objects *ret,

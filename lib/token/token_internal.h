@@ -91,6 +91,14 @@ int token_login_again(struct token *t, CK_RV *rv, struct err *err);
 /* Up to `max` handles; more than that: ERR_TOKEN. */
 int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_HANDLE *ret,
 	       size_t max, size_t *n, struct err *err);
+/*
+ * What a slot has of a class (certificates: X.509 only), by the URI's id and label where
+ * `u` is not NULL; opens a session. *ret is for the caller to free, on success only.
+ */
+int token_search(struct token *t, size_t slot_index, CK_OBJECT_CLASS class, const struct uri *u,
+		 CK_OBJECT_HANDLE **ret, size_t *n, struct err *err);
+/* Its CKA_ID, and its label escaped: both "" when they cannot be had. The caller frees. */
+void token_names(struct token *t, CK_OBJECT_HANDLE o, uint8_t **id, size_t *id_n, char **label);
 /* One attribute of at most `max` bytes; false when it cannot be had. */
 bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t max,
 		     struct buf *ret);

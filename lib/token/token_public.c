@@ -7,11 +7,8 @@
 #include <string.h>
 
 #include "base/der.h"
-#include "base/text.h"
 #include "token/token_internal.h"
 
-#define ID_MAX 4096
-#define LABEL_MAX 1024
 #define RSA_MAX 2048 /* bytes of a modulus */
 
 /* RFC 8017 A.1, RFC 5480 2.1.1, RFC 8410 3: content octets. */
@@ -184,44 +181,25 @@ EVP_PKEY *token_read_public(struct token *t, CK_OBJECT_HANDLE o)
 	return key;
 }
 
-static void read_key(struct token *t, size_t slot, CK_OBJECT_HANDLE o, struct token_key *ret)
-{
-	struct buf label = BUF_INIT, id = BUF_INIT;
-
-	(void)token_attribute(t, o, CKA_ID, ID_MAX, &id);
-	(void)token_attribute(t, o, CKA_LABEL, LABEL_MAX, &label);
-	ret->slot_index = slot;
-	ret->label = text_escaped(buf_bytes(&label));
-	buf_free(&label);
-	ret->id_n = id.n;
-	ret->id = (uint8_t *)buf_detach(&id);
-	ret->key = token_read_public(t, o);
-}
-
 static int slot_keys(struct token *t, size_t slot, const struct uri *u, struct token_keys *k,
 		     struct err *err)
 {
-	CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
-	CK_ATTRIBUTE like[3] = { { CKA_CLASS, &class, sizeof(class) } };
-	CK_ULONG like_n = 1;
-	CK_OBJECT_HANDLE *found;
+	CK_OBJECT_HANDLE *found = NULL;
 	size_t n = 0;
-	int r = token_session(t, slot, err);
+	int r = token_search(t, slot, CKO_PUBLIC_KEY, u, &found, &n, err);
 
 	if (r != 0)
 		return r;
-	if (u != NULL && u->has_id)
-		like[like_n++] = (CK_ATTRIBUTE){ CKA_ID, u->id, u->id_n };
-	if (u != NULL && u->object != NULL)
-		like[like_n++] = (CK_ATTRIBUTE){ CKA_LABEL, u->object, strlen(u->object) };
-	found = xcalloc(TOKEN_MAX_OBJECTS, sizeof(found[0]));
-	r = token_find(t, like, like_n, found, TOKEN_MAX_OBJECTS, &n, err);
-	if (r == 0)
-		k->v = xreallocarray(k->v, k->n + n + 1, sizeof(k->v[0]));
-	for (size_t i = 0; r == 0 && i < n; i++)
-		read_key(t, slot, found[i], &k->v[k->n++]);
+	k->v = xreallocarray(k->v, k->n + n + 1, sizeof(k->v[0]));
+	for (size_t i = 0; i < n; i++) {
+		struct token_key *key = &k->v[k->n++];
+
+		key->slot_index = slot;
+		token_names(t, found[i], &key->id, &key->id_n, &key->label);
+		key->key = token_read_public(t, found[i]);
+	}
 	free(found);
-	return r;
+	return 0;
 }
 
 int token_public_keys(struct token *t, const struct uri *u, struct token_keys *ret, struct err *err)
