@@ -5,6 +5,7 @@
 
 #include "base/os.h"
 #include "base/text.h"
+#include "json.h"
 #include "judge_one.h"
 #include "repo/repo.h"
 #include "say.h"
@@ -93,33 +94,27 @@ static void print_row(const struct run *run, const struct row *row)
 		printf("%14s%s\n", "", row->opinion.why);
 }
 
-static void json_pair(struct buf *b, const char *name, const char *value)
-{
-	buf_addf(b, ",\"%s\":", name);
-	text_json(b, bytes_str(value));
-}
-
 static void print_json(const struct run *run, const struct row *row)
 {
 	const struct verdict *v = &row->opinion.verdict;
 	struct buf b = BUF_INIT;
 	char hex[OID_HEX_MAX];
 
-	buf_addf(&b, "%s{\"object\":\"%s\",\"type\":\"%s\"", run->total == 0 ? "[" : ",\n ",
-		 oid_hex(&row->id, hex), row->is_tag ? "tag" : "commit");
-	json_pair(&b, "verdict", verdict_level_name(v->level));
-	json_pair(&b, "trust", status_trust_name(row->opinion.trust));
-	buf_addf(&b, ",\"good\":%s", row->good ? "true" : "false");
-	json_pair(&b, "subject", row->subject);
-	json_pair(&b, "why", row->opinion.why);
+	buf_add_str(&b, run->total == 0 ? "[" : ",\n ");
+	buf_add_byte(&b, '{');
+	json_put_text(&b, "object", oid_hex(&row->id, hex));
+	json_put_text(&b, "type", row->is_tag ? "tag" : "commit");
+	json_put_text(&b, "verdict", verdict_level_name(v->level));
+	json_put_text(&b, "trust", status_trust_name(row->opinion.trust));
+	json_put_bool(&b, "good", row->good);
+	json_put_text(&b, "subject", row->subject);
+	json_put_text(&b, "why", row->opinion.why);
 	if (v->cert != NULL) {
-		json_pair(&b, "certificate", v->cert->subject);
-		buf_add_str(&b, ",\"fingerprint\":\"");
-		text_hex(&b, bytes_of(v->cert->sha256, 32), false);
-		buf_add_byte(&b, '"');
+		json_put_text(&b, "certificate", v->cert->subject);
+		json_put_hex(&b, "fingerprint", v->cert->sha256, sizeof(v->cert->sha256));
 	}
 	if (row->opinion.signer != NULL)
-		json_pair(&b, "signer", row->opinion.signer);
+		json_put_text(&b, "signer", row->opinion.signer);
 	buf_add_byte(&b, '}');
 	fwrite(b.p, 1, b.n, stdout);
 	buf_free(&b);
@@ -134,7 +129,8 @@ static int verify_one(const struct oid *id, void *ctx)
 	int r = repo_read(run->repo, id, OBJECT_MAX, &type, &raw, run->err);
 
 	if (r == 0 && type != OBJECT_COMMIT && type != OBJECT_TAG)
-		r = err_set(run->err, ERR_INPUT, "a %s carries no signature: name a commit or a tag",
+		r = err_set(run->err, ERR_INPUT,
+			    "a %s carries no signature: name a commit or a tag",
 			    object_type_name(type));
 	if (r == 0) {
 		if (type == OBJECT_TAG)
@@ -251,7 +247,8 @@ int verb_verify(int argc, char **argv)
 	bool all = false;
 	struct run run = { .now = os_now() };
 	const struct opt opts[] = {
-		{ 0, "policy", "FILE", "judge by this policy (else hsm.policy)", OPT_STRING, &policy },
+		{ 0, "policy", "FILE", "judge by this policy (else hsm.policy)", OPT_STRING,
+		  &policy },
 		{ 0, "as-push", "REF", "would a push of the range to REF be let in?", OPT_STRING,
 		  &mode.as_push },
 		{ 0, "all", NULL, "judge every ref that a rule governs", OPT_FLAG, &all },
