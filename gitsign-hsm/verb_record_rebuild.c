@@ -162,7 +162,7 @@ int verb_record_rebuild(int argc, char **argv)
 	};
 	const struct opt_command cmd = {
 		"gitsign-hsm record rebuild [--dry-run] [REPOSITORY]",
-		"Judges every ref from the introductions on by the present policy and for now, and "
+		"Judges every ref from the introductions on by the present policy and time, and "
 		"begins a record with what is good. The old record is kept beside it.",
 		opts,
 		"Ends with 1 when something is not good; what is good is recorded all the same.",
