@@ -71,23 +71,31 @@ exits 1 'key check: a lax key' gitsign-hsm key check lax
 like 'it can be taken away' "$(cat "$GH_OUT")" 'PROBLEM +extractable +yes'
 like 'it derives' "$(cat "$GH_OUT")" 'PROBLEM +derives +yes'
 exits 4 'key check: which one?' gitsign-hsm key check
+like 'key check: they are listed' "$(cat "$GH_ERR")" 'more than one key fits'
 exits 4 'key check: no such key' gitsign-hsm key check nobody
 
 # A token that ignores what it is asked for; the key is destroyed again.
 openssl ecparam -name prime256v1 -genkey -noout -out mock.key
 export MOCK_P11_KEY="$GH_WORLD/mock.key" MOCK_P11_LOG="$GH_WORLD/mock.log"
-mock() { # FAULTS
+mock() { # FAULTS WORDS...
 	: >mock.log
-	env MOCK_P11="$1" gitsign-hsm key generate --module "$GH_TOOLS/mock-p11.so" --label k
+	MOCK_P11=$1
+	shift
+	env MOCK_P11="$MOCK_P11" gitsign-hsm key generate --module "$GH_TOOLS/mock-p11.so" --label k "$@"
 }
 ok 'a mock token makes a key' mock ''
 is 'it stays' "$(grep -c C_DestroyObject mock.log)" 0
-for f in made-extractable:EXTRACTABLE made-decrypts:DECRYPT made-other:cannot \
-	made-hidden:cannot; do
+for f in made-readable:SENSITIVE made-mute:CKA_SIGN made-extractable:EXTRACTABLE \
+	made-decrypts:DECRYPT made-unwraps:UNWRAP made-derives:DERIVE made-recovers:SIGN_RECOVER \
+	made-other:cannot made-hidden:cannot made-trailing:cannot; do
 	exits 6 "${f%:*}" mock "${f%:*}"
 	like "${f%:*}: why" "$(cat "$GH_ERR")" "${f#*:}.*destroyed"
 	is "${f%:*}: both halves are gone" "$(grep -c C_DestroyObject mock.log)" 2
 done
+exits 6 'a PIN each time, which it does not know' mock '' --each-time
+like 'why' "$(cat "$GH_ERR")" 'ALWAYS_AUTHENTICATE.*destroyed'
+exits 6 'another curve than it was asked for' mock '' --type p384
+like 'why' "$(cat "$GH_ERR")" 'kind or size.*destroyed'
 # NSS says so of every key. What was asked for is there; `key check' tells.
 ok 'a module that calls it imported' mock made-elsewhere
 for f in point-octets point-raw point-bits; do
@@ -111,6 +119,17 @@ for t in p384 p521 ed25519 rsa3072 each; do
 	ok "cert request: $t" openssl req -in req2.pem -verify -noout
 done
 like 'user.email serves' "$(openssl req -in req2.pem -noout -text)" 'email:nobody@example.com'
+# A public key that is not the private one's: what the token signs does not verify.
+gh_setup gh_p11 --keypairgen --key-type EC:prime256v1 --id cc --label odd --usage-sign
+gh_setup gh_p11 --delete-object --type pubkey --id cc
+gh_setup openssl pkey -in mock.key -pubout -outform DER -out odd.der
+gh_setup gh_p11 --write-object odd.der --type pubkey --id cc --label odd
+for v in request self-sign; do
+	exits 6 "cert $v: a public key that is another's" gitsign-hsm cert "$v" odd
+	like "cert $v: why" "$(cat "$GH_ERR")" 'does not verify.*nothing was written'
+	is "cert $v: nothing is printed" "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
+done
+gh_setup gh_p11 --delete-object --type pubkey --id cc
 exits 2 'an address that is none' gitsign-hsm cert request p256 --email 'a b'
 exits 2 'a subject that is none' gitsign-hsm cert request p256 --subject 'CN=x'
 exits 4 'no such key' gitsign-hsm cert request nobody
@@ -126,6 +145,16 @@ gh_setup openssl x509 -req -in req.pem -CA ca/middle.pem -CAkey ca/middle.key -C
 	-days 9 -extfile ext -out leaf.pem
 cat leaf.pem ca/middle.pem ca/root.pem >answer.pem
 exits 4 'cert import: of another key' gitsign-hsm cert import ca/root.pem
+gh_setup openssl req -new -key mock.key -subj /CN=other -out other.csr
+gh_setup openssl x509 -req -in other.csr -CA ca/middle.pem -CAkey ca/middle.key -CAcreateserial \
+	-days 9 -extfile ext -out other.pem
+exits 4 'cert import: of a key that is not here' gitsign-hsm cert import other.pem
+like 'why' "$(cat "$GH_ERR")" 'no key on the token belongs to this certificate'
+gh_setup openssl x509 -req -in req2.pem -CA ca/middle.pem -CAkey ca/middle.key -CAcreateserial \
+	-days 9 -extfile ext -out second.pem
+cat leaf.pem second.pem >two.pem
+exits 4 'cert import: of two keys' gitsign-hsm cert import two.pem
+is 'nothing was stored' "$(gitsign-hsm key list --json)" "$(printf '[]')"
 exits 3 'no such file' gitsign-hsm cert import nowhere.pem
 exits 8 'no certificate in it' gitsign-hsm cert import ext
 ok 'cert import' gitsign-hsm cert import answer.pem

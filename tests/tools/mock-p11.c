@@ -24,8 +24,10 @@
  *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room)
  *     each-time (the PIN again for each signature, not declared), each-time-declared,
  *     each-time-refused (declared, and no such login: as Luna has it)
- *     made-extractable, made-decrypts, made-elsewhere, made-hidden (no public key to read),
- *     made-other (of another kind): what C_GenerateKeyPair makes of its template
+ *     made-readable, made-mute (it may not sign), made-extractable, made-decrypts, made-unwraps,
+ *     made-derives, made-recovers, made-elsewhere, made-hidden (no public key to read),
+ *     made-trailing (a byte behind it), made-other (of another kind): what C_GenerateKeyPair
+ *     makes of its template
  *     cant-lock (C_Initialize wants NULL), initialized (somebody did it before), sessions-1 (one
  *     at a time), login-first (finds nothing without a login), attribute-picky (an attribute
  *     that it does not know spoils the whole request)
@@ -53,14 +55,13 @@
 #define PUBLIC 9000 /* what C_GenerateKeyPair has made: the mock's one key */
 #define MADE 9001
 
-
 static EVP_PKEY *key;
 static unsigned char *cert;
 static int cert_n;
 static CK_OBJECT_HANDLE found[MANY];
 static CK_ULONG found_n, found_at;
 static int slot_calls, value_calls, uses; /* of the login */
-static int logged_in_again; /* since C_SignInit */
+static int logged_in_again;               /* since C_SignInit */
 static int sessions, logged_in;
 
 static const char *words(void)
@@ -157,11 +158,11 @@ static CK_RV enter(const char *name)
 	return CKR_OK;
 }
 
-#define ENTER()                           \
-	do {                              \
+#define ENTER()                              \
+	do {                                 \
 		CK_RV rv_ = enter(__func__); \
-		if (rv_ != CKR_OK)        \
-			return rv_;       \
+		if (rv_ != CKR_OK)           \
+			return rv_;          \
 	} while (0)
 
 static void read_key(void)
@@ -241,7 +242,8 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 		return CKR_TOKEN_NOT_PRESENT;
 	memset(info, 0, sizeof(*info));
 	memset(info->label, ' ', sizeof(info->label));
-	memcpy(info->label, fault("label-junk") ? "mo\nk\033[" : "mock", fault("label-junk") ? 6 : 4);
+	memcpy(info->label, fault("label-junk") ? "mo\nk\033[" : "mock",
+	       fault("label-junk") ? 6 : 4);
 	memset(info->manufacturerID, ' ', sizeof(info->manufacturerID));
 	memset(info->model, 'M', sizeof(info->model));
 	memset(info->serialNumber, '1', sizeof(info->serialNumber));
@@ -255,7 +257,7 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 }
 
 CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
-			   CK_SESSION_HANDLE *session)
+		    CK_SESSION_HANDLE *session)
 {
 	(void)app;
 	ENTER();
@@ -359,12 +361,12 @@ static CK_RV put_flag(CK_ATTRIBUTE *a, int value)
 
 static CK_RV put_spki(CK_ATTRIBUTE *a)
 {
-	unsigned char *der = NULL;
-	int n = i2d_PUBKEY(key, &der);
-	CK_RV rv = n > 0 ? put(a, der, (CK_ULONG)n) : CKR_FUNCTION_FAILED;
+	unsigned char der[1024] = { 0 }, *p = der;
+	int n = i2d_PUBKEY(key, NULL);
 
-	OPENSSL_free(der);
-	return rv;
+	if (n <= 0 || (size_t)n >= sizeof(der) || i2d_PUBKEY(key, &p) != n)
+		return CKR_FUNCTION_FAILED;
+	return put(a, der, (CK_ULONG)n + (fault("made-trailing") != NULL));
 }
 
 static int point_dialect(void)
@@ -394,6 +396,18 @@ static CK_RV put_point(CK_ATTRIBUTE *a)
 	return put(a, out, head + n - (fault("point-cut") ? 1 : 0));
 }
 
+/* What a made key is, and what turns it round; negative: unknown here unless turned. */
+static const struct {
+	CK_ATTRIBUTE_TYPE type;
+	int value;
+	const char *turn;
+} traits[] = {
+	{ CKA_SENSITIVE, 1, "made-readable" },      { CKA_SIGN, 1, "made-mute" },
+	{ CKA_EXTRACTABLE, 0, "made-extractable" }, { CKA_DECRYPT, 0, "made-decrypts" },
+	{ CKA_UNWRAP, -1, "made-unwraps" },         { CKA_DERIVE, -1, "made-derives" },
+	{ CKA_SIGN_RECOVER, -1, "made-recovers" },  { CKA_LOCAL, 1, "made-elsewhere" },
+};
+
 /* Of a key that C_GenerateKeyPair has made. */
 static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 {
@@ -414,16 +428,11 @@ static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 		if (point_dialect())
 			return put_point(a);
 		break;
-	case CKA_SENSITIVE:
-	case CKA_SIGN:
-		return put_flag(a, 1);
-	case CKA_EXTRACTABLE:
-		return put_flag(a, fault("made-extractable") != NULL);
-	case CKA_DECRYPT:
-		return put_flag(a, fault("made-decrypts") != NULL);
-	case CKA_LOCAL:
-		return put_flag(a, !fault("made-elsewhere"));
 	}
+	for (size_t i = 0; i < sizeof(traits) / sizeof(traits[0]); i++)
+		if (traits[i].type == a->type && (traits[i].value >= 0 || fault(traits[i].turn)))
+			return put_flag(a, fault(traits[i].turn) ? traits[i].value <= 0
+								 : traits[i].value);
 	a->ulValueLen = (CK_ULONG)-1;
 	return CKR_ATTRIBUTE_TYPE_INVALID;
 }
@@ -459,7 +468,7 @@ static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 }
 
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a,
-				 CK_ULONG n)
+			  CK_ULONG n)
 {
 	CK_RV rv = CKR_OK;
 
@@ -576,8 +585,8 @@ static CK_ULONG sign(const unsigned char *data, CK_ULONG data_n, unsigned char *
 	return n;
 }
 
-CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n,
-		    unsigned char *sig, CK_ULONG *sig_n)
+CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n, unsigned char *sig,
+	     CK_ULONG *sig_n)
 {
 	CK_ULONG n;
 
@@ -604,8 +613,8 @@ CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n,
 /* --- making keys --------------------------------------------------------------- */
 
 CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_ATTRIBUTE *pub,
-			CK_ULONG pub_n, CK_ATTRIBUTE *priv, CK_ULONG priv_n, CK_OBJECT_HANDLE *pub_o,
-			CK_OBJECT_HANDLE *priv_o)
+			CK_ULONG pub_n, CK_ATTRIBUTE *priv, CK_ULONG priv_n,
+			CK_OBJECT_HANDLE *pub_o, CK_OBJECT_HANDLE *priv_o)
 {
 	(void)m;
 	(void)pub;
@@ -660,11 +669,11 @@ static CK_FUNCTION_LIST functions = {
 	.C_CreateObject = C_CreateObject,
 };
 
-#define TAKE_AWAY(name)                                      \
-	do {                                                 \
-		const char *what_ = fault(#name);            \
+#define TAKE_AWAY(name)                                              \
+	do {                                                         \
+		const char *what_ = fault(#name);                    \
 		if (what_ != NULL && strncmp(what_, "null", 4) == 0) \
-			functions.name = NULL;               \
+			functions.name = NULL;                       \
 	} while (0)
 
 static void take_away(void)
