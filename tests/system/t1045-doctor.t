@@ -56,6 +56,41 @@ hsm.roots $GH_WORLD/nowhere.pem trust nowhere
 user.signingKey 1234567890123456789012345678901234567890 key no.key
 hsm.module /nowhere.so module cannot.be.loaded
 EOF
+# What is no problem yet, and what is missing altogether.
+while read -r key value what pattern; do
+	with "$key" "$value" gh_run gitsign-hsm doctor --json
+	like "$key = $value" "$(level "$what")" "^$pattern"
+done <<EOF
+commit.gpgSign false signing note: .*only.with
+hsm.agent auto agent ok: starts
+hsm.agent required agent problem: .*none.runs
+hsm.pinSource credential:pin PIN note: .*credential
+hsm.pinSource prompt PIN ok: asked
+EOF
+without() { # KEY WHAT PATTERN
+	local was
+	was=$(git config --global "$1")
+	git config --global --unset "$1"
+	exits 1 "no $1" gitsign-hsm doctor --json
+	like "no $1: told" "$(level "$2")" "^problem: .*$3"
+	git config --global "$1" "$was"
+}
+without user.email user.email 'not set'
+without hsm.roots trust 'called good'
+mkdir old
+cat >old/git <<EOF
+#!/bin/sh
+[ "\$1" = --version ] && echo git version 2.18.4 && exit
+exec $(command -v git) "\$@"
+EOF
+chmod 755 old/git
+exits 1 'an old git' env PATH="$GH_WORLD/old:$PATH" gitsign-hsm doctor --json
+like 'an old git: told' "$(level git)" '^problem: 2.18.4'
+exits 1 'a clock that stands in 2020' env LD_PRELOAD="$GH_TOOLS/clock.so" \
+	GH_CLOCK=$((1577880000 - $(date +%s))) ASAN_OPTIONS=verify_asan_link_order=0 \
+	gitsign-hsm doctor --json
+like 'the clock: told' "$(level clock)" '^problem: 2020'
+
 gh_authority strange
 key=hsm.roots
 with hsm.roots "$GH_WORLD/ca/strange.pem" wrong chain . hsm.roots strange
@@ -112,6 +147,9 @@ like 'GitLab: no SKI, no AKI' "$(level GitLab)" 'subjectKeyIdentifier; no author
 forge ed EC:edwards25519 ed@example.com "$crl"
 like 'GitLab: Ed25519' "$(level GitLab)" '^note: .*Ed25519'
 like 'GitHub: Ed25519' "$(level GitHub)" '^note: .*Ed25519'
+like 'Bitbucket: Ed25519' "$(level Bitbucket)" '^note: .*Ed25519'
+forge bare EC:prime256v1 bare@example.com "$crl" subjectAltName=
+like 'GitLab: no address' "$(level GitLab)" 'no e-mail address'
 git config --global user.email other@example.com
 gh_run gitsign-hsm doctor --json
 like 'GitLab: the committer is another' "$(level GitLab)" "committer's address"

@@ -62,7 +62,7 @@ like 'is kept' "$(git config --local hsm.module)" 'softhsm'
 ok 'undo' gitsign-hsm setup --undo
 
 export MOCK_P11_FILE="$GH_WORLD/faults"
-for f in C_GetSlotList=crash no-slots version-9 C_Initialize=0x30 C_Initialize=hang; do
+for f in C_GetSlotList=crash no-slots version-9 C_Initialize=0x30; do
 	printf '%s\n' "$f" >../faults
 	ok "a module beside it: $f" gitsign-hsm setup
 	like 'ours is found' "$(git config --local hsm.module)" 'softhsm'
@@ -75,11 +75,20 @@ echo C_Initialize=0x30 >../faults
 
 module none "$GH_WORLD/ca/root.pem"
 module gone "$GH_WORLD/nowhere.so"
-module proxy p11-kit-proxy.so
+cp "$GH_TOOLS/mock-p11.so" ../p11-kit-proxy.so
+module proxy "$GH_WORLD/p11-kit-proxy.so"
+rm "$own/mock.module"
+: >../faults
 ok 'what is no module, or not there, or stands for others' gitsign-hsm setup
 gh_setup gitsign-hsm setup --undo
 export SOFTHSM2_CONF=/dev/null
-exits 3 'no token anywhere' gitsign-hsm setup
-like 'each says why' "$(cat "$GH_ERR")" 'mock.so: .*CKR_DEVICE_ERROR'
+module mock "$GH_WORLD/mock.so"
+git config --global hsm.timeout 600 # what hangs is given up earlier than that
+for f in 'C_Initialize=0x30:.*CKR_DEVICE_ERROR' 'C_GetSlotList=crash:crashed .signal 6' \
+	'no-slots:no token that is init' 'C_Initialize=hang:did not answer in time'; do
+	echo "${f%%:*}" >../faults
+	exits 3 "no token anywhere: ${f%%:*}" timeout 300 gitsign-hsm setup
+	like 'it says why' "$(cat "$GH_ERR")" "mock.so: ${f#*:}"
+done
 like 'and what to do' "$(cat "$GH_ERR")" 'token init'
 done_testing
