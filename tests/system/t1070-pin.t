@@ -32,6 +32,10 @@ exits 5 'one that all can read' sign
 ln -s "$GH_PIN_FILE" cred/link
 from credential:link
 exits 5 'a link' sign
+CREDENTIALS_DIRECTORY=cred
+from credential:pin
+exits 5 'a relative directory' sign
+CREDENTIALS_DIRECTORY=$GH_WORLD/cred
 from credential:none
 exits 5 'one that is not there' sign
 from credential:../pin
@@ -118,8 +122,16 @@ ok 'pinentry without a terminal' sign
 like 'it is told what for' "$(cat talk)" 'SETDESC PIN for token "world"'
 unlike 'and caches nothing' "$(cat talk)" 'external-password-cache|SETKEYINFO'
 fake "echo 'ERR 83886179 cancelled'"
+printf '#!/bin/sh\ntouch "%s"\ncat "%s"\n' "$GH_WORLD/asked-too" "$GH_PIN_FILE" >askpass
+git config --global hsm.askpass "$GH_WORLD/askpass"
 exits 5 'pinentry is cancelled' sign
-like 'that is an answer: nobody else is asked' "$(cat "$GH_ERR")" 'no PIN was entered'
+like 'that is an answer' "$(cat "$GH_ERR")" 'no PIN was entered'
+ok 'nobody else is asked' test ! -e asked-too
+git config --global hsm.pinentry off
+ok 'without a pinentry the next one is' sign
+ok 'and was' test -e asked-too
+git config --global --unset hsm.askpass
+git config --global hsm.pinentry "$GH_WORLD/pinentry"
 fake "echo 'D 0000'; echo OK"
 exits 5 'a wrong PIN' sign
 is 'is asked for once' "$(grep -c GETPIN talk)" 1

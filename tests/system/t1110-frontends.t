@@ -51,6 +51,10 @@ refused 'a digest' --digest-algo SHA1 -bsau "$fp"
 refused 'a signer to be demanded' --assert-signer "$fp" --verify sig payload
 refused 'another trust model' --trust-model always --verify sig payload
 refused 'signing and verifying' -bsau "$fp" --verify sig payload
+refused 'signing and listing' -bsau "$fp" -K
+refused 'a descriptor beyond all' --status-fd=4294967298 -bsau "$fp"
+# shellcheck disable=SC2046 # words
+refused 'words without end' -K $(seq 1 5000)
 refused 'a file to sign' -bsau "$fp" payload
 refused 'a value for an option without one' --batch=yes -bsau "$fp"
 refused 'nothing' --batch
