@@ -20,9 +20,32 @@ agent() { user nobody "$GH_BIN/gitsign-hsm" agent "$@"; }
 gh_at_exit 'agent stop >/dev/null 2>&1'
 git config --global hsm.agent auto
 chown nobody "$GIT_CONFIG_GLOBAL"
+# With a descriptor that is open by chance: who starts the agent does not lend it.
 ok 'an agent of nobody signs' user nobody sh -c \
-	'"$0" --status-fd=2 -bsau "" <"$1"' "$GH_BIN/gitsign-hsm" "$GH_WORLD/payload"
+	'"$0" --status-fd=2 -bsau "" <"$1" 9<"$1"' "$GH_BIN/gitsign-hsm" "$GH_WORLD/payload"
 ok 'and runs' agent status
+pid=$(agent_pid)
+worker=$(agent_worker)
+
+# --- descriptors, session ---------------------------------------------------------------
+fds() { find "/proc/$1/fd" -mindepth 1 -printf '%f %l\n' | sort -n; }
+for p in $pid $worker; do
+	is "the standard descriptors of $p are nobody's" "$(fds "$p" | sed -n 1,3p)" "0 /dev/null
+1 /dev/null
+2 /dev/null"
+	unlike 'it has none of who started it' "$(fds "$p")" payload
+done
+is 'the module has its two sockets, and no client' "$(fds "$worker" | sed -n 's/^\([0-9]*\) socket.*/\1/p' | tr '\n' ' ')" '3 4 '
+unlike 'and not the lock' "$(fds "$worker")" 'gitsign-hsm/'
+is 'the agent leads a session of its own' "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid"
+load() { user nobody "$GH_TOOLS/agent-load" 4 10 "$GH_WORLD/payload" "$GH_WORLD/config"; }
+printf '[hsm]\n\tmodule = %s\n\tpinSource = file:%s\n\tkey = %s\n' "$GH_MODULE" "$GH_PIN_FILE" \
+	"$(gh_fp alice)" >"$GH_WORLD/config"
+before=$(fds "$pid" | wc -l)
+ok 'four clients, ten signatures each' load
+back() { [ "$(fds "$pid" | wc -l)" -le "$before" ]; }
+ok 'when they are gone it has as many descriptors as before' until_true back
+isnt 'which can be counted' "$before" 0
 
 # --- secrets -----------------------------------------------------------------------
 # count PID TEXT: how often the memory of a process holds the text. (A core dump would
@@ -88,4 +111,12 @@ chown root "$GH_WORLD/run"
 not_ok "root's client does not talk to nobody's agent" "$GH_BIN/gitsign-hsm" agent status
 like 'it says why' "$(cat "$GH_ERR")" 'must be a directory of yours'
 chown nobody "$GH_WORLD/run"
+agent stop
+until_true agent_gone
+perl -MIO::Socket::UNIX -e 'umask 0; my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 5) or die;
+	while (my $c = $s->accept) { close $c }' "$XDG_RUNTIME_DIR/gitsign-hsm/agent" &
+gh_at_exit "kill $! 2>/dev/null"
+until_true test -S "$XDG_RUNTIME_DIR/gitsign-hsm/agent"
+exits 3 "nobody's client does not talk to root's agent" agent status
+like 'it says why' "$(cat "$GH_ERR")" 'belongs to another user'
 done_testing

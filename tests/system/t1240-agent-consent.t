@@ -246,6 +246,24 @@ for word in n '' yellow 'y y' 'yyyyyyyyyyyyyyyyyyyy'; do
 	not_ok "'$word' is no yes" on_terminal "$word
 " 'sign this?' no
 done
+# What is typed before the question is seen is no answer to it.
+too_early() {
+	expect -f - >"$GH_WORLD/seen" 2>&1 <<'SCRIPT'
+set timeout 60
+spawn sh -c {echo ready; until test -e ../go; do sleep 0.1; done; exec git commit -q -S --allow-empty -m early}
+expect ready
+send "y\n"
+expect "y\r\n"
+exec touch ../go
+expect {
+	"sign this?" { send "n\n" }
+	timeout { exit 97 }
+}
+expect { timeout { exit 99 } eof {} }
+exit [lindex [wait] 3]
+SCRIPT
+}
+exits 128 'nor is one that came before the question' too_early
 is 'nothing was committed' "$(git log -1 --format=%s)" eleven
 like 'git says why' "$(cat ../seen)" 'failed to sign'
 # The PIN is a yes, where somebody gives it and sees what for.
