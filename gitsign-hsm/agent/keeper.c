@@ -11,6 +11,9 @@
 #define WORKERS_MAX 8
 
 struct worker {
+	char *module, *args; /* whose place it is; NULL: nobody's. This and... */
+	unsigned users;      /* ...who is at it or waits, under `table`; the rest under `busy` */
+	pthread_mutex_t busy;
 	struct child *child;
 	unsigned signatures;
 	char *config, *name; /* which key `key` is */
@@ -19,9 +22,11 @@ struct worker {
 	bool stored; /* as struct keeper_login has it */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct worker workers[WORKERS_MAX];
-static size_t workers_n;
+/* Held for moments; `busy` of a worker for as long as somebody needs to give a PIN. */
+static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
+static struct worker workers[WORKERS_MAX] = {
+	[0 ... WORKERS_MAX - 1] = { .busy = PTHREAD_MUTEX_INITIALIZER },
+};
 static atomic_size_t open_n, signatures_n;
 
 void keeper_key_put(struct keeper_key *k)
@@ -44,19 +49,33 @@ static void forget_key(struct worker *w)
 
 static void end(struct worker *w)
 {
+	if (w->child != NULL)
+		atomic_fetch_sub(&open_n, 1);
 	child_end(w->child);
 	forget_key(w);
-	*w = workers[--workers_n];
-	workers[workers_n] = (struct worker){ .child = NULL };
-	atomic_store(&open_n, workers_n);
+	w->child = NULL;
+	w->signatures = 0;
+	w->asks = w->stored = false;
+}
+
+static void give(struct worker *w)
+{
+	pthread_mutex_unlock(&w->busy);
+	pthread_mutex_lock(&table);
+	w->users--;
+	pthread_mutex_unlock(&table);
 }
 
 void keeper_end(void)
 {
-	pthread_mutex_lock(&lock);
-	while (workers_n > 0)
-		end(&workers[0]);
-	pthread_mutex_unlock(&lock);
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		pthread_mutex_lock(&table);
+		workers[i].users++;
+		pthread_mutex_unlock(&table);
+		pthread_mutex_lock(&workers[i].busy);
+		end(&workers[i]);
+		give(&workers[i]);
+	}
 }
 
 size_t keeper_count(size_t *signatures)
@@ -70,28 +89,62 @@ static const char *text(const char *s)
 	return s != NULL ? s : "";
 }
 
-static int find(const struct keeper_request *q, struct worker **ret, struct err *err)
+/* The module's place, else one that nobody is at: free, or taken from another module. */
+static struct worker *place(const char *module, const char *args)
 {
-	const char *module = text(q->module), *args = text(q->module_args);
-	struct child *c;
+	struct worker *idle = NULL;
+
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *w = &workers[i];
+
+		if (w->module != NULL && strcmp(w->module, module) == 0 &&
+		    strcmp(w->args, args) == 0)
+			return w;
+		if (w->users == 0 && (idle == NULL || (idle->module != NULL && w->module == NULL)))
+			idle = w;
+	}
+	if (idle != NULL) {
+		free(idle->module);
+		free(idle->args);
+		idle->module = xstrdup(module);
+		idle->args = xstrdup(args);
+	}
+	return idle;
+}
+
+/* NULL: somebody is at each of them. */
+static struct worker *take(const struct keeper_request *q)
+{
+	struct worker *w;
+
+	pthread_mutex_lock(&table);
+	w = place(text(q->module), text(q->module_args));
+	if (w != NULL)
+		w->users++;
+	pthread_mutex_unlock(&table);
+	if (w != NULL)
+		pthread_mutex_lock(&w->busy);
+	return w;
+}
+
+static int locked(struct err *err)
+{
+	return err_set(err, ERR_PIN, "the agent is locked: type  gitsign-hsm agent unlock");
+}
+
+static int start(struct worker *w, struct err *err)
+{
 	int r;
 
 	if (lock_is())
-		return err_set(err, ERR_PIN, "the agent is locked: type  gitsign-hsm agent unlock");
-	for (size_t i = 0; i < workers_n; i++)
-		if (child_is(workers[i].child, module, args)) {
-			*ret = &workers[i];
-			return 0;
-		}
-	r = child_start(module, args, &c, err);
-	if (r != 0)
-		return r;
-	if (workers_n == WORKERS_MAX)
-		end(&workers[0]);
-	workers[workers_n] = (struct worker){ .child = c };
-	*ret = &workers[workers_n++];
-	atomic_store(&open_n, workers_n);
-	return 0;
+		return locked(err);
+	if (w->child != NULL && child_is(w->child, w->module, w->args))
+		return 0;
+	end(w);
+	r = child_start(w->module, w->args, &w->child, err);
+	if (r == 0)
+		atomic_fetch_add(&open_n, 1);
+	return r;
 }
 
 static int read_key(struct buf *reply, struct keeper_key *k, bool *asks, struct err *err)
@@ -158,23 +211,36 @@ typedef int worker_fn(const struct keeper_request *q, struct worker *w, void *ct
  * before a token was pulled is no reason to fail; a wrong PIN or configuration is, and so
  * is a hang.
  */
-static int with_worker(const struct keeper_request *q, worker_fn *fn, void *ctx, struct err *err)
+static int ask(const struct keeper_request *q, struct worker *w, worker_fn *fn, void *ctx,
+	       struct err *err)
 {
 	for (int tries = 0;; tries++) {
-		struct worker *w;
 		bool broken, fresh;
-		int r = find(q, &w, err);
+		int r = start(w, err);
 
 		if (r != 0)
 			return r;
 		fresh = w->signatures == 0;
 		r = fn(q, w, ctx, &broken, err);
 		if (r == 0)
-			return 0;
+			return lock_is() ? locked(err) : 0; /* while somebody gave the PIN */
 		end(w);
 		if (tries > 0 || fresh || broken || r == ERR_PIN || r == ERR_CONFIG || r == ERR_IO)
 			return r;
 	}
+}
+
+static int with_worker(const struct keeper_request *q, worker_fn *fn, void *ctx, struct err *err)
+{
+	struct worker *w = take(q);
+	int r;
+
+	if (w == NULL)
+		return err_set(err, ERR_TOKEN, "%d PKCS#11 modules are in use: try again later",
+			       WORKERS_MAX);
+	r = ask(q, w, fn, ctx, err);
+	give(w);
+	return r;
 }
 
 struct choice {
@@ -201,12 +267,12 @@ int keeper_choose(const struct keeper_request *q, struct keeper_key **ret,
 	struct choice c = { .key = NULL };
 	int r;
 
-	pthread_mutex_lock(&lock);
 	r = with_worker(q, choose, &c, err);
-	pthread_mutex_unlock(&lock);
 	if (r == 0) {
 		*ret = c.key;
 		*login = c.login;
+	} else {
+		keeper_key_put(c.key);
 	}
 	return r;
 }
@@ -255,12 +321,25 @@ int keeper_sign(const struct keeper_request *q, enum alg_hash h, struct bytes tb
 	buf_add_byte(&b, q->stored);
 	wire_put_u32(&b, (uint32_t)h);
 	wire_put_string(&b, tbs);
-	pthread_mutex_lock(&lock);
 	s.request = buf_bytes(&b);
 	r = with_worker(q, sign, &s, err);
-	pthread_mutex_unlock(&lock);
 	buf_free(&b);
 	return r;
+}
+
+/* One that is in use needs no ping. */
+static bool take_idle(struct worker *w)
+{
+	bool idle;
+
+	pthread_mutex_lock(&table);
+	idle = w->users == 0;
+	if (idle)
+		w->users++;
+	pthread_mutex_unlock(&table);
+	if (idle)
+		pthread_mutex_lock(&w->busy);
+	return idle;
 }
 
 void keeper_ping(void)
@@ -269,14 +348,16 @@ void keeper_ping(void)
 	const uint8_t ping = WORKER_PING;
 	struct buf reply = BUF_INIT;
 
-	pthread_mutex_lock(&lock);
-	for (size_t i = workers_n; i-- > 0;) {
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *w = &workers[i];
 		bool broken;
 
-		if (child_call(&q, workers[i].child, bytes_of(&ping, 1), WORKER_PING, &reply,
-			       &broken, NULL) != 0)
-			end(&workers[i]);
+		if (!take_idle(w))
+			continue;
+		if (w->child != NULL && child_call(&q, w->child, bytes_of(&ping, 1), WORKER_PING,
+						   &reply, &broken, NULL) != 0)
+			end(w);
+		give(w);
 	}
-	pthread_mutex_unlock(&lock);
 	buf_free(&reply);
 }

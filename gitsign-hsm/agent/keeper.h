@@ -15,7 +15,10 @@
 #include "sig/cert.h"
 #include "token/agent.h"
 
-/* --- keeper.c: which process has which module and key; may be called by any thread --- */
+/*
+ * --- keeper.c: which process has which module and key; may be called by any thread ---
+ * Who waits for a PIN or a token holds up those that want the same module, and no others.
+ */
 
 /* A PIN from the client, or an error that is handed on. */
 typedef int keeper_pin_fn(void *ctx, const char *prompt, struct secret *pin, struct err *err);
@@ -79,7 +82,7 @@ bool child_is(const struct child *c, const char *module, const char *args);
 int child_call(const struct keeper_request *q, struct child *c, struct bytes request,
 	       uint8_t wanted, struct buf *reply, bool *broken, struct err *err);
 
-/* --- refused.c: PINs that are not sent again; under keeper.c's lock --------------- */
+/* --- refused.c: PINs that are not sent again; may be called by any thread ----------- */
 
 struct refused_pin {
 	bool there;

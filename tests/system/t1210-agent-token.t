@@ -145,6 +145,47 @@ like 'and asks' "$(cat ../seen)" 'PIN for token'
 is 'the commit is there' "$(git log -1 --format=%s)" slow
 git config --global hsm.pinSource "file:$GH_PIN_FILE"
 
+# --- a token whose PIN nobody gives yet -----------------------------------------------------
+waiting() {
+	expect -f - >"$GH_WORLD/seen" 2>&1 <<'SCRIPT'
+set timeout 60
+spawn git -c hsm.pinSource=prompt commit -q -S --allow-empty -m waited
+expect {
+	"PIN for token" { exec touch ../prompted }
+	timeout { exit 97 }
+}
+while {![file exists ../go]} { after 50 }
+send -- "$env(GH_PIN)\n"
+expect { timeout { exit 99 } eof {} }
+exit [lindex [wait] 3]
+SCRIPT
+}
+agent_end
+rm -f ../go ../prompted
+waiting &
+waiter=$!
+ok 'somebody is asked for a PIN' until_true test -e ../prompted
+ok 'another token signs meanwhile' git_config hsm.module="$GH_MODULE" hsm.key="$(gh_fp alice)" \
+	timeout 60 "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau '' <"$GH_WORLD/payload"
+touch ../go
+ok 'the PIN is given' wait $waiter
+is 'and that commit signed' "$(git log -1 --format=%s)" waited
+is 'each by its own process' "$(agent_worker | wc -w | tr -d ' ')" 2
+agent_end
+rm -f ../go ../prompted
+waiting &
+waiter=$!
+ok 'asked again' until_true test -e ../prompted
+agent lock &
+locker=$!
+is_locked() { agent status | grep -q 'locked$'; }
+ok 'and locked meanwhile' until_true is_locked
+touch ../go
+exits 128 'the PIN comes too late' wait $waiter
+like 'git says why' "$(cat ../seen)" 'agent is locked|failed to sign'
+ok 'it is locked' wait $locker
+ok 'unlocked' agent unlock
+
 # --- which modules ---------------------------------------------------------------------------
 cp "$GH_TOOLS/mock-p11.so" ../own.so
 mock ''
