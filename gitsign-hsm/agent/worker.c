@@ -24,7 +24,7 @@ struct chosen {
 static struct token *token;
 static struct chosen *keys[KEYS_MAX];
 static size_t keys_n;
-static bool pin_given; /* since it was last cleared */
+static bool pin_given;           /* since it was last cleared */
 static bool by_store, by_person; /* who has logged in here */
 
 static void forget(struct chosen *c)
@@ -36,6 +36,7 @@ static void forget(struct chosen *c)
 	free(c);
 }
 
+/* Each client waits as long as its own configuration says. */
 static int open_token(const struct settings *s, struct err *err)
 {
 	struct os_stdio io = { -1, WORKER_WORDS_FD };
@@ -43,7 +44,10 @@ static int open_token(const struct settings *s, struct err *err)
 
 	cfg.deadline_prefix = "";
 	cfg.many = true;
-	return token != NULL ? 0 : token_open(&cfg, &token, err);
+	if (token == NULL)
+		return token_open(&cfg, &token, err);
+	token_set_timeout(token, s->timeout_ms);
+	return 0;
 }
 
 static int choose(const char *config, const char *key, struct signer **ret, struct err *err)
@@ -54,7 +58,7 @@ static int choose(const char *config, const char *key, struct signer **ret, stru
 	for (size_t i = 0; i < keys_n; i++)
 		if (strcmp(keys[i]->config, config) == 0 && strcmp(keys[i]->key, key) == 0) {
 			*ret = keys[i]->signer;
-			return 0;
+			return open_token(&keys[i]->settings, err);
 		}
 	c = xcalloc(1, sizeof(*c));
 	c->config = xstrdup(config);

@@ -53,6 +53,8 @@ struct token_objects {
 };
 
 int token_open(const struct token_config *cfg, struct token **ret, struct err *err);
+/* From the next call into the module on; milliseconds, as in struct token_config. */
+void token_set_timeout(struct token *t, int timeout_ms);
 /* Logs out, C_Finalize, no dlclose. Safe on NULL. */
 void token_close(struct token *t);
 

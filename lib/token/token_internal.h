@@ -60,6 +60,7 @@ struct token {
 int watch_start(const struct token_config *cfg, const char *module, struct watch **ret,
 		struct err *err);
 void watch_stop(struct watch *w); /* accepts NULL */
+void watch_set_timeout(struct watch *w, int timeout_ms); /* between two calls */
 void watch_begin(struct watch *w, const char *call); /* a literal */
 void watch_end(struct watch *w);
 

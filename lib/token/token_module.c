@@ -229,6 +229,11 @@ int token_open(const struct token_config *cfg, struct token **ret, struct err *e
 	return 0;
 }
 
+void token_set_timeout(struct token *t, int timeout_ms)
+{
+	watch_set_timeout(t->watch, timeout_ms);
+}
+
 void token_close(struct token *t)
 {
 	if (t == NULL)

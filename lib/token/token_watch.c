@@ -14,7 +14,7 @@ struct watch {
 	pthread_cond_t changed;
 	struct timespec until;
 	const char *call; /* NULL: no call is under way */
-	bool idle; /* the thread waits for a call, not for a time */
+	bool idle;        /* the thread waits for a call, not for a time */
 	bool stop;
 	int timeout_ms;
 	int fd;
@@ -86,6 +86,11 @@ static void release(struct watch *w)
 	free(w);
 }
 
+static int timeout_of(int ms)
+{
+	return ms > 0 ? ms : TOKEN_TIMEOUT_MS;
+}
+
 int watch_start(const struct token_config *cfg, const char *module, struct watch **ret,
 		struct err *err)
 {
@@ -94,7 +99,7 @@ int watch_start(const struct token_config *cfg, const char *module, struct watch
 	sigset_t all, old;
 	int r;
 
-	w->timeout_ms = cfg->timeout_ms > 0 ? cfg->timeout_ms : TOKEN_TIMEOUT_MS;
+	w->timeout_ms = timeout_of(cfg->timeout_ms);
 	w->fd = cfg->deadline_fd;
 	w->prefix = xstrdup(cfg->deadline_prefix != NULL ? cfg->deadline_prefix : "");
 	w->module = xstrdup(module);
@@ -126,6 +131,17 @@ void watch_stop(struct watch *w)
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
 	release(w);
+}
+
+/* Woken, for it may be waiting until a time that is too late for the next call. */
+void watch_set_timeout(struct watch *w, int timeout_ms)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->timeout_ms != timeout_of(timeout_ms)) {
+		w->timeout_ms = timeout_of(timeout_ms);
+		pthread_cond_signal(&w->changed);
+	}
+	pthread_mutex_unlock(&w->lock);
 }
 
 void watch_begin(struct watch *w, const char *call)

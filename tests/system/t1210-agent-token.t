@@ -88,6 +88,16 @@ for rv in 0x60 0xb3 0x30 0x32 0xe0 0x5; do
 	ok 'mended, the next signature works' raw
 done
 
+# --- whose deadline ---------------------------------------------------------------------
+mock ''
+agent_end
+ok 'a session that somebody patient opened' git_config hsm.timeout=60 raw
+mock C_Sign=hang
+exits 6 'hangs for somebody who is not' raw
+like 'who waits as long as is said here' "$(cat "$GH_ERR")" 'did not answer within 4 seconds'
+mock ''
+ok 'the next is signed' raw
+
 # --- hangs and crashes -------------------------------------------------------------------
 pid=$(agent_pid)
 for f in C_Sign C_SignInit; do
