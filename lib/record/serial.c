@@ -1,6 +1,7 @@
 /* The highest serial of a policy that was in force, in a file beside the record. */
 #include "record/serial.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static int load(const char *path, struct seen *ret, struct err *err)
 
 	*ret = (struct seen){ .serial = 0 };
 	if (access(path, F_OK) != 0)
-		return 0;
+		return errno == ENOENT ? 0 : err_errno(err, ERR_CONFIG, "%s", shown);
 	rc = os_file_read(path, OS_FILE_TRUSTED, TEXT_MAX, &text, err);
 	if (rc || parse(buf_bytes(&text), ret))
 		return rc;

@@ -83,6 +83,19 @@ START_TEST(damage)
 }
 END_TEST
 
+/* What cannot be looked at is not the same as what is not there. */
+START_TEST(unreadable)
+{
+	begin();
+	OK(symlink("policy-serial", serial_file));
+	FAILS(record_serial_check(dir, 1, one, &err), ERR_CONFIG, "policy-serial");
+	FAILS(record_serial_keep(dir, 1, one, &err), ERR_CONFIG, "policy-serial");
+	unlink(serial_file);
+	OK(record_serial_keep(dir, 1, one, &err));
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("record_serial");
@@ -94,6 +107,7 @@ int main(void)
 	tcase_add_test(t, grows);
 	tcase_add_test(t, without);
 	tcase_add_test(t, damage);
+	tcase_add_test(t, unreadable);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
