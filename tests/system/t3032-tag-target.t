@@ -43,6 +43,12 @@ hk_commit 'three'
 gh_setup git push -q origin main
 tag v3 HEAD~1
 accepted 'and on one below a tip' origin v3
+hk_commit 'four'
+hk_commit 'five'
+tag inner HEAD~1
+refused 'a tag at a commit that its branch would bring' 'tags a commit that was not let in' \
+	origin inner
+accepted 'comes in with that branch, below its tip' origin main inner
 
 gh_setup git checkout -q -b side
 hk_commit 'on a branch of another rule'
