@@ -81,33 +81,14 @@ hk_commit 'nine'
 accepted 'a new list needs no new serial' origin main
 
 # --- the clock ----------------------------------------------------------------------
-# received ENTRY SECONDS: the record as if a clock had said so, all sums right.
-received() {
-	perl -MDigest::SHA=sha256_hex -e '
-		my ($file, $entry, $time) = @ARGV;
-		my ($out, $sum) = ("", "0" x 32);
-		open my $in, "<", $file or die $!;
-		while (<$in>) {
-			chomp;
-			my @f = split / /;
-			pop @f;
-			$f[3] = $time if $f[2] eq "p" && $f[1] == $entry;
-			my $line = join " ", @f;
-			$sum = substr sha256_hex($sum . $line), 0, 32;
-			$out .= "$line $sum\n";
-		}
-		open my $to, ">", $file or die $!;
-		print $to $out;
-	' "$state/record" "$1" "$2"
-}
 last=$(grep -c ' p ' "$state/record")
 now=$(date +%s)
-received "$last" $((now + 300))
+hk_received "$last" $((now + 300))
 hk_commit 'ten'
 accepted 'a clock that is a little behind needs no word' origin main
 is 'and time does not go back' "$(grep ' p ' "$state/record" | tail -n 1 | cut -d' ' -f4)" $((now + 300))
 last=$((last + 1))
-received "$last" 4102444800 # in 2100
+hk_received "$last" 4102444800 # in 2100
 hk_commit 'eleven'
 refused 'a push after one by a wrong clock counts as received then' 'expired at|out of date since' \
 	origin main
@@ -123,7 +104,7 @@ accepted 'after that it is let in' origin main
 entry=$(grep ' p ' "$state/record" | tail -n 1 | cut -d' ' -f4)
 ok 'with the right time' test "$entry" -lt $((now + 3600))
 last=$((last + 1))
-received "$last" 4102444800
+hk_received "$last" 4102444800
 hk_commit 'twelve'
 refused 'that was for the past only' "hsm.clockReset $last|expired|out of date" origin main
 git -C "$GH_WORLD/server" config hsm.clockReset $((last + 1))

@@ -100,9 +100,28 @@ kept 'another change is judged: without a policy it is refused' 'policy' \
 kept 'to another value' 'policy' update refs/heads/main "$one"
 kept 'of a ref that stood there too' 'policy' update refs/heads/twin "$six"
 kept 'from another value' 'policy' update refs/heads/wanted "$six"
+# awaited: the entry of the change that is waited for.
+awaited=$(grep " refs/heads/main $(hk_at refs/heads/main) $six " "$server/gitsign-hsm/record" |
+	cut -d' ' -f2)
+hk_received "$awaited" $(($(date +%s) - 172800))
+kept 'what was judged two days ago is judged again' 'policy' update refs/heads/main "$six"
+hk_received "$awaited" $(($(date +%s) - 3600))
 ok 'the one that was judged may still land' update refs/heads/main "$six"
 mv ../policy.good ../policy
 is 'and has' "$(hk_at refs/heads/main)" "$six"
+
+# --- the policy's serial ---------------------------------------------------------------------------
+sed -i 's/version = 1/&\n\tserial = 7/' ../policy
+hk_commit 'seventh serial'
+accepted 'a policy with a serial' origin HEAD:main
+serial=$(git rev-parse HEAD)
+ok 'is in force for other changes too' update refs/heads/free "$serial"
+sed -i 's/serial = 7/serial = 6/' ../policy
+kept 'an older policy is not' 'serial 7 was in +force' update refs/heads/free "$three"
+kept 'not even where its rules say nothing' 'serial 7 was in +force' \
+	update refs/notes/y "$three"
+sed -i 's/serial = 6/serial = 7/' ../policy
+ok 'the newer one is' update refs/heads/free "$three"
 
 # --- while somebody judges for long -----------------------------------------------------------------
 exec 9<"$server/gitsign-hsm/record"
