@@ -220,17 +220,23 @@ static int judge_old_tip(struct judge *j, const struct judge_set *s, struct judg
 	return rc;
 }
 
-static void take_fates(struct judge *j, struct judge_set *s)
+/* No finding means good: so a commit that nobody has judged must not look like that. */
+static int take_fates(struct judge *j, struct judge_set *s, struct err *err)
 {
 	_cleanup_free_ size_t *order = walk_order(s->walk);
+	char hex[OID_HEX_MAX];
 
 	for (size_t i = 0; i < walk_count(s->walk); i++) {
 		size_t n = order[i];
 
+		if (!s->fates[n].good && s->fates[n].findings_n == 0)
+			return err_set(err, ERR_INTERNAL, "commit %s was not judged",
+				       oid_hex(walk_id(s->walk, n), hex));
 		take_fate(j, s->tips[walk_whose(s->walk, n)], walk_id(s->walk, n),
 			  walk_first_parent(s->walk, n), &s->fates[n]);
 	}
 	j->done += walk_count(s->walk);
+	return 0;
 }
 
 int judge_commits(struct judge *j, struct judge_set *s, struct err *err)
@@ -247,7 +253,7 @@ int judge_commits(struct judge *j, struct judge_set *s, struct err *err)
 		rc = check_forward(j, s, i, err);
 	}
 	if (rc == 0)
-		take_fates(j, s);
+		rc = take_fates(j, s, err);
 	for (size_t i = 0; i < s->tips_n && rc == 0; i++)
 		if (s->rule->commits == COMMITS_TIP && !s->tips[i]->fresh)
 			rc = judge_old_tip(j, s, s->tips[i], err);
