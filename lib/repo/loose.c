@@ -113,7 +113,7 @@ static int check_end(struct reader *r, bool end)
 static int read_stream(struct reader *r, size_t max, struct loose_info *info, struct buf *content)
 {
 	uint8_t head[HEADER_MAX], *nul;
-	size_t got, rest, n;
+	size_t got, rest, n = 0;
 	bool end;
 	int rc = inflate_some(r, head, sizeof(head), &got, &end);
 
