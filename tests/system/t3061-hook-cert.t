@@ -273,6 +273,10 @@ cert_accepted 'as over HTTP' "RAW_SAVE=$GH_WORLD/request"
 cp ../cert.text ../kept.text
 cert_refused 'the same request again is refused' 'was used for a push already' \
 	"RAW_SEND=$GH_WORLD/request"
+received=$(grep ' p ' ../server/gitsign-hsm/record | tail -n 1 | cut -d' ' -f4)
+is 'and will be for twice hsm.certMaxAge' \
+	"$(grep -v '^sum' ../server/gitsign-hsm/push-certificates | tail -n 1 | cut -d' ' -f1)" \
+	$((received + 2 * 600))
 mv ../server/gitsign-hsm/push-certificates ../kept
 cert_accepted 'git itself would take it' "RAW_SEND=$GH_WORLD/request"
 mv ../kept ../server/gitsign-hsm/push-certificates
