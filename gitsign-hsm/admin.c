@@ -200,9 +200,10 @@ int admin_key(struct admin *a, const char *name, const struct token_key **ret, s
 	return 0;
 }
 
-int admin_new_pin(const char *source, const char *what, struct secret *ret, struct err *err)
+int admin_new_pin(const struct admin *a, const char *source, const char *what, struct secret *ret,
+		  struct err *err)
 {
-	struct pin_source s = { .kind = PIN_PROMPT, .fd = -1 };
+	struct pin_source s = a->settings.pin_source;
 	_cleanup_free_ char *first = xasprintf("%s: ", what);
 	_cleanup_free_ char *second = xasprintf("%s, once more: ", what);
 	struct secret again = SECRET_NONE;

@@ -62,9 +62,10 @@ int admin_key(struct admin *a, const char *name, const struct token_key **ret, s
 void admin_uri(const struct admin *a, const struct token_key *k, struct buf *out);
 
 /*
- * A PIN to be set: from `source` (its text; NULL: asked for on the terminal, twice).
+ * A PIN to be set: from `source` (its text; NULL: asked for as every PIN is, twice).
  * `what` names it ("new PIN"). ERR_PIN when the two differ.
  */
-int admin_new_pin(const char *source, const char *what, struct secret *ret, struct err *err);
+int admin_new_pin(const struct admin *a, const char *source, const char *what, struct secret *ret,
+		  struct err *err);
 
 #endif

@@ -134,11 +134,12 @@ struct init {
 static int init_with(struct admin *a, const struct init *o, unsigned long slot, struct err *err)
 {
 	struct secret so = SECRET_NONE, pin = SECRET_NONE;
-	int r = admin_new_pin(o->so_pin_source,
+	int r = admin_new_pin(a, o->so_pin_source,
 			      "new SO PIN (unlocks the token when the PIN is locked)", &so, err);
 
 	if (r == 0)
-		r = admin_new_pin(o->pin_source, "new PIN (you enter it when you sign)", &pin, err);
+		r = admin_new_pin(a, o->pin_source, "new PIN (you enter it when you sign)", &pin,
+				  err);
 	if (r == 0)
 		r = token_init(a->token, slot, o->label, &so, &pin, err);
 	secret_free(&so);

@@ -17,7 +17,10 @@
 
 int pin_source_parse(const char *text, struct pin_source *ret, struct err *err)
 {
-	struct pin_source s = { .kind = PIN_PROMPT, .fd = -1 };
+	struct pin_source s = { .kind = PIN_PROMPT,
+				.fd = -1,
+				.pinentry = ret->pinentry,
+				.askpass = ret->askpass };
 	uint64_t fd;
 
 	if (text == NULL || text[0] == '\0' || strcmp(text, "prompt") == 0) {

@@ -13,14 +13,14 @@ struct pin_source {
 	enum pin_kind kind;
 	const char *path; /* a view into the text parsed: file, credential, command */
 	int fd;
-	/* For prompts; set by the caller. */
+	/* For prompts; set by the caller, and left alone by pin_source_parse(). */
 	const char *pinentry; /* hsm.pinentry: a path, "off"; NULL: where a display is */
 	const char *askpass;  /* hsm.askpass: a path, "true" (SSH_ASKPASS); NULL: none */
 };
 
 /*
  * "prompt" (or NULL), "file:/absolute/path", "fd:N" (N >= 3), "credential:NAME" (of
- * systemd), "command:/absolute/path words". ERR_CONFIG else.
+ * systemd), "command:/absolute/path words". ERR_CONFIG else, with *ret as it was.
  */
 int pin_source_parse(const char *text, struct pin_source *ret, struct err *err);
 

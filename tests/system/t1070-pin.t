@@ -132,6 +132,13 @@ ok 'without a pinentry the next one is' sign
 ok 'and was' test -e asked-too
 git config --global --unset hsm.askpass
 git config --global hsm.pinentry "$GH_WORLD/pinentry"
+fake "echo 'D $GH_PIN'; echo OK"
+from "file:$GH_WORLD/nowhere"
+ok 'pinentry for --pin-source prompt' setsid -w "$GH_BIN/gitsign-hsm" cert request \
+	--pin-source prompt "$(gh_uri alice)"
+from prompt
+ok 'pinentry for a new PIN' setsid -w "$GH_BIN/gitsign-hsm" token init --label typed
+is 'and an SO PIN, each of them twice' "$(grep -c GETPIN talk)" 5
 fake "echo 'D 0000'; echo OK"
 exits 5 'a wrong PIN' sign
 is 'is asked for once' "$(grep -c GETPIN talk)" 1

@@ -108,7 +108,7 @@ START_TEST(sources)
 	static const char *const bad[] = { "4711",	 "file:pin", "file:", "fd:",   "fd:2",
 					   "fd:-1",	 "fd:x",     "fd:03", "Prompt", "prompt ",
 					   "env:PIN",  "fd:99999999999" };
-	struct pin_source s;
+	struct pin_source s = { .pinentry = "off", .askpass = "true" };
 	struct err err = ERR_INIT;
 
 	ck_assert_int_eq(pin_source_parse(NULL, &s, &err), 0);
@@ -119,6 +119,8 @@ START_TEST(sources)
 	ck_assert(s.kind == PIN_FILE && strcmp(s.path, "/a/b") == 0);
 	ck_assert_int_eq(pin_source_parse("fd:3", &s, &err), 0);
 	ck_assert(s.kind == PIN_FD && s.fd == 3);
+	ck_assert_str_eq(s.pinentry, "off");
+	ck_assert_str_eq(s.askpass, "true");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_msg(pin_source_parse(bad[i], &s, &err) == ERR_CONFIG, "%s", bad[i]);
 		ck_assert(!strstr(err.text, "4711"));
