@@ -215,11 +215,12 @@ static void check_token(struct doctor *d)
 static void check_pin(struct doctor *d)
 {
 	const struct pin_source *p = &d->s->pin_source;
+	struct err err = ERR_INIT;
 
 	if (p->kind == PIN_PROMPT)
 		doctor_ok(d, "PIN", "asked for");
-	else if (p->kind == PIN_FILE && access(p->path, R_OK) != 0)
-		doctor_problem(d, "PIN", "the file of hsm.pinSource cannot be read", p->path);
+	else if (pin_source_check(p, &err) != 0)
+		doctor_problem(d, "PIN", err.text, "look at hsm.pinSource");
 	else if (p->kind == PIN_CREDENTIAL && getenv("CREDENTIALS_DIRECTORY") == NULL)
 		doctor_note(d, "PIN", "a credential of systemd, which this process does not have",
 			    "run doctor in the unit");

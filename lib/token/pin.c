@@ -98,7 +98,7 @@ static int finish(struct secret *s, struct err *err)
 	return 0;
 }
 
-static int from_file(const char *path, struct secret *s, struct err *err)
+static int open_file(const char *path, int *ret, struct err *err)
 {
 	_cleanup_free_ char *shown = text_escaped(bytes_str(path));
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -115,8 +115,35 @@ static int from_file(const char *path, struct secret *s, struct err *err)
 		r = err_set(err, ERR_PIN, "the PIN file %s is open to others: type  chmod 600 %s",
 			    shown, shown);
 	else
-		r = read_secret(fd, false, os_monotonic_ms() + FD_TIMEOUT_MS, s, err);
+		r = 0;
+	if (r == 0)
+		*ret = fd;
+	else
+		close(fd);
+	return r;
+}
+
+static int from_file(const char *path, struct secret *s, struct err *err)
+{
+	int fd = -1, r = open_file(path, &fd, err);
+
+	if (r != 0)
+		return r;
+	r = read_secret(fd, false, os_monotonic_ms() + FD_TIMEOUT_MS, s, err);
 	close(fd);
+	return r;
+}
+
+int pin_source_check(const struct pin_source *src, struct err *err)
+{
+	int fd = -1, r = 0;
+
+	if (src->kind == PIN_FILE)
+		r = open_file(src->path, &fd, err);
+	else if (src->kind == PIN_COMMAND)
+		r = pin_command_trusted(src->path, err);
+	if (fd >= 0)
+		close(fd);
 	return r;
 }
 

@@ -35,6 +35,13 @@ int pin_get(const struct pin_source *src, const char *prompt, int timeout_ms, st
 	    struct err *err);
 
 /*
+ * Would pin_get() read it, as far as can be told without reading: is a file there, ours and
+ * closed to others, a command in nobody else's hands. Always 0 for prompts, descriptors and
+ * credentials.
+ */
+int pin_source_check(const struct pin_source *src, struct err *err);
+
+/*
  * Asks for a yes by the same pinentry (struct pin_source). 0: yes; ERR_BAD: no; ERR_PIN:
  * nobody answered. *there false: pinentry cannot be used; *err says why.
  */

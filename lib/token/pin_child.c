@@ -139,6 +139,16 @@ int pin_from_askpass(const struct pin_source *src, const char *prompt, int timeo
 				     "the token");
 }
 
+int pin_command_trusted(const char *command, struct err *err)
+{
+	_cleanup_free_ char *path = xstrndup(command, strcspn(command, " \t"));
+	int r = os_path_trusted(path, geteuid(), err);
+
+	if (r != 0)
+		err_prefix(err, "the command of hsm.pinSource");
+	return r == 0 ? 0 : ERR_PIN;
+}
+
 int pin_from_command(const char *command, struct secret *s, struct err *err)
 {
 	_cleanup_free_ char *text = xstrdup(command), *home = NULL;
@@ -162,10 +172,10 @@ int pin_from_command(const char *command, struct secret *s, struct err *err)
 	if (getenv("HOME") != NULL)
 		env[k++] = home = xasprintf("HOME=%s", getenv("HOME"));
 	env[k] = NULL;
-	/* Whoever can put another program there gets what the program is asked for. */
-	r = os_path_trusted(argv[0], geteuid(), err);
-	if (r == 0)
-		r = proc_run_secret(argv, &o, s, &status, err);
+	r = pin_command_trusted(command, err);
+	if (r != 0)
+		return r;
+	r = proc_run_secret(argv, &o, s, &status, err);
 	if (r == 0 && status != 0)
 		r = err_set(err, ERR_PIN, "it ended with status %d", status);
 	if (r != 0)

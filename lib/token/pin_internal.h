@@ -19,6 +19,8 @@ int pin_from_pinentry(const struct pin_source *src, const char *prompt, int time
 int pin_from_askpass(const struct pin_source *src, const char *prompt, int timeout_ms,
 		     struct secret *s, bool *there, struct err *err);
 
+/* Whoever can put another program there gets what the program is asked for. */
+int pin_command_trusted(const char *command, struct err *err);
 /* The first line that a command prints; words separated by blanks, no shell. */
 int pin_from_command(const char *command, struct secret *s, struct err *err);
 

@@ -44,6 +44,7 @@ with() { # KEY VALUE COMMAND...: with the value, and back
 	"$@"
 	git config --global "$key" "$was"
 }
+echo 1234 >open-pin && chmod 666 open-pin
 while read -r key value what pattern; do
 	with "$key" "$value" wrong "$what" "$pattern" "$key" "$value"
 done <<EOF
@@ -51,7 +52,9 @@ gpg.format openpgp gpg.format X.509
 gpg.x509.program gpgsm program not.call
 gpg.x509.program /nowhere/gitsign-hsm program cannot.be.run
 user.email bob@example.com user.email not.an.address
-hsm.pinSource file:/nowhere PIN cannot.be.read
+hsm.pinSource file:/nowhere PIN cannot.open
+hsm.pinSource file:$GH_WORLD/open-pin PIN open.to.others
+hsm.pinSource command:$GH_WORLD/open-pin PIN written.by.others
 hsm.roots $GH_WORLD/nowhere.pem trust nowhere
 user.signingKey 1234567890123456789012345678901234567890 key no.key
 hsm.module /nowhere.so module cannot.be.loaded
@@ -66,6 +69,7 @@ hsm.agent auto agent ok: starts
 hsm.agent required agent problem: .*none.runs
 hsm.pinSource credential:pin PIN note: .*credential
 hsm.pinSource prompt PIN ok: asked
+hsm.pinSource command:/bin/cat PIN ok: command
 EOF
 without() { # KEY WHAT PATTERN
 	local was
