@@ -142,30 +142,57 @@ if wanted sign; then
 	row sign/gpgsm-scd "$A" "$B" ms "one signature, no agent : gpgsm with gnupg-pkcs11-scd, warm"
 fi
 
-# loop NAME CONFIG...: ms for 100 commits, the better of two rounds.
-loop() {
-	best=
-	for _ in 1 2; do
-		rm -rf loop
-		git init -q loop
-		cpu sh -c 'cd loop && i=0 && while [ $i -lt 100 ]; do
-			git "$@" commit -q --allow-empty -m "$i" || exit 1; i=$((i + 1)); done' sh "$@"
-		best=$(awk -v a="${best:-1e9}" -v b="$WALL" 'BEGIN { b *= 1000; print a < b ? a : b }')
-	done
-	echo "$best"
+# commits NAME WORDS...: makes the repository NAME, of 60 commits; $COMMIT is the command by
+# which git with these words adds one. Single commits are timed: what signing adds to a run of
+# a hundred is less than what else a machine does meanwhile.
+commits() {
+	if [ ! -e plain ]; then
+		gh_setup git init -q plain
+		n=0
+		while [ $n -lt 60 ]; do
+			git -C plain commit -q --allow-empty -m x
+			n=$((n + 1))
+		done
+	fi
+	rm -rf "$1"
+	cp -R plain "$1"
+	COMMIT="git -C $* commit -q --allow-empty -m x"
 }
+# turns N COMMAND...: medians of N runs of each, in turn, ms; turn I: that of the I-th.
+turns() {
+	n=$1
+	shift
+	"$build/bench/stopwatch" "$n" payload "$@" >turns.out || bail "failed: $*"
+}
+turn() { sed -n "$1p" turns.out; }
+# added NAME OURS REFERENCE WHAT: what those two turns add to the first, which signs nothing.
+added() {
+	A=$(awk -v a="$(turn "$2")" -v p="$(turn 1)" 'BEGIN { print a - p }')
+	B=$(awk -v a="$(turn "$3")" -v p="$(turn 1)" 'BEGIN { print a - p }')
+	case $A$B in *-*) bail "$1: the machine is too busy to see a difference" ;; esac
+	row "$1" "$A" "$B" ms "git commit -S over unsigned, $4"
+}
+# last_good NAME: what was timed are signatures.
+last_good() {
+	git -C "$1" verify-commit HEAD 2>/dev/null || bail "the last commit of $1 does not verify"
+}
+null="-c commit.gpgSign=true -c gpg.x509.program=$build/bench/null-signer"
 if wanted commit; then
-	echo "# git commit, 100 in a row, what signing adds to each, ms"
-	plain=$(loop -c commit.gpgSign=false)
-	over() { awk -v a="$1" -v p="$plain" 'BEGIN { printf "%.4f", (a - p) / 100 }'; }
-	ours=$(over "$(loop -c commit.gpgSign=true -c user.signingKey="$fp")")
-	git -C loop verify-commit HEAD 2>/dev/null || bail "the last commit does not verify"
-	agent=$(over "$(loop -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/token.pub")")
-	row commit/ssh-agent "$ours" "$agent" ms "git commit -S over unsigned, no agent : ssh-agent, key in the token"
-	file=$(over "$(loop -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/file.key")")
-	row commit/ssh-file "$ours" "$file" ms "git commit -S over unsigned, no agent : ssh-keygen, key in a file"
-	scd=$(over "$(loop -c commit.gpgSign=true -c gpg.x509.program=gpgsm -c user.signingKey="0x$scd_fp")")
-	row commit/gpgsm-scd "$ours" "$scd" ms "git commit -S over unsigned, no agent : gpgsm with gnupg-pkcs11-scd"
+	echo "# git commit, what signing adds, in turn, median of ${RUNS:-40}, ms"
+	commits none -c commit.gpgSign=false
+	none=$COMMIT
+	commits ours -c commit.gpgSign=true -c user.signingKey="$fp"
+	ours=$COMMIT
+	commits ssh-agent -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/token.pub"
+	agent=$COMMIT
+	commits ssh-file -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/file.key"
+	file=$COMMIT
+	commits scd -c commit.gpgSign=true -c gpg.x509.program=gpgsm -c user.signingKey="0x$scd_fp"
+	turns "${RUNS:-40}" "$none" "$ours" "$agent" "$file" "$COMMIT"
+	last_good ours
+	added commit/ssh-agent 2 3 "no agent : ssh-agent, key in the token"
+	added commit/ssh-file 2 4 "no agent : ssh-keygen, key in a file"
+	added commit/gpgsm-scd 2 5 "no agent : gpgsm with gnupg-pkcs11-scd"
 fi
 
 if wanted agent; then
@@ -178,27 +205,20 @@ if wanted agent; then
 	row agent/ssh-file "$A" "$B" ms "one signature, agent : ssh-keygen, key in a file"
 	pair "$ours" "ssh-keygen -q -Y sign -n git -f token.pub"
 	row agent/ssh-agent "$A" "$B" ms "one signature, agent : ssh-agent, key in the token"
-	plain=$(loop -c commit.gpgSign=false)
-	ours=$(loop -c commit.gpgSign=true -c user.signingKey="$fp")
-	git -C loop verify-commit HEAD 2>/dev/null || bail "the last commit does not verify"
-	null=$(loop -c commit.gpgSign=true -c gpg.x509.program="$build/bench/null-signer")
-	over() { awk -v a="$1" -v p="$plain" 'BEGIN { printf "%.4f", (a - p) / 100 }'; }
-	row agent/commit "$(over "$ours")" "$(over "$null")" ms \
-		"git commit -S over unsigned, agent : a signer that does nothing"
-	loop -c commit.gpgSign=false >/dev/null
-	# the best of five, ms
-	rebase() {
-		best=1e9
-		for _ in 1 2 3 4 5; do
-			cpu git -C loop -c commit.gpgSign=true "$@" rebase -q -f --keep-empty HEAD~60
-			best=$(awk -v w="$WALL" -v b="$best" 'BEGIN { w *= 1000; print w < b ? w : b }')
-		done
-		echo "$best"
-	}
-	ours=$(rebase -c user.signingKey="$fp")
-	git -C loop verify-commit HEAD 2>/dev/null || bail "the rebased commit does not verify"
-	null=$(rebase -c gpg.x509.program="$build/bench/null-signer")
-	row agent/rebase "$ours" "$null" ms "rebase of 60 commits, agent : a signer that does nothing"
+	commits none -c commit.gpgSign=false
+	none=$COMMIT
+	commits ours -c commit.gpgSign=true -c user.signingKey="$fp"
+	ours=$COMMIT
+	# shellcheck disable=SC2086
+	commits null $null
+	turns 100 "$none" "$ours" "$COMMIT"
+	last_good ours
+	added agent/commit 2 3 "agent : a signer that does nothing"
+	for r in rebase-ours rebase-null; do cp -R none "$r"; done
+	turns 15 "git -C rebase-ours -c commit.gpgSign=true -c user.signingKey=$fp rebase -q -f --keep-empty HEAD~60" \
+		"git -C rebase-null $null rebase -q -f --keep-empty HEAD~60"
+	last_good rebase-ours
+	row agent/rebase "$(turn 1)" "$(turn 2)" ms "rebase of 60 commits, agent : a signer that does nothing"
 	"$GH_BIN/gitsign-hsm" agent stop >/dev/null
 	git config --global hsm.agent off
 fi
