@@ -146,10 +146,15 @@ exits 0 'a signed tip vouches for it' on_server
 gh_setup git -C "$GH_WORLD/server" update-ref -d refs/heads/tip/b
 gh_setup git reset -q --hard "$good"
 
+# left SECONDS: alice is no signer any more since then.
+left() {
+	cp "$GH_WORLD/policy" "$GH_WORLD/policy.before"
+	sed -i "s/^email = alice.*/&\nvalidUntil = $(date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ)/" "$GH_WORLD/policy"
+}
+
 # A signer who left is judged at the time when the commits came, where that is known.
 until [ "$(date +%s)" -gt "$(stat -c %Y "$GH_WORLD/server/gitsign-hsm/record")" ]; do sleep 0.1; done
-cp "$GH_WORLD/policy" "$GH_WORLD/policy.before"
-sed -i "s/^email = alice.*/&\nvalidUntil = $(date -u +%Y-%m-%dT%H:%M:%SZ)/" "$GH_WORLD/policy"
+left "$(date +%s)"
 exits 0 'by the record: she was there' on_server
 exits 1 'without one: now she is not' verify --all --remote origin
 like 'and that is said' "$(cat "$GH_OUT")" 'alice'
@@ -192,4 +197,28 @@ gh_setup git update-ref -d refs/heads/early
 exits 1 'when it is not there it does not' verify --all
 sed -i 's/^version = 1/&\nmode = report/' "$GH_WORLD/policy"
 exits 1 'a file in report mode is asked all the same' verify --all
+
+# What came by one branch and was merged into another, when its signer had left, came at first.
+hk_policy
+hk_as alice
+gh_setup git reset -q --hard "$good"
+gh_setup git checkout -q -b side
+hk_commit 'on a side branch'
+gh_setup git push -q origin side
+last() { grep ' p ' "$GH_WORLD/server/gitsign-hsm/record" | tail -n 1 | cut -d' ' -f4; }
+came=$(last)
+until [ "$(date +%s)" -gt "$came" ]; do sleep 0.1; done
+gh_setup git checkout -q -
+hk_as bob
+gh_setup git merge -q -S --no-ff -m 'the side branch' side
+gh_setup git push -q origin HEAD:main
+hk_as alice
+gh_setup git branch -q -D side
+left "$(last)"
+exits 0 'the first time counts' on_server
+cp "$GH_WORLD/policy.before" "$GH_WORLD/policy"
+left "$came"
+exits 1 'and was too late for who had left before' on_server
+cp "$GH_WORLD/policy.before" "$GH_WORLD/policy"
+
 done_testing
