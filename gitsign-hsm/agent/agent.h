@@ -67,8 +67,8 @@ void server_status(bool json, struct buf *out);
 
 /*
  * Locked, the agent signs nothing and has no module open. With a password (may be NULL)
- * only the same one unlocks it; each wrong one takes a while. ERR_USAGE: it is (not)
- * locked already. ERR_PIN: the wrong password.
+ * only the same one unlocks it, each wrong one takes a while; without one only none does.
+ * ERR_USAGE: it is (not) locked already. ERR_PIN: the wrong password.
  */
 int lock_set(const struct secret *password, struct err *err);
 int lock_clear(const struct secret *password, struct err *err);

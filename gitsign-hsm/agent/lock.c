@@ -63,6 +63,11 @@ static int clear(const struct secret *password, struct err *err)
 		return err_set(err, ERR_PIN,
 			       "the agent was locked with a password (ssh-add -x): unlock it "
 			       "with  ssh-add -X");
+	/* ssh's socket may be forwarded to where nobody is to unlock anything. */
+	if (!has_password && password != NULL)
+		return err_set(err, ERR_PIN,
+			       "the agent was locked without a password: type  gitsign-hsm agent "
+			       "unlock");
 	if (has_password &&
 	    (!digest_of(password, given) || CRYPTO_memcmp(given, digest, sizeof(given)) != 0)) {
 		nanosleep(&wait, NULL);

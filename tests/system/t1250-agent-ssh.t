@@ -162,6 +162,11 @@ not_ok 'still none' ssh-add -l
 ok 'the right one does' with_password secret ssh-add -X
 ok 'all are back' ssh-add -l
 ok 'and git objects are signed' raw
+ok 'what agent lock has locked' agent lock
+not_ok 'whoever has the socket for ssh does not unlock' with_password secret ssh-add -X
+exits 5 'nothing is signed' raw
+ok 'agent unlock does' agent unlock
+ok 'then it is' raw
 
 # --- consent, the PIN ------------------------------------------------------------------------
 git config --global hsm.confirm each
