@@ -65,6 +65,7 @@ while read -r key value what pattern; do
 	like "$key = $value" "$(level "$what")" "^$pattern"
 done <<EOF
 commit.gpgSign false signing note: .*only.with
+hsm.agent off agent note: off
 hsm.agent auto agent ok: starts
 hsm.agent required agent problem: .*none.runs
 hsm.pinSource credential:pin PIN note: .*credential
