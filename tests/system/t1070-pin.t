@@ -32,6 +32,7 @@ exits 5 'one that all can read' sign
 ln -s "$GH_PIN_FILE" cred/link
 from credential:link
 exits 5 'a link' sign
+chmod 400 cred/pin
 CREDENTIALS_DIRECTORY=cred
 from credential:pin
 exits 5 'a relative directory' sign

@@ -71,6 +71,8 @@ not_ok 'a key that is none' git tag -s -m v4 v4
 git config --global hsm.tagKey ''
 ok 'an empty value takes it back' git tag -s -m v5 v5
 like 'then hsm.key signs' "$(git verify-tag --raw v5 2>&1)" 'GOODSIG .*/CN=dev'
+ok 'nor does an empty one replace user.signingKey' git -c user.signingKey="$(gh_fp push)" tag -s -m v6 v6
+like 'it signs' "$(git verify-tag --raw v6 2>&1)" 'GOODSIG .*/CN=push'
 gh_bare server.git
 git -C ../server.git config receive.certNonceSeed seed
 git -C ../server.git config transfer.advertisePushOptions false
