@@ -230,6 +230,9 @@ static int relay(int from, pid_t worker)
 	while (waitpid(worker, &status, 0) < 0 && errno == EINTR)
 		;
 	r = WIFEXITED(status) ? WEXITSTATUS(status) : ERR_INTERNAL;
+	/* A module's deadline ends the worker with its line said, and nothing for git. */
+	if (WIFEXITED(status) && r != 0 && out.n == 0)
+		secret_add_str(&out, "quit=1\n");
 	if (os_write_all(STDOUT_FILENO, bytes_of(out.p, out.n), "standard output", NULL) != 0 &&
 	    r == 0)
 		r = ERR_IO;

@@ -97,6 +97,16 @@ printf '%s\n' 000000 >"$GH_PIN_FILE"
 refused 'a wrong PIN'
 unlike 'which is not told' "$(cat "$GH_ERR")" '000000'
 printf '%s\n' "$GH_PIN" >"$GH_PIN_FILE"
+# Whatever ends the program that asks, git is told to stop.
+git config --global hsm.module "$GH_TOOLS/mock-p11.so"
+git config --global hsm.timeout 2
+MOCK_P11=load-hang
+export MOCK_P11
+refused 'a module that hangs'
+like 'which is told' "$(cat "$GH_ERR")" 'did not answer within 2 seconds'
+unset MOCK_P11
+git config --global --unset hsm.timeout
+git config --global hsm.module "$GH_MODULE"
 
 # Another authority's server is nobody: what git is told about checking does not count here.
 git config --global http.sslVerify false
