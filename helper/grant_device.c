@@ -16,6 +16,7 @@
 #define USER_CODE_MAX 64
 #define INTERVAL_S 5 /* 3.2: when the server names none; 3.5: and what slow_down adds */
 #define INTERVAL_MAX_S 120
+#define LIVES_MAX_S 86400 /* our own deadline is shorter */
 
 struct device {
 	const char *code, *user_code, *uri, *uri_complete; /* views into the answer */
@@ -35,6 +36,8 @@ static int read_answer(const json_t *o, struct device *d, struct err *err)
 		return r;
 	if (!found)
 		return err_set(err, ERR_INPUT, "expires_in is missing");
+	if (d->lives_s > LIVES_MAX_S)
+		d->lives_s = LIVES_MAX_S;
 	r = json_number(o, "interval", &d->interval_s, &found, err);
 	if (r == 0 && (!found || d->interval_s < 1))
 		d->interval_s = INTERVAL_S;

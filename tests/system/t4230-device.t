@@ -68,9 +68,10 @@ srv oidc fault kind=edit on='POST /token' unset=refresh_token >/dev/null
 ok 'an answer without a refresh token' clone
 # (With rotation the old one is dead by now, and says so.)
 fresh
+before=$(srv_count oidc 'POST /token 400')
 not_ok 'a refresh token that is dead, and nobody to ask' clone
 like 'names the cure' "$(cat "$GH_ERR")" "git-credential-hsm login $GIT_URL"
-is 'asked once' "$(srv_count oidc 'POST /token 400')" "$(srv_count oidc 'POST /token 400')"
+is 'asked once' "$(srv_count oidc 'POST /token 400')" "$((before + 1))"
 GIT_TERMINAL_PROMPT=1
 ok 'a person says yes again' with_person
 srv oidc clear >/dev/null
@@ -107,6 +108,9 @@ ok 'waits five seconds more' test "$(date +%s)" -ge $((start + 6))
 is 'gets its time' "$(srv_count oidc 'POST /token')" 2
 srv oidc fault kind=cut on='POST /token' >/dev/null
 ok 'a connection that breaks while waiting' with_person
+srv oidc clear >/dev/null
+srv oidc fault kind=edit on='POST /device/auth' set=interval=1 set=expires_in=2305843009213693951 >/dev/null
+ok 'a code that lives for ages' with_person
 for bad in 'set=verification_uri=http://127.0.0.1/' 'set=verification_uri=javascript:x' \
 	'set=verification_uri_complete=https://u@h/' unset=user_code unset=expires_in \
 	'set=user_code=7' 'set=interval="x"' set=device_code=; do
