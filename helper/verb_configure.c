@@ -306,7 +306,8 @@ static int write_bound(const struct configure *c, const struct key_facts *f, str
 
 static int remove_profile(const struct configure *c, struct err *err)
 {
-	static const char *const more[][2] = { { "credential", "helper" },
+	static const char *const more[][2] = { { "credential", "hsmTimeout" },
+					       { "credential", "helper" },
 					       { "credential", "useHttpPath" },
 					       { "http", "sslCert" },
 					       { "http", "sslKey" },

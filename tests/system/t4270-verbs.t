@@ -56,8 +56,9 @@ is 'leaves nothing of the first' "$(git config "credential.$GIT_URL.hsmKey")$(gi
 ok 'for this repository only' sh -c 'git init -q here && cd here && "$0" "$@" --local "$GIT_URL" && git config --local --get-regexp hsmClientId' \
 	"$CRED_HELPER" "$@"
 rm -rf here
+git config --global "credential.$GIT_URL.hsmTimeout" 20s
 ok 'taken out' hsm configure --remove "$GIT_URL"
-unlike 'whole' "$(git config --global --list)" 'hsmclientid'
+unlike 'whole' "$(git config --global --list)" "^credential\\.$GIT_URL\\."
 hsm "$@" "$GIT_URL" >/dev/null
 
 # --- login, status, test, logout ------------------------------------------------------
