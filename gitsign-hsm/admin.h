@@ -28,10 +28,9 @@ struct admin {
 	{                                                                                    \
 		0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING, (p) \
 	}
-#define ADMIN_PIN_SOURCE(p)                                                                   \
-	{                                                                                     \
-		0, "pin-source", "SOURCE", "prompt, file:/path or fd:N (else hsm.pinSource)", \
-			OPT_STRING, (p)                                                       \
+#define ADMIN_PIN_SOURCE(p)                                                                  \
+	{                                                                                    \
+		0, "pin-source", "SOURCE", "as hsm.pinSource, in its place", OPT_STRING, (p) \
 	}
 
 /* What a verb takes from its command line; all may be NULL. */

@@ -281,8 +281,8 @@ static int do_setup(struct setup *s, struct err *err)
 
 	if ((r = absolute(&s->module, &s->own[0], "--module", err)) != 0 ||
 	    (r = absolute(&s->roots, &s->own[1], "--roots", err)) != 0 ||
-	    (r = absolute(&s->policy, &s->own[2], "--policy", err)) != 0 || (r = find_program(s, err)) != 0 ||
-	    (r = choose_module(s, err)) != 0)
+	    (r = absolute(&s->policy, &s->own[2], "--policy", err)) != 0 ||
+	    (r = find_program(s, err)) != 0 || (r = choose_module(s, err)) != 0)
 		return r;
 	if (s->roots != NULL)
 		s->settings.roots = s->roots;
@@ -308,8 +308,8 @@ int verb_setup(int argc, char **argv)
 		{ 0, "key", "KEY", "fingerprint, e-mail address or pkcs11: URI", OPT_STRING,
 		  &s.key },
 		{ 0, "module", "PATH", "the PKCS#11 module of the token", OPT_STRING, &s.module },
-		{ 0, "pin-source", "SOURCE", "prompt, file:/path or fd:N", OPT_STRING,
-		  &s.pin_source },
+		{ 0, "pin-source", "SOURCE", "prompt, file:/path or what else hsm.pinSource takes",
+		  OPT_STRING, &s.pin_source },
 		{ 0, "roots", "FILE", "trust anchors (PEM) to verify with", OPT_STRING, &s.roots },
 		{ 0, "policy", "FILE", "the policy to verify with", OPT_STRING, &s.policy },
 		{ 0, "undo", NULL, "put back what setup changed", OPT_FLAG, &s.undo },

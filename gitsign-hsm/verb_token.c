@@ -183,7 +183,7 @@ int verb_token_init(int argc, char **argv)
 		{ 0, "label", "NAME", "what the token is called from now on", OPT_STRING,
 		  &o.label },
 		ADMIN_MODULE(&o.module),
-		{ 0, "pin-source", "SOURCE", "the new PIN: prompt, file:/path, fd:N", OPT_STRING,
+		{ 0, "pin-source", "SOURCE", "the new PIN, written as hsm.pinSource", OPT_STRING,
 		  &o.pin_source },
 		{ 0, "so-pin-source", "SOURCE", "the new SO PIN, likewise", OPT_STRING,
 		  &o.so_pin_source },
