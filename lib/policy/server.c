@@ -193,7 +193,6 @@ static int load_certs(const struct reader *r, struct server *s, struct err *err)
 static int load_values(const struct reader *r, struct server *s, struct err *err)
 {
 	const char *state = server_value(r, "statedir");
-	const char *repository = server_value(r, "repository");
 	int rc = load_policy(r, s, err);
 
 	if (rc == 0)
@@ -202,8 +201,6 @@ static int load_values(const struct reader *r, struct server *s, struct err *err
 		rc = absolute("hsm.stateDir", state, &s->state_dir, err);
 	else if (rc == 0)
 		s->state_dir = xasprintf("%s/gitsign-hsm", s->git_dir);
-	if (rc == 0 && repository)
-		s->repository = xstrdup(repository);
 	if (rc == 0)
 		rc = load_clock(r, s, err);
 	if (rc == 0)
@@ -291,7 +288,6 @@ void server_free(struct server *s)
 	free(s->policy);
 	free(s->policy_from);
 	free(s->state_dir);
-	free(s->repository);
 	for (size_t i = 0; i < s->push_urls_n; i++)
 		free(s->push_urls[i]);
 	free(s->push_urls);

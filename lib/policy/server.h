@@ -1,7 +1,7 @@
 /*
  * What a server's repository is told by git's configuration (hsm.policy,
- * hsm.introduction, hsm.stateDir, hsm.record, hsm.clockReset, hsm.repository), and whether
- * it is in a state in which a hook can enforce anything.
+ * hsm.introduction, hsm.stateDir, hsm.record, hsm.clockReset, hsm.pushUrl, hsm.certMaxAge),
+ * and whether it is in a state in which a hook can enforce anything.
  */
 #ifndef GH_POLICY_SERVER_H
 #define GH_POLICY_SERVER_H
@@ -22,7 +22,6 @@ struct server {
 	char *policy_from; /* "hsm.policy of the repository", ...; for people */
 	char *state_dir;   /* absolute */
 	bool no_record;    /* hsm.record = off */
-	char *repository;  /* hsm.repository, or NULL */
 	uint64_t clock_reset; /* hsm.clockReset, or 0 */
 	char **push_urls;  /* hsm.pushUrl, as server_plain_url() has it; none: any will do */
 	size_t push_urls_n;
