@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "admin.h"
 #include "args.h"
 #include "base/os.h"
 #include "base/text.h"
@@ -170,21 +171,14 @@ static int print_all(FILE *f, const struct candidates *c, const struct listing *
 					     : 0;
 }
 
-/* Standard output is hidden until the module is gone: the list is collected. */
-static int list(const struct settings *s, const struct os_stdio *io, const struct listing *l,
-		FILE *f, struct err *err)
+static int list(struct admin *a, void *ctx, struct err *err)
 {
-	struct token_config cfg = signer_token_config(s, io);
 	struct candidates all = { .n = 0 };
-	struct token *token = NULL;
-	int r = token_open(&cfg, &token, err);
+	int r = candidates_load(&a->settings, a->token, NULL, os_now(), &all, err);
 
 	if (r == 0)
-		r = candidates_load(s, token, NULL, os_now(), &all, err);
-	if (r == 0)
-		r = print_all(f, &all, l, err);
+		r = print_all(a->out, &all, ctx, err);
 	candidates_free(&all);
-	token_close(token);
 	return r;
 }
 
@@ -201,38 +195,13 @@ static int parse_wanted(struct listing *l, int argc, char **argv, struct err *er
 	return r;
 }
 
-static int run_list(const char *module, const struct listing *l, struct err *err)
-{
-	struct settings s = { .conf = GITCONF_INIT };
-	struct os_stdio io;
-	char *text = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	int r = f != NULL ? settings_load(&s, err) : err_errno(err, ERR_INTERNAL, "no memory");
-
-	if (r == 0 && module != NULL)
-		s.module = module;
-	if (r == 0 && (r = os_stdio_hide(&io, err)) == 0) {
-		r = list(&s, &io, l, f, err);
-		os_stdio_restore(&io);
-	}
-	if (f != NULL)
-		fclose(f);
-	if (r == 0)
-		fputs(text, stdout);
-	free(text);
-	settings_free(&s);
-	return r;
-}
-
 int verb_key_list(int argc, char **argv)
 {
-	const char *module = NULL;
+	struct admin_options at = { .module = NULL };
 	bool json = false, colons = false;
 	struct listing l = { .form = LIST_TABLE };
 	const struct opt opts[] = {
-		{ 0, "module", "PATH", "the PKCS#11 module (else hsm.module)", OPT_STRING,
-		  &module },
+		ADMIN_MODULE(&at.module),
 		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
 		{ 0, "with-colons", NULL, "print gpgsm's listing", OPT_FLAG, &colons },
 		{ 0, "with-secret", NULL, "in it, as keys that sign (crs)", OPT_FLAG, &l.secret },
@@ -252,10 +221,9 @@ int verb_key_list(int argc, char **argv)
 		return r;
 	l.form = json ? LIST_JSON : colons ? LIST_COLONS : LIST_TABLE;
 	r = parse_wanted(&l, argc, argv, &err);
-	if (r == 0)
-		r = run_list(module, &l, &err);
+	r = r == 0 ? admin_run(&at, list, &l) : say_err(&err);
 	for (size_t i = 0; i < l.wanted_n; i++)
 		selector_free(&l.wanted[i]);
 	free(l.wanted);
-	return r == 0 ? 0 : say_err(&err);
+	return r;
 }

@@ -19,6 +19,8 @@ ok 'undo' gitsign-hsm setup --undo
 # The other verbs find it in the same way, and print it where it does no harm.
 ok 'token list without a module' gitsign-hsm token list --json
 is 'finds the token' "$(perl -MJSON::PP -0e 'print map { $_->{label} } @{decode_json(<>)}' <"$GH_OUT")" world
+ok 'key list without a module' gitsign-hsm key list
+like 'finds the key' "$(cat "$GH_OUT")" '/CN=alice'
 ok 'token init without a module' gitsign-hsm token init --label fresh \
 	--pin-source "file:$GH_PIN_FILE" --so-pin-source "file:$GH_PIN_FILE"
 ok 'its token is there' sh -c 'gitsign-hsm token list --brief | grep -q "^fresh"'
