@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "base/text.h"
 
 #define BACKLOG 128
+#define CONNECT_S 10 /* who listens and is stopped lets a full queue wait for ever */
 
 /* A directory where nobody else can replace what is ours: `shared` allows /tmp's kind. */
 static bool parent_ok(const char *path, bool shared)
@@ -163,8 +165,11 @@ int rundir_connect_path(const char *path, int *ret, struct err *err)
 	struct sockaddr_un a;
 	int fd, r = make_socket(path, 0, &a, &fd, err);
 
+	const struct timeval wait = { .tv_sec = CONNECT_S };
+
 	if (r != 0)
 		return r;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)); /* connect()'s too */
 	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0)
 		r = err_errno(err, ERR_IO, "nobody answers at %s", path);
 	else if (!rundir_peer_ours(fd))

@@ -145,6 +145,24 @@ START_TEST(sockets)
 }
 END_TEST
 
+/* Whoever listens and is stopped takes nobody out of the queue. */
+START_TEST(a_full_queue_is_not_waited_for)
+{
+	struct err e = ERR_INIT;
+	int fds[512], listener, n = 0;
+
+	ck_assert_int_eq(rundir_listen("s", &listener, &e), 0);
+	while (n < 512 && rundir_connect("s", &fds[n], &e) == 0)
+		n++;
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_lt(n, 512);
+	ck_assert_int_eq(e.code, ERR_IO);
+	while (n > 0)
+		close(fds[--n]);
+	close(listener);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("base_rundir");
@@ -158,6 +176,8 @@ int main(void)
 	tcase_add_test(t, an_open_parent_is_not_used);
 	tcase_add_test(t, locks);
 	tcase_add_test(t, sockets);
+	tcase_add_test(t, a_full_queue_is_not_waited_for);
+	tcase_set_timeout(t, 120);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
