@@ -35,6 +35,7 @@ enum wanted {
 	W_INSTALLATION,
 	W_REDIRECT,
 	W_USERNAME,
+	W_TIMEOUT,
 	W_N
 };
 
@@ -62,6 +63,7 @@ static const struct {
 	{ "installation", "ID", "hsmInstallation", "of a GitHub App" },
 	{ "redirect", "URL", "hsmRedirect", "where the browser comes back to" },
 	{ "username", "NAME", "hsmUsername", "what goes beside the token" },
+	{ "timeout", "TIME", "hsmTimeout", "how long the issuer may take: 1s to 10m" },
 };
 
 struct configure {
@@ -306,8 +308,7 @@ static int write_bound(const struct configure *c, const struct key_facts *f, str
 
 static int remove_profile(const struct configure *c, struct err *err)
 {
-	static const char *const more[][2] = { { "credential", "hsmTimeout" },
-					       { "credential", "helper" },
+	static const char *const more[][2] = { { "credential", "helper" },
 					       { "credential", "useHttpPath" },
 					       { "http", "sslCert" },
 					       { "http", "sslKey" },

@@ -56,7 +56,12 @@ is 'leaves nothing of the first' "$(git config "credential.$GIT_URL.hsmKey")$(gi
 ok 'for this repository only' sh -c 'git init -q here && cd here && "$0" "$@" --local "$GIT_URL" && git config --local --get-regexp hsmClientId' \
 	"$CRED_HELPER" "$@"
 rm -rf here
-git config --global "credential.$GIT_URL.hsmTimeout" 20s
+ok 'a deadline of its own' hsm "$@" --timeout 20s "$GIT_URL"
+is 'is written' "$(git config "credential.$GIT_URL.hsmTimeout")" 20s
+hsm "$@" "$GIT_URL" >/dev/null
+is 'and goes with the profile that it was for' "$(git config "credential.$GIT_URL.hsmTimeout")" ''
+exits 3 'one that is none' hsm "$@" --timeout forever "$GIT_URL"
+hsm "$@" --timeout 20s "$GIT_URL" >/dev/null
 ok 'taken out' hsm configure --remove "$GIT_URL"
 unlike 'whole' "$(git config --global --list)" "^credential\\.$GIT_URL\\."
 hsm "$@" "$GIT_URL" >/dev/null
