@@ -71,20 +71,28 @@ static int talk(const struct cred_frame *ask, struct secret *space, struct cred_
 }
 
 /* A daemon that just comes to its end is met by chance: then by the next one. */
-static int ask_session(const struct cred_frame *ask, struct secret *space, struct cred_frame *said,
-		       struct err *err)
+static int ask_session(struct store *s, const struct cred_frame *ask, struct secret *space,
+		       struct cred_frame *said, struct err *err)
 {
-	int r = talk(ask, space, said, err);
+	int64_t until = os_monotonic_ms() + SESSION_MS;
+	bool save = ask->code == CRED_ASK_SAVE;
+	int r = ERR_IO;
 
-	if (r == ERR_IO && ask->code != CRED_ASK_SAVE) {
-		*said = (struct cred_frame){ .code = CRED_SAID_NOTHING };
-		return 0;
-	}
-	for (int i = 0; i < RETRIES && r == ERR_IO; i++) {
-		(void)poll(NULL, 0, RETRY_MS);
+	for (int i = 0; i <= RETRIES && r == ERR_IO && !s->silent; i++) {
+		if (i > 0)
+			(void)poll(NULL, 0, RETRY_MS);
 		r = talk(ask, space, said, err);
+		if (r == ERR_IO && os_monotonic_ms() >= until)
+			s->silent = true;
+		if (!save)
+			break;
 	}
-	return r;
+	if (r == ERR_IO && save && s->silent)
+		return err_set(err, ERR_IO, "the session's store does not answer");
+	if (r != ERR_IO || save)
+		return r;
+	*said = (struct cred_frame){ .code = CRED_SAID_NOTHING };
+	return 0;
 }
 
 /* --- the keyring ---------------------------------------------------------------------- */
@@ -151,14 +159,14 @@ static int dispatch(struct store *s, const struct cred_frame *ask, struct secret
 	if (s->kind == CRED_STORE_NONE)
 		return 0;
 	if (s->kind == CRED_SESSION)
-		return ask_session(ask, space, said, err);
+		return ask_session(s, ask, space, said, err);
 	r = ask_keyring(s, ask, space, said, &why);
 	if (r == 0 && said->code == CRED_SAID_UNUSABLE)
 		r = err_set(&why, ERR_IO, "%.*s", (int)said->body.n, (const char *)said->body.p);
 	if (r == 0)
 		return 0;
 	give_up_keyring(s, why.text);
-	return ask_session(ask, space, said, err);
+	return ask_session(s, ask, space, said, err);
 }
 
 static int ask_store(struct store *s, const struct cred_frame *ask, struct secret *space,
@@ -229,7 +237,7 @@ static int ask_profile(struct store *s, enum cred_ask code, struct bytes body, s
 	int r = 0;
 
 	if (s->kind == CRED_SECRET_SERVICE)
-		r = ask_session(&ask, &space, &said, err);
+		r = ask_session(s, &ask, &space, &said, err);
 	if (r == 0)
 		r = ask_store(s, &ask, &space, &said, err);
 	secret_free(&space);

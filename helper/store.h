@@ -20,6 +20,7 @@ struct store {
 	const char *profile;  /* cred_profile_id(): what erase and clear hold for */
 	const char *request;  /* what else the token depends on: owner, account */
 	bool quiet;           /* nobody may be asked to unlock a keyring */
+	bool silent;          /* the session's daemon did not answer: it is not asked again */
 	struct buf note;      /* one line without newline, or empty */
 };
 

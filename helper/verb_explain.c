@@ -166,6 +166,8 @@ static void print_report(const json_t *r)
 		       text_of(issuer, "token"));
 	printf("%-10s%s; kept in %s\n", "token", buf_str(&b),
 	       text_of(json_object_get(r, "token"), "store"));
+	if (text_of(json_object_get(r, "token"), "note")[0] != '\0')
+		printf("%-10s%s\n", "", text_of(json_object_get(r, "token"), "note"));
 	print_list(json_object_get(r, "helpers"), "helpers");
 	print_list(json_object_get(r, "problems"), "PROBLEM");
 	if (json_array_size(json_object_get(r, "problems")) == 0)

@@ -1,6 +1,7 @@
 /* login and logout. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -118,6 +119,19 @@ static int give_back(struct ask *a, const struct cred_tokens *t, struct err *err
 	return r;
 }
 
+/* What stands in a keyring that cannot be used is out of reach, and nobody may think it gone. */
+static int reached(const struct ask *a, struct err *err)
+{
+	const char *why = buf_str(&a->store.note);
+
+	if (a->store.kind == a->profile.store)
+		return 0;
+	return err_set(err, ERR_IO,
+		       "what a keyring may hold is neither revoked nor forgotten: %.*s. Unlock it "
+		       "and log out again, or set hsmStore to session where there is none",
+		       (int)strcspn(why, ";"), why);
+}
+
 static int logout(const char *url, struct err *err)
 {
 	struct ask a;
@@ -141,8 +155,7 @@ static int logout(const char *url, struct err *err)
 		if (r != 0)
 			(void)err_set(err, why.code, "%s", why.text);
 		else
-			r = cleared;
-		note(&a);
+			r = cleared != 0 ? cleared : reached(&a, err);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -69,6 +69,7 @@ static void print_one(const json_t *o)
 {
 	const char *problem = json_string_value(json_object_get(o, "problem"));
 	const char *issuer = json_string_value(json_object_get(o, "issuer"));
+	const char *note = json_string_value(json_object_get(json_object_get(o, "token"), "note"));
 	struct buf b = BUF_INIT;
 
 	printf("%s\n", json_string_value(json_object_get(o, "url")));
@@ -81,6 +82,8 @@ static void print_one(const json_t *o)
 	       issuer != NULL ? issuer : "");
 	report_token_line(json_object_get(o, "token"), &b);
 	printf("  token    %s\n", buf_str(&b));
+	if (note != NULL)
+		printf("           %s\n", note);
 	buf_free(&b);
 }
 

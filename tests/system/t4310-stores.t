@@ -79,7 +79,15 @@ is "the winner's stays" "$(password)" "$two"
 ok 'store is nothing to do' sh -c 'printf "protocol=https\nhost=$host\nusername=x\npassword=stranger\n\n" | "$CRED_HELPER" store'
 get >"$GH_OUT"
 is 'what git stores is not given out' "$(password)" "$two"
-kill "$(cred_session_pid)"
+daemon=$(cred_session_pid)
+kill -STOP "$daemon"
+gh_at_exit "kill -CONT $daemon 2>/dev/null || :"
+ok 'a daemon that does not answer: a token' timeout -k 5 90 "$CRED_HELPER" get <"$GH_WORLD/right"
+like 'a new one' "$(cat "$GH_OUT")" '^password=.'
+is 'and a line' "$(cat "$GH_ERR")" \
+	"git-credential-hsm: the access token is given, but not kept: the session's store does not answer"
+kill -CONT "$daemon"
+kill "$daemon"
 cred_until 'the end of the daemon' test ! -S "$XDG_RUNTIME_DIR/gitsign-hsm/credential"
 get >"$GH_OUT"
 isnt 'with the daemon all is gone' "$(password)" "$two"
@@ -124,6 +132,21 @@ for state in locked empty none nobus; do
 	cred_session_stop
 done
 like 'a locked one is told as such' "$(in_keyring locked 'get' 2>&1 >/dev/null)" 'keyring is locked'
+ok 'status tells it too' in_keyring locked '"$CRED_HELPER" status'
+like 'and why' "$(cat "$GH_OUT")" '^ +the keyring is locked'
+ok 'so does explain' in_keyring locked '"$CRED_HELPER" explain "https://$host"'
+like 'below the token' "$(grep -A1 '^token' "$GH_OUT")" '^ +the keyring is locked'
+in_keyring unlocked get >"$GH_OUT"
+one=$(password)
+not_ok 'logout: what is locked is out of reach' in_keyring locked '"$CRED_HELPER" logout "https://$host"'
+like 'which is told' "$(cat "$GH_ERR")" 'neither revoked nor forgotten: the keyring is locked'
+is 'once' "$(grep -c . "$GH_ERR")" 1
+in_keyring unlocked get >"$GH_OUT"
+is 'and true' "$(password)" "$one"
+ok 'logout: what is unlocked is not' in_keyring unlocked '"$CRED_HELPER" logout "https://$host"'
+like 'revoked' "$(cat "$GH_OUT")" 'revoked at the issuer, and forgotten'
+in_keyring unlocked get >"$GH_OUT"
+isnt 'and gone' "$(password)" "$one"
 cred_session_stop
 
 # A service that takes the name and never answers.
