@@ -86,6 +86,15 @@ commit_by() {
 	draft "$two" | signed "$@" | store commit
 }
 
+# bad_and_good: sets $bad, unsigned, and $good, both on $two.
+bad_and_good() {
+	hk_unsigned 'bad'
+	bad=$(git rev-parse HEAD)
+	gh_setup git reset -q --hard "$two"
+	hk_commit 'good'
+	good=$(git rev-parse HEAD)
+}
+
 # --- sending ------------------------------------------------------------------
 # push WORDS...: git push to the server. send "OLD NEW REF"...: raw, with just the
 # objects that the server does not have (every one that RAW_IDS names, when set).

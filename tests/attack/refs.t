@@ -115,23 +115,12 @@ case_4d() {
 	twin raw "$zero $one refs/heads/$(printf %0200d 0)"
 }
 case_5a() {
-	hk_unsigned 'bad'
-	bad=$(git rev-parse HEAD)
-	gh_setup git reset -q --hard "$two"
-	hk_commit 'good'
-	good=$(git rev-parse HEAD)
+	bad_and_good
 	gh_setup git tag bad "$bad"
 	attack raw "$two $good refs/heads/main" "$two $bad refs/heads/main"
 	attack raw "$two $bad refs/heads/main" "$two $good refs/heads/main"
 	attack raw "$two $good refs/heads/main" "$zero $good refs/heads/x" "$two $good refs/heads/main"
 	twin raw "$two $good refs/heads/main" "$zero $good refs/heads/topic"
-}
-bad_and_good() { # sets $bad, unsigned, and $good, both on $two
-	hk_unsigned 'bad'
-	bad=$(git rev-parse HEAD)
-	gh_setup git reset -q --hard "$two"
-	hk_commit 'good'
-	good=$(git rev-parse HEAD)
 }
 case_6a() {
 	bad_and_good

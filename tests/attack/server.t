@@ -16,13 +16,6 @@ hk_rules() {
 }
 attack_world
 
-bad_and_good() { # sets $bad, unsigned, and $good, both on $two
-	hk_unsigned 'bad'
-	bad=$(git rev-parse HEAD)
-	gh_setup git reset -q --hard "$two"
-	hk_commit 'good'
-	good=$(git rev-parse HEAD)
-}
 # by_hand ARGS: git on the server, behind the hook that judges every change of a ref.
 by_hand() {
 	git -C "$GH_WORLD/server" "$@"

@@ -255,6 +255,19 @@ cred_profile() {
 	done
 }
 
+# With the repository demo.git on the server at GIT_URL: set_to KEY VALUE mends its profile,
+# clone [OPTION...] clones it anew, requests tells how often the issuer was asked.
+set_to() {
+	git config --global "credential.$GIT_URL.$1" "$2"
+}
+clone() {
+	rm -rf clone
+	git clone -q "$@" "$GIT_URL/demo.git" clone
+}
+requests() {
+	srv_count oidc 'POST /token'
+}
+
 # cred_ask VERB LINE...: the helper as git calls it, the lines on its standard input.
 cred_ask() {
 	local verb

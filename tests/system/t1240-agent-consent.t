@@ -115,18 +115,7 @@ exits 2 'another word is none' agent dance
 exits 2 'nor is a second' agent status now
 
 # --- pinentry ---------------------------------------------------------------------------
-cat >"$GH_WORLD/pinentry" <<-EOF
-	#!/bin/sh
-	echo 'OK hello'
-	while read -r l; do
-		case \$l in
-		SETDESC*) printf '%s\n' "\$l" >>$GH_WORLD/asked; echo OK ;;
-		CONFIRM*) cat $GH_WORLD/answer ;;
-		*) echo OK ;;
-		esac
-	done
-EOF
-chmod 700 "$GH_WORLD/pinentry"
+agent_pinentry
 conf hsm.pinentry "$GH_WORLD/pinentry"
 # asked: how often, since the last time.
 asked() {

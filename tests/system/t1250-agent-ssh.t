@@ -206,18 +206,7 @@ git config --global hsm.agentForward confirm
 agent >"$GH_WORLD/agent.out" 2>&1 &
 until_true test -S "$SSH"
 exits 5 'with confirm, and nobody to ask' elsewhere
-cat >"$GH_WORLD/pinentry" <<-EOF
-	#!/bin/sh
-	echo 'OK hello'
-	while read -r l; do
-		case \$l in
-		SETDESC*) printf '%s\n' "\$l" >>$GH_WORLD/asked; echo OK ;;
-		CONFIRM*) cat $GH_WORLD/answer ;;
-		*) echo OK ;;
-		esac
-	done
-EOF
-chmod 700 "$GH_WORLD/pinentry"
+agent_pinentry
 git config --global hsm.pinentry "$GH_WORLD/pinentry"
 agent_end
 agent >"$GH_WORLD/agent.out" 2>&1 &

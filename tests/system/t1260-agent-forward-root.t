@@ -92,18 +92,7 @@ git config --global hsm.agentForward confirm
 restart
 not_ok 'allowed, and nobody to ask: refused' commit_there -A one
 like 'and in the log' "$(tail -n 1 "$LOG")" '"refused".*wants a yes'
-cat >../pinentry <<-EOF
-	#!/bin/sh
-	echo 'OK hello'
-	while read -r l; do
-		case \$l in
-		SETDESC*) printf '%s\n' "\$l" >>$GH_WORLD/asked; echo OK ;;
-		CONFIRM*) cat $GH_WORLD/answer ;;
-		*) echo OK ;;
-		esac
-	done
-EOF
-chmod 700 ../pinentry
+agent_pinentry
 git config --global hsm.pinentry "$GH_WORLD/pinentry"
 restart
 echo 'ERR 83886179 Operation cancelled' >../answer

@@ -24,13 +24,6 @@ use() {
 	cred_profile "$GIT_URL" hsmIssuer "$OIDC_URL" hsmClientId "$1" hsmKey "$(gh_uri "$2")" \
 		hsmGrant client_credentials hsmScope read_repository hsmStore session
 }
-clone() {
-	rm -rf clone
-	git clone -q "$GIT_URL/demo.git" clone
-}
-requests() {
-	srv_count oidc 'POST /token'
-}
 ask() {
 	cred_ask get protocol=https "host=${GIT_URL#https://}"
 }

@@ -30,13 +30,6 @@ use() {
 		hsmGrant client_credentials hsmClientAuth tls_client_auth hsmScope read_repository \
 		hsmStore session
 }
-clone() {
-	rm -rf clone
-	git clone -q "$@" "$GIT_URL/demo.git" clone
-}
-requests() {
-	srv_count oidc 'POST /token'
-}
 
 use svc svc
 ok 'a clone by a P-256 certificate' clone

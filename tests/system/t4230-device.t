@@ -15,13 +15,6 @@ export GIT_TERMINAL_PROMPT
 
 cred_profile "$GIT_URL" hsmIssuer "$OIDC_URL" hsmClientId cli hsmGrant device_code \
 	hsmScope 'openid offline_access read_repository' hsmStore session
-set_to() {
-	git config --global "credential.$GIT_URL.$1" "$2"
-}
-clone() {
-	rm -rf clone
-	git clone -q "$GIT_URL/demo.git" clone
-}
 # The person answers as soon as there is a code: $1 is deny=1 or nothing.
 person() {
 	cred_until 'a code' grep -q 'enter  ' "$GH_ERR"
@@ -35,9 +28,6 @@ with_person() {
 }
 quick() {
 	srv oidc fault kind=edit times=0 on='POST /device/auth' set=interval=1 >/dev/null
-}
-requests() {
-	srv_count oidc 'POST /token'
 }
 fresh() {
 	printf 'protocol=https\nhost=%s\npassword=%s\n\n' "${GIT_URL#https://}" \

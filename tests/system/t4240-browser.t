@@ -30,16 +30,6 @@ act "$yes"
 
 cred_profile "$GIT_URL" hsmIssuer "$OIDC_URL" hsmClientId cli hsmGrant authorization_code \
 	hsmScope 'openid offline_access read_repository' hsmStore session
-set_to() {
-	git config --global "credential.$GIT_URL.$1" "$2"
-}
-clone() {
-	rm -rf clone
-	git clone -q "$GIT_URL/demo.git" clone
-}
-requests() {
-	srv_count oidc 'POST /token'
-}
 
 ok 'a clone after a yes in the browser' clone
 is 'for one code' "$(requests)" 1

@@ -14,16 +14,6 @@ git_start --scope read_repository
 cred_profile "$GIT_URL" hsmIssuer "$OIDC_URL" hsmClientId svc hsmGrant token_exchange \
 	hsmKey "$(gh_uri svc)" hsmScope read_repository hsmStore session \
 	hsmSubjectToken "file:$GH_WORLD/identity"
-set_to() {
-	git config --global "credential.$GIT_URL.$1" "$2"
-}
-clone() {
-	rm -rf clone
-	git clone -q "$GIT_URL/demo.git" clone
-}
-requests() {
-	srv_count oidc 'POST /token'
-}
 
 srv oidc workload >identity
 ok 'an identity in a file' clone

@@ -12,16 +12,6 @@ oidc_start --audience strict \
 git_start --scope read_repository
 cred_profile "$GIT_URL" hsmIssuer "$OIDC_URL" hsmClientId svc hsmKey "$(gh_uri svc)" \
 	hsmGrant client_credentials hsmScope read_repository hsmStore none
-set_to() {
-	git config --global "credential.$GIT_URL.$1" "$2"
-}
-clone() {
-	rm -rf clone
-	git clone -q "$GIT_URL/demo.git" clone
-}
-requests() {
-	srv_count oidc 'POST /token'
-}
 fault() {
 	srv oidc clear >/dev/null
 	srv oidc fault "$@" >/dev/null
