@@ -1,12 +1,13 @@
 #!/bin/sh
-# git-credential-hsm against servers and networks that misbehave: each fault beside a good answer.
+# git-credential-hsm against servers, networks and tokens that misbehave, each fault beside a good
+# answer: no access token, one line that says why, git told to ask nobody, no longer than a deadline.
 # shellcheck disable=SC3043 # local: dash, bash and busybox have it
 . "${GH_SRC:-tests}/system/cred-lib.sh"
 
 cred_world
 cred_repo demo.git
 gh_keypair svc EC:prime256v1
-gh_keypair app rsa:2048
+gh_keypair other EC:prime256v1
 oidc_start --audience strict \
 	"id=svc grants=client_credentials auth=private_key_jwt key=$(cred_pub svc)"
 git_start --scope read_repository
@@ -16,41 +17,59 @@ fault() {
 	srv oidc clear >/dev/null
 	srv oidc fault "$@" >/dev/null
 }
-# One line of ours, whatever happened, and no token in it.
-one_line() {
-	is 'in one line' "$(grep -c '^git-credential-hsm: ' "$GH_ERR")" 1
-	like 'that says what' "$(cat "$GH_ERR")" "^git-credential-hsm: .*$1"
+# refused DESCRIPTION [PATTERN]: one line of ours, that says what, and git asks nobody for a password.
+refused() {
+	gh_run timeout -k 5 120 git ls-remote -q "$GIT_URL/demo.git"
+	if [ "$GH_STATUS" = 0 ] || [ "$GH_STATUS" -ge 129 ] || [ "$GH_STATUS" = 124 ] ||
+		[ "$(grep -c '^git-credential-hsm: ' "$GH_ERR")" != 1 ] ||
+		! grep -q 'told us to quit' "$GH_ERR" ||
+		! grep -Eq "^git-credential-hsm: .*${2-}" "$GH_ERR"; then
+		fail "$1"
+		gh_show "$1"
+	else
+		pass "$1"
+	fi
+}
+# What never comes is waited for no longer than is said; the right answers get their time.
+refused_in_time() {
+	set_to hsmTimeout 2s
+	refused "$1" 'in time|the time is up'
+	git config --global --unset "credential.$GIT_URL.hsmTimeout"
 }
 
 ok 'a good server' clone
 
 # --- the token endpoint ---------------------------------------------------------------
 fault on='POST /token' kind=status status=500 body='{"error":"oops"}'
-not_ok 'HTTP 500' clone
-one_line 'HTTP 500. Try again later'
+refused 'HTTP 500' 'HTTP 500. Try again later'
 is 'is not asked again' "$(requests)" 1
 fault on='POST /token' kind=status status=429 header='Retry-After: 1'
 ok 'HTTP 429 with Retry-After is waited for' clone
 is 'once' "$(requests)" 2
 fault on='POST /token' kind=status status=503 times=2
-not_ok 'HTTP 503 twice' clone
+refused 'HTTP 503 twice'
 is 'is asked twice' "$(requests)" 2
 fault on='POST /token' kind=status status=429 header='Retry-After: 3600'
-not_ok 'an hour is not waited for' clone
-one_line 'HTTP 429'
+refused 'an hour is not waited for' 'HTTP 429'
 is 'nor asked again' "$(requests)" 1
 fault on='POST /token' kind=status status=302 header="Location: $OIDC_URL/other" times=0
-not_ok 'a redirection' clone
-one_line 'redirections are not followed'
+refused 'a redirection' 'redirections are not followed'
 unlike 'is not followed' "$(srv oidc log)" /other
 fault on='POST /token' kind=status status=307 header="Location: $OIDC_URL/token"
-not_ok 'not even to itself' clone
+refused 'not even to itself'
 for kind in cut torn huge; do
 	fault on='POST /token' kind=$kind
-	not_ok "an answer that is $kind" clone
-	is 'in one line' "$(grep -c '^git-credential-hsm: ' "$GH_ERR")" 1
+	refused "an answer that is $kind"
 done
 like 'a huge one by its size' "$(cat "$GH_ERR")" 'longer than 65536 bytes'
+for kind in hang 'drip ms=50'; do
+	# shellcheck disable=SC2086 # words
+	fault on='POST /token' times=0 kind=$kind
+	refused_in_time "an answer without an end: $kind"
+	# shellcheck disable=SC2086
+	fault on=.well-known times=0 kind=$kind
+	refused_in_time "metadata without an end: $kind"
+done
 fault on='POST /token' kind=slow ms=1
 ok 'a slow answer is an answer' clone
 for text in '' '[]' '"x"' '{' '{"access_token":"a","access_token":"b","token_type":"Bearer"}' \
@@ -64,20 +83,16 @@ for text in '' '[]' '"x"' '{' '{"access_token":"a","access_token":"b","token_typ
 	'{"access_token":"a","token_type":"Bearer","refresh_token":"x\n"}'; do
 	fault on='POST /token' kind=text body="$text"
 	# `echo` would read the backslashes.
-	not_ok "no token: $(printf '%s' "$text" | tr '\\' /)" clone
+	refused "no token: $(printf '%s' "$text" | tr '\\' /)"
 done
 fault on='POST /token' kind=text body='{"access_token":"a","token_type":"Bearer"}' type=text/html
-not_ok 'JSON that calls itself HTML' clone
-one_line 'no JSON by its Content-Type'
+refused 'JSON that calls itself HTML' 'no JSON by its Content-Type'
 fault on='POST /token' kind=dup 'set=access_token="evil"'
-not_ok 'a key twice' clone
-one_line 'duplicate'
+refused 'a key twice' 'duplicate'
 fault on='POST /token' kind=status status=400 body='{"error":"invalid_scope","error_description":"\u001b[2Jgone\nquit=0"}'
-not_ok 'words with control bytes' clone
-one_line 'invalid_scope: \\x1b.2Jgone'
+refused 'words with control bytes' 'invalid_scope: \\x1b.2Jgone'
 fault on='POST /token' kind=status status=200 body='{"error":"bad_verification_code"}'
-not_ok 'an error in a good answer, as GitHub gives it' clone
-one_line 'says no: bad_verification_code'
+refused 'an error in a good answer, as GitHub gives it' 'says no: bad_verification_code'
 
 # --- metadata --------------------------------------------------------------------------
 metadata=$(curl -sS --cacert "$GH_ROOTS" "$OIDC_URL/.well-known/openid-configuration")
@@ -85,32 +100,51 @@ fault on=openid-configuration kind=status status=404
 srv oidc fault on=oauth-authorization-server kind=status status=200 body="$metadata" >/dev/null
 ok 'metadata at the address of RFC 8414' clone
 fault on=.well-known kind=status status=404 times=2
-not_ok 'metadata nowhere' clone
-one_line 'no metadata at .*openid-configuration .HTTP 404. nor at .*oauth-authorization-server'
+refused 'metadata nowhere' 'no metadata at .*openid-configuration .HTTP 404. nor at .*oauth-authorization-server'
 fault on=.well-known kind=status status=500
-not_ok 'metadata with HTTP 500' clone
+refused 'metadata with HTTP 500'
 fault on=.well-known kind=status status=301 header='Location: https://evil.example/'
-not_ok 'metadata elsewhere' clone
+refused 'metadata elsewhere'
 fault on=.well-known kind=edit set=issuer=https://evil.example
-not_ok 'another issuer' clone
-one_line 'calls itself https://evil.example'
+refused 'another issuer' 'calls itself https://evil.example'
 fault on=.well-known kind=edit set=token_endpoint=http://127.0.0.1/
-not_ok 'a token endpoint without TLS' clone
+refused 'a token endpoint without TLS'
 fault on=.well-known kind=edit unset=token_endpoint
-not_ok 'none' clone
+refused 'none'
 fault on=.well-known kind=dup 'set=token_endpoint="https://evil.example/"'
-not_ok 'two' clone
+refused 'two'
 fault on=.well-known kind=huge
-not_ok 'huge metadata' clone
+refused 'huge metadata'
 fault on=.well-known kind=torn
-not_ok 'half of it' clone
+refused 'half of it'
 is 'and nothing is sent then' "$(requests)" 0
+
+# --- the token that proves who asks -----------------------------------------------------
+srv oidc clear >/dev/null
+set_to hsmKey "$(gh_uri other)"
+refused 'a key that the server does not know' invalid_client
+set_to hsmKey 'pkcs11:token=world;object=nothing'
+refused 'a key that is not there' 'names no key'
+set_to hsmKey "$(gh_uri svc)"
+printf '%s\n' 000000 >"$GH_PIN_FILE"
+refused 'a wrong PIN' PIN
+unlike 'which is not told' "$(cat "$GH_ERR")" '000000'
+printf '%s\n' "$GH_PIN" >"$GH_PIN_FILE"
+ok 'the right one' clone
+# Whatever ends the program that asks, git is told to stop.
+git config --global hsm.module "$GH_TOOLS/mock-p11.so"
+git config --global hsm.timeout 2
+MOCK_P11=load-hang
+export MOCK_P11
+refused 'a module that hangs' 'did not answer within 2 seconds'
+unset MOCK_P11
+git config --global --unset hsm.timeout
+git config --global hsm.module "$GH_MODULE"
 
 # --- clocks --------------------------------------------------------------------------------
 srv oidc clear >/dev/null
 srv oidc clock skew=600 >/dev/null
-not_ok 'a clock that is wrong' clone
-one_line "invalid_client.*; this clock is (599|60[0-9]) s behind the server's"
+refused 'a clock that is wrong' "invalid_client.*; this clock is (599|60[0-9]) s behind the server's"
 srv oidc clock skew=20 >/dev/null
 ok 'twenty seconds are no matter' clone
 srv oidc clock skew=0 >/dev/null
@@ -118,22 +152,22 @@ srv oidc clock skew=0 >/dev/null
 # --- trust in the connection -------------------------------------------------------------------
 git config --global http.sslVerify false
 git config --global "http.$GIT_URL.sslVerify" true
-not_ok 'http.sslVerify=false' clone
-one_line 'http.sslVerify is false.*http.sslCAInfo'
+refused 'http.sslVerify=false' 'http.sslVerify is false.*http.sslCAInfo'
 git config --global "http.$OIDC_URL.sslVerify" true
 ok 'true for the issuer' clone
 git config --global --unset http.sslVerify
 git config --global --unset "http.$GIT_URL.sslVerify"
-not_ok 'GIT_SSL_NO_VERIFY' env GIT_SSL_NO_VERIFY=1 git ls-remote "$GIT_URL/demo.git"
-one_line 'GIT_SSL_NO_VERIFY is set'
+GIT_SSL_NO_VERIFY=1
+export GIT_SSL_NO_VERIFY
+refused 'GIT_SSL_NO_VERIFY' 'GIT_SSL_NO_VERIFY is set'
+unset GIT_SSL_NO_VERIFY
 gh_authority stranger
 git config --global "http.$OIDC_URL.sslCAInfo" "$GH_WORLD/ca/stranger.pem"
-not_ok 'an issuer by an authority that is not known' clone
-one_line 'Is its authority known'
+refused 'an issuer by an authority that is not known' 'Is its authority known'
 git config --global "http.$OIDC_URL.sslCAInfo" "$GH_ROOTS"
 ok 'by one that is' clone
 git config --global "http.$OIDC_URL.sslCAInfo" /nonexistent
-not_ok 'authorities that are not there' clone
+refused 'authorities that are not there'
 git config --global --unset "http.$OIDC_URL.sslCAInfo"
 mkdir "$GH_WORLD/capath"
 cp "$GH_ROOTS" "$GH_WORLD/capath/$(openssl x509 -hash -noout -in "$GH_ROOTS").0"
@@ -143,13 +177,13 @@ ok 'a directory of authorities' clone
 git config --global --unset "http.$OIDC_URL.sslCAPath"
 git config --global --unset "http.$OIDC_URL.sslCAInfo"
 git config --global "http.$OIDC_URL.pinnedPubkey" 'sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='
-not_ok 'another key than the pinned one' clone
+refused 'another key than the pinned one'
 git config --global "http.$OIDC_URL.pinnedPubkey" "sha256//$(openssl x509 -in "$CRED_DIR/server.pem" \
 	-noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | openssl base64)"
 ok 'the pinned one' clone
 git config --global --unset "http.$OIDC_URL.pinnedPubkey"
 git config --global "http.$OIDC_URL.proxy" http://127.0.0.1:1
-not_ok 'http.proxy is used' clone
+refused 'http.proxy is used'
 git config --global "http.$OIDC_URL.proxy" ''
 ok 'and taken back' clone
 ok 'the environment has no say then' env https_proxy=http://127.0.0.1:1 no_proxy= \
@@ -157,10 +191,8 @@ ok 'the environment has no say then' env https_proxy=http://127.0.0.1:1 no_proxy
 
 # --- no network ----------------------------------------------------------------------------------
 srv_stop oidc
-not_ok 'nobody there' clone
-one_line '[Cc]onnect'
+refused 'nobody there' '[Cc]onnect'
 set_to hsmIssuer https://issuer.invalid
-not_ok 'a name that is none' clone
-is 'in one line' "$(grep -c '^git-credential-hsm: ' "$GH_ERR")" 1
+refused 'a name that is none'
 
 done_testing
