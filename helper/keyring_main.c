@@ -25,6 +25,9 @@
 
 /* Made before the clock runs: what a signal handler may do is little. */
 static struct buf fetch_path;
+static const char last_words[] =
+	"git-credential-hsm: " SILENT ", and credential-fetch cannot be run (is "
+	"git-credential-hsm installed whole?)\n";
 static const char *fetch_argv[] = { "credential-fetch", "get", SILENT, NULL };
 static struct secret silent_frame;
 static enum { GET, ERASE, STORE } mode;
@@ -39,6 +42,8 @@ static void on_alarm(int n)
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		if (lseek(STDIN_FILENO, 0, SEEK_SET) == 0)
 			execv(buf_str(&fetch_path), (char *const *)(uintptr_t)fetch_argv);
+		(void)!write(STDERR_FILENO, last_words, sizeof(last_words) - 1);
+		(void)!write(STDOUT_FILENO, "quit=1\n", 7);
 	} else if (mode == STORE) {
 		(void)!write(STDOUT_FILENO, silent_frame.p, silent_frame.n);
 	}

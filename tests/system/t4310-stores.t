@@ -164,6 +164,12 @@ cred_until 'the deaf bus' test -s "$GH_WORLD/deaf.out"
 ok 'a bus that does not answer: a token' env DBUS_SESSION_BUS_ADDRESS="unix:path=$GH_WORLD/deaf" sh -c '"$CRED_HELPER" get <"$GH_WORLD/right"'
 like 'and a line' "$(cat "$GH_ERR")" 'keyring does not answer'
 cred_session_stop
+mkdir -p "$GH_WORLD/half/bin" "$GH_WORLD/half/libexec/gitsign-hsm"
+cp "$CRED_HELPER" "$GH_WORLD/half/bin/"
+cp "$GH_LIBEXEC/credential-keyring" "$GH_WORLD/half/libexec/gitsign-hsm/"
+not_ok 'the same, installed by half' env DBUS_SESSION_BUS_ADDRESS="unix:path=$GH_WORLD/deaf" sh -c '"$GH_WORLD/half/bin/git-credential-hsm" get <"$GH_WORLD/right"'
+is 'git is told to stop' "$(cat "$GH_OUT")" 'quit=1'
+like 'and why' "$(cat "$GH_ERR")" 'keyring does not answer, and credential-fetch cannot be run'
 
 # --- what is seen ----------------------------------------------------------------------------------
 # A person's tokens, with a refresh token among them, and the PIN of the key. The programs are the
@@ -241,10 +247,9 @@ cred_session_stop
 prlimit --core=unlimited "$CRED_HELPER" get <"$GH_WORLD/right" >/dev/null 2>"$GH_ERR" &
 hung=$!
 hangs() {
-	[ "$(srv oidc log | grep -c 'POST /token.*hang')" != 0 ] || pgrep -P "$hung" >/dev/null
+	[ "$(srv_count oidc hang)" != 0 ]
 }
 cred_until 'a process that waits for the issuer' hangs
-sleep 1
 pkill -ABRT -P "$hung"
 wait "$hung"
 like 'a crash is told' "$(cat "$GH_ERR")" 'ended by signal 6'
