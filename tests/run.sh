@@ -118,6 +118,7 @@ for t in $units; do
 		printf 'unit %-28s ok    %s\n' "$name" "$sum"
 	else
 		failed=$((failed + 1))
+		sed "s/^/    $name: /" "$stage/unit.log" | tail -n 40 >>"$stage/unit.failed"
 		printf 'unit %-28s FAILED (status %s)\n' "$name" "$rc"
 		sed 's/^/    /' "$stage/unit.log"
 	fi
@@ -146,7 +147,8 @@ if [ -n "$roots" ]; then
 	prove_all $roots
 fi
 if [ "$failed" != 0 ]; then
-	say "unit tests: $failed of $count FAILED (above)"
+	say "unit tests: $failed of $count FAILED"
+	cat "$stage/unit.failed" # once more at the end, where it is looked for
 	rc=1
 fi
 say "tests: $checks passed, $((failed + bad)) failed" | tee "$build/tests.sum"

@@ -3,14 +3,10 @@
 #
 # shellcheck disable=SC3043 # local: dash, bash and busybox have it
 
-# agent_world: gh_world with the key alice, a repository (the current directory), a
-# directory for the sockets, and a payload to sign.
+# agent_world: gh_world with the key alice, a repository (the current directory), and a
+# payload to sign.
 agent_world() {
 	gh_world
-	XDG_RUNTIME_DIR=$GH_WORLD/run
-	export XDG_RUNTIME_DIR
-	mkdir -m 700 "$XDG_RUNTIME_DIR"
-	gh_at_exit '"$GH_BIN/gitsign-hsm" agent stop >/dev/null 2>&1'
 	gh_key alice EC:prime256v1 alice@example.com
 	gh_use alice
 	gh_repo work

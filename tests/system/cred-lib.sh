@@ -37,10 +37,7 @@ cred_world() {
 		HTTPS_PROXY http_proxy all_proxy ALL_PROXY XDG_CACHE_HOME \
 		XDG_DATA_HOME 2>/dev/null || :
 	NODE_EXTRA_CA_CERTS=$GH_ROOTS
-	# Sockets and locks of the helper: of this world only.
-	XDG_RUNTIME_DIR=$GH_WORLD/run
-	export NODE_EXTRA_CA_CERTS XDG_RUNTIME_DIR
-	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	export NODE_EXTRA_CA_CERTS
 	gh_at_exit cred_session_stop
 	cp "$GH_ROOTS" "$CRED_DIR/clients.pem"
 	cred_tls_key server 127.0.0.1

@@ -18,6 +18,8 @@ oidc_start --audience strict --resource https://git.example/ \
 	"id=ed grants=client_credentials auth=private_key_jwt alg=EdDSA key=$(cred_pub ed)"
 git_start --scope read_repository
 unset XDG_RUNTIME_DIR
+TMPDIR=$GH_WORLD
+export TMPDIR
 
 # use CLIENT KEY: the profile of $GIT_URL.
 use() {

@@ -7,9 +7,6 @@ daemon=$GH_LIBEXEC/credential-session
 [ -x "$daemon" ] || skip_all 'credential-session is not built'
 gh_need perl
 gh_world
-XDG_RUNTIME_DIR=$GH_WORLD/run
-mkdir -m 700 "$XDG_RUNTIME_DIR"
-export XDG_RUNTIME_DIR
 dir=$XDG_RUNTIME_DIR/gitsign-hsm
 socket=$dir/credential
 
