@@ -20,18 +20,43 @@ void explain_problem(struct explain *e, const char *fmt, ...)
 	(void)json_array_append_new(e->problems, report_text(text));
 }
 
+/* A pattern of git's (urlmatch.c) for this host: "*" is one label of its name. */
+static char *without_stars(const char *pattern, const char *host)
+{
+	const char *name = pattern + strlen("https://"), *end = name + strcspn(name, "/");
+	const char *at = memrchr(name, '@', (size_t)(end - name));
+	struct buf b = BUF_INIT;
+
+	name = at != NULL ? at + 1 : name;
+	buf_add(&b, pattern, (size_t)(name - pattern));
+	while (name < end && *name != ':') {
+		size_t n = strcspn(name, ".:/"), label = strcspn(host, ".");
+		bool star = n == 1 && name[0] == '*';
+
+		buf_add(&b, star ? host : name, star ? label : n);
+		host += label + (host[label] == '.');
+		name += n;
+		if (*name == '.')
+			buf_add_byte(&b, (uint8_t)*name++);
+	}
+	buf_add_str(&b, name);
+	return buf_detach(&b);
+}
+
 /* Does git apply the section to the address? "github.com" alone is for both schemes. */
 static bool holds(const struct explain *e, const struct gitconf_entry *entry)
 {
 	struct cred_url u;
-	_cleanup_free_ char *full = NULL;
+	_cleanup_free_ char *full = NULL, *plain = NULL;
 	bool yes;
 
 	if (entry->subsection == NULL)
 		return true;
-	if (strstr(entry->subsection, "://") == NULL)
-		full = xasprintf("https://%s", entry->subsection);
-	if (cred_url_parse(full != NULL ? full : entry->subsection, &u, NULL) != 0)
+	full = xasprintf("%s%s", strstr(entry->subsection, "://") == NULL ? "https://" : "",
+			 entry->subsection);
+	if (strncmp(full, "https://", strlen("https://")) == 0)
+		plain = without_stars(full, e->ask->target.host);
+	if (plain == NULL || cred_url_parse(plain, &u, NULL) != 0)
 		return false;
 	yes = cred_url_covers(&u, &e->ask->target) > 0;
 	cred_url_free(&u);

@@ -150,6 +150,15 @@ git config --global --add "credential.$GIT_URL.helper" cache
 problem 'another one behind' 'hands access tokens to "cache" too'
 git config --global --unset-all credential.helper
 hsm "$@" "$GIT_URL" >/dev/null
+port=${GIT_URL##*:}
+git config --global "credential.https://*.0.0.1:$port.helper" store
+problem 'another one by a pattern' 'hands access tokens to "store" too'
+git config --global --unset "credential.https://*.0.0.1:$port.helper"
+for other in "*.0.1:$port" "*.0.0.2:$port" "*.*.0.0.1:$port" '*.0.0.1'; do
+	git config --global "credential.https://$other.helper" store
+	ok "a pattern for others: $other" hsm explain --offline "$GIT_URL/demo.git"
+	git config --global --unset "credential.https://$other.helper"
+done
 gh_setup git remote add old "http://127.0.0.1/demo.git"
 problem 'a remote by http' 'remote "old" is http'
 cd .. || bail cd
