@@ -28,8 +28,11 @@ static int take(const char *text, size_t n, const char *from, struct secret *ret
 static int from_file(const char *path, struct secret *ret, struct err *err)
 {
 	struct buf b = BUF_INIT;
-	int r = os_file_read(path, OS_FILE_ANY, SUBJECT_MAX, &b, err);
+	int r;
 
+	/* Once, so that no copy stays behind when it grows. */
+	buf_reserve(&b, (size_t)4 * SUBJECT_MAX);
+	r = os_file_read(path, OS_FILE_ANY, SUBJECT_MAX, &b, err);
 	if (r != 0)
 		err_prefix(err, "hsmSubjectToken");
 	else

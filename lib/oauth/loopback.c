@@ -241,6 +241,8 @@ static bool read_request(int fd, struct buf *b)
 {
 	int64_t until = os_monotonic_ms() + REQUEST_MS;
 
+	/* Once, so that no copy of a code stays behind when it grows. */
+	buf_reserve(b, REQUEST_MAX + 1024);
 	while (b->n < REQUEST_MAX) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		int64_t left = until - os_monotonic_ms();
