@@ -144,7 +144,7 @@ int ask_forget(const struct ask *a, struct store *s)
 	return store_erase(s, bytes_str(cred_input_token(&a->in)), NULL);
 }
 
-/* git credential.c: "never", or what is no for a boolean (git 2.47). */
+/* git credential.c: "never", or what is no for a boolean (git 2.47); what is neither is no. */
 bool ask_interactive(const struct ask *a)
 {
 	const char *said = gitconf_get(&a->conf, "credential.interactive");
@@ -153,10 +153,9 @@ bool ask_interactive(const struct ask *a)
 
 	if (said != NULL && strcasecmp(said, "never") == 0)
 		return false;
-	if (gitconf_bool(&a->conf, "credential.interactive", true, &yes, NULL) == 0 && !yes)
+	if (gitconf_bool(&a->conf, "credential.interactive", true, &yes, NULL) != 0 || !yes)
 		return false;
-	return prompt == NULL || (strcmp(prompt, "0") != 0 && strcasecmp(prompt, "false") != 0 &&
-				  strcasecmp(prompt, "no") != 0 && strcasecmp(prompt, "off") != 0);
+	return prompt == NULL || gitconf_truth(prompt) == 1;
 }
 
 /* Our own state, as it came back: when the token was issued that the server refused. */

@@ -66,6 +66,8 @@ int gitconf_each(const struct gitconf *c, const char *key, int (*fn)(const char 
  * takes, of which only 0 is false; a valueless key is true. Else ERR_CONFIG. */
 int gitconf_bool(const struct gitconf *c, const char *key, bool fallback, bool *ret,
 		 struct err *err);
+/* The same of a value: 1, 0, or -1 for one that is neither. NULL is true. */
+int gitconf_truth(const char *value);
 /* A decimal integer with an optional k, m or g (powers of 1024) in either case;
  * false for a sign, a leading zero, overflow or NULL. */
 bool gitconf_parse_size(const char *value, uint64_t *ret);

@@ -24,8 +24,6 @@ bool gitconf_add(struct gitconf *c, struct bytes key, bool header, const char *v
 		 struct gitconf_place at);
 /* Drops what was added after `n` entries and `nfiles` sources. */
 void gitconf_truncate(struct gitconf *c, size_t n, size_t nfiles);
-/* git's booleans: 1, 0, or -1 for a value that is none. NULL is true. */
-int gitconf_truth(const char *value);
 /* The characters of git's ctype for white space and names, locale or not. */
 bool gitconf_space(int c);
 bool gitconf_letter(int c);

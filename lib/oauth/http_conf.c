@@ -47,26 +47,17 @@ const char *http_setting(const struct gitconf *conf, const char *url, const char
 	return found;
 }
 
-static bool is_false(const char *v)
-{
-	static const char *const words[] = { "", "false", "no", "off", "0" };
-
-	for (size_t i = 0; v != NULL && i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasecmp(v, words[i]) == 0)
-			return true;
-	return false;
-}
-
 int http_verified(const struct gitconf *conf, const char *url, struct err *err)
 {
-	const char *off = NULL;
+	const char *off = NULL, *verify = http_setting(conf, url, "sslVerify");
 	_cleanup_free_ char *shown = NULL;
 
 	/* git: the variable's being there is enough */
 	if (getenv("GIT_SSL_NO_VERIFY") != NULL)
 		off = "GIT_SSL_NO_VERIFY is set";
-	else if (is_false(http_setting(conf, url, "sslVerify")))
-		off = "http.sslVerify is false";
+	else if (verify != NULL && gitconf_truth(verify) != 1)
+		off = gitconf_truth(verify) == 0 ? "http.sslVerify is false"
+						 : "http.sslVerify is not true";
 	if (off == NULL)
 		return 0;
 	shown = text_escaped(bytes_str(url));

@@ -158,11 +158,15 @@ gh_run as_user alice
 is 'remembers other user' "$(of password)" "$alice"
 
 # Nobody may be asked.
-for word in false 0 never; do
+for word in false 0 never 00 ''; do
 	gh_run env GIT_TERMINAL_PROMPT=1 sh -c 'printf "protocol=https\nhost=%s\nusername=carol\n" "$1" |
 		GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=credential.interactive GIT_CONFIG_VALUE_0="$2" "$3" get' \
 		x "${GIT_URL2#https://}" "$word" "$CRED_HELPER"
 	is "credential.interactive = $word" "$(cat "$GH_OUT")" 'quit=1'
+done
+for word in false 0 00 off ''; do
+	GIT_TERMINAL_PROMPT=$word gh_run as_user carol
+	is "GIT_TERMINAL_PROMPT=$word" "$(cat "$GH_OUT")" 'quit=1'
 done
 
 # --- as git finds it -------------------------------------------------------------------------------

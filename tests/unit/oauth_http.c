@@ -104,7 +104,9 @@ static int apply(const char *text, const char *url, struct err *e)
 START_TEST(never_unverified)
 {
 	struct err e = ERR_INIT;
-	const char *const off[] = { "false", "no", "OFF", "0", "" };
+	const char *const off[] = { "false", "no", "OFF",    "0",  "",    "00", "0x0",
+				    "+0",    "-0", "\" 0\"", "0k", "0b0", "1x", "maybe" };
+	const char *const on[] = { "true", "YES", "on", "1", "2k" };
 	char text[80];
 
 	unsetenv("GIT_SSL_NO_VERIFY");
@@ -112,6 +114,10 @@ START_TEST(never_unverified)
 		snprintf(text, sizeof(text), "[http]\nsslVerify = %s\n", off[i]);
 		ck_assert_int_eq(apply(text, "https://as/", &e), ERR_CONFIG);
 		ck_assert_ptr_nonnull(strstr(e.text, "http.sslCAInfo"));
+	}
+	for (size_t i = 0; i < N(on); i++) {
+		snprintf(text, sizeof(text), "[http]\nsslVerify = %s\n", on[i]);
+		ck_assert_int_eq(apply(text, "https://as/", &e), 0);
 	}
 	ck_assert_int_eq(apply("[http]\nsslVerify\n", "https://as/", &e), 0);
 	ck_assert_int_eq(apply("[http \"https://git\"]\nsslVerify = false\n", "https://as/", &e),
