@@ -127,6 +127,14 @@ void loopback_answer_free(struct loopback_answer *a)
 	}
 }
 
+/* A code that is refused was one all the same. */
+static char *discard(char *text, size_t n)
+{
+	mem_wipe(text, n);
+	free(text);
+	return NULL;
+}
+
 /* application/x-www-form-urlencoded; NULL for a broken escape or a control byte. */
 static char *decoded(struct bytes v)
 {
@@ -137,16 +145,12 @@ static char *decoded(struct bytes v)
 		uint8_t c = v.p[i] == '+' ? ' ' : v.p[i];
 
 		if (c == '%') {
-			if (v.n - i < 3 || !text_unhex(bytes_of(v.p + i + 1, 2), &c, 1)) {
-				free(out);
-				return NULL;
-			}
+			if (v.n - i < 3 || !text_unhex(bytes_of(v.p + i + 1, 2), &c, 1))
+				return discard(out, n);
 			i += 2;
 		}
-		if (c < 0x20 || c == 0x7f) {
-			free(out);
-			return NULL;
-		}
+		if (c < 0x20 || c == 0x7f)
+			return discard(out, n);
 		out[n++] = (char)c;
 	}
 	out[n] = '\0';
