@@ -78,6 +78,29 @@ static bool is_setting(const struct gitconf_entry *entry)
 	       strncmp(entry->name, "hsm", 3) == 0;
 }
 
+/* A profile is named by a whole URL: cred_profile_find() takes nothing from a pattern. */
+static bool counts(struct explain *e, const struct gitconf_entry *entry)
+{
+	struct cred_url u;
+	bool whole = false;
+
+	if (entry->subsection == NULL)
+		return strcmp(entry->name, "hsmstore") == 0;
+	if (cred_url_parse(entry->subsection, &u, NULL) == 0) {
+		whole = true;
+		cred_url_free(&u);
+	}
+	if (!whole) {
+		_cleanup_free_ char *section = text_escaped(bytes_str(entry->subsection));
+
+		explain_problem(e,
+				"%s of \"%s\" counts for nothing: settings stand below a whole "
+				"URL, https://...",
+				entry->name, section);
+	}
+	return whole;
+}
+
 void explain_settings(struct explain *e)
 {
 	const struct cred_profile *p = &e->ask->profile;
@@ -87,7 +110,7 @@ void explain_settings(struct explain *e)
 		const struct gitconf_entry *entry = &e->ask->conf.v[i];
 		json_t *o;
 
-		if (!is_setting(entry) || !holds(e, entry))
+		if (!is_setting(entry) || !holds(e, entry) || !counts(e, entry))
 			continue;
 		o = json_object();
 		(void)json_object_set_new(o, "name", report_text(entry->name));
