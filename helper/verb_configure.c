@@ -189,25 +189,35 @@ static int write_profile(const struct configure *c, const struct cred_profile *p
 
 /* --- git's own half of a certificate-bound token -------------------------------------------------- */
 
+/* Where a certificate of the token's is written to; NULL without a HOME. */
+static char *certificate_file(const struct configure *c)
+{
+	const char *home = getenv("HOME");
+	_cleanup_free_ char *name = xstrdup(c->url + strlen("https://"));
+
+	for (char *p = name; *p != '\0'; p++)
+		if (strchr("/:@[]%", *p) != NULL)
+			*p = '_';
+	return home != NULL && home[0] == '/'
+		       ? xasprintf("%s/.config/gitsign-hsm/%s.pem", home, name)
+		       : NULL;
+}
+
 /* git wants a file; a certificate is no secret. */
 static int export_certificate(const struct configure *c, struct bytes der, char **path,
 			      struct err *err)
 {
+	_cleanup_free_ char *dir = NULL;
 	const char *home = getenv("HOME");
-	_cleanup_free_ char *dir = NULL, *name = NULL;
 	struct buf pem = BUF_INIT;
 	int r;
 
-	if (home == NULL || home[0] != '/')
+	*path = certificate_file(c);
+	if (*path == NULL)
 		return err_set(err, ERR_CONFIG, "HOME is not set: name a file with --certificate");
-	name = xstrdup(c->url + strlen("https://"));
-	for (char *p = name; *p != '\0'; p++)
-		if (strchr("/:@[]%", *p) != NULL)
-			*p = '_';
-	dir = xasprintf("%s/.config/gitsign-hsm", home);
-	*path = xasprintf("%s/%s.pem", dir, name);
 	if (c->dry_run)
 		return 0;
+	dir = xstrndup(*path, (size_t)(strrchr(*path, '/') - *path));
 	for (char *p = strchr(dir + strlen(home) + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
 		*p = '\0';
 		(void)mkdir(dir, 0700);
@@ -304,24 +314,82 @@ static int write_bound(const struct configure *c, const struct key_facts *f, str
 	return r;
 }
 
+/* --- and out again -------------------------------------------------------------------------- */
+
+static const char *const bound_keys[] = { "sslCert", "sslKey", "sslKeyType" };
+#define BOUND_N (sizeof(bound_keys) / sizeof(bound_keys[0]))
+
+/* What stands there; NULL: nothing. The caller frees. */
+static int current(const struct configure *c, const char *section, const char *name, char **ret,
+		   struct err *err)
+{
+	_cleanup_free_ char *key = xasprintf("%s.%s.%s", section, c->url, name);
+	struct buf v = BUF_INIT;
+	bool found = false;
+	int r = gitcmd_get(c->scope, key, &v, &found, err);
+
+	*ret = r == 0 && found ? xstrndup(buf_str(&v), v.n) : NULL;
+	buf_free(&v);
+	return r;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* A URI as key_uri() writes it. */
+static bool is_key_uri(const char *v)
+{
+	static const char type[] = ";type=private", pin[] = "?pin-source=/";
+	const char *end = v != NULL ? strstr(v, type) : NULL;
+
+	if (end == NULL || strncmp(v, "pkcs11:", strlen("pkcs11:")) != 0)
+		return false;
+	end += strlen(type);
+	return *end == '\0' || strncmp(end, pin, strlen(pin)) == 0;
+}
+
+/* git's half, as --bound writes it for the profile that stands there: taken out. */
+static int remove_bound(const struct configure *c, struct err *err)
+{
+	_cleanup_free_ char *cert = NULL, *key = NULL, *type = NULL, *named = NULL;
+	_cleanup_free_ char *made = certificate_file(c);
+	int r;
+
+	if ((r = current(c, "http", "sslCert", &cert, err)) != 0 ||
+	    (r = current(c, "http", "sslKey", &key, err)) != 0 ||
+	    (r = current(c, "http", "sslKeyType", &type, err)) != 0 ||
+	    (r = current(c, "credential", "hsmCertificate", &named, err)) != 0 ||
+	    (cert == NULL && key == NULL))
+		return r;
+	if (!is_key_uri(key) || !same(type, "ENG") || (!same(cert, made) && !same(cert, named))) {
+		printf("  http.%s.sslCert and sslKey stay: they are not what configure writes\n",
+		       c->url);
+		return 0;
+	}
+	for (size_t i = 0; r == 0 && i < BOUND_N; i++) {
+		printf("  http.%s.%s is taken out\n", c->url, bound_keys[i]);
+		r = put(c, "http", bound_keys[i], NULL, err);
+	}
+	return r;
+}
+
 /* --- the verb ----------------------------------------------------------------------------------- */
 
 static int remove_profile(const struct configure *c, struct err *err)
 {
 	static const char *const more[][2] = { { "credential", "helper" },
-					       { "credential", "useHttpPath" },
-					       { "http", "sslCert" },
-					       { "http", "sslKey" },
-					       { "http", "sslKeyType" } };
-	int r = 0;
+					       { "credential", "useHttpPath" } };
+	int r = remove_bound(c, err);
 
 	for (int i = 0; r == 0 && i < W_N; i++)
 		r = put(c, "credential", table[i].key, NULL, err);
 	for (size_t i = 0; r == 0 && i < sizeof(more) / sizeof(more[0]); i++)
 		r = put(c, more[i][0], more[i][1], NULL, err);
 	if (r == 0)
-		printf("The profile of %s is gone from git's %s configuration.\n", c->url,
-		       c->local ? "repository" : "global");
+		printf("The profile of %s %s gone from git's %s configuration.\n", c->url,
+		       c->dry_run ? "would be" : "is", c->local ? "repository" : "global");
 	return r;
 }
 
@@ -338,7 +406,10 @@ static int write_all(const struct configure *c, const struct cred_profile *p, st
 		return r;
 	printf("%s git's %s configuration:\n", c->dry_run ? "Would be written to" : "Written to",
 	       c->local ? "repository" : "global");
-	r = write_profile(c, p, err);
+	if (!c->bound)
+		r = remove_bound(c, err);
+	if (r == 0)
+		r = write_profile(c, p, err);
 	if (r == 0 && c->bound)
 		r = write_bound(c, key_facts(k), err);
 	key_close(k);

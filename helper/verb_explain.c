@@ -143,7 +143,7 @@ static void print_settings(const json_t *list)
 	}
 }
 
-static void print_report(const json_t *r)
+static void print_report(const json_t *r, enum cred_store store)
 {
 	const json_t *key = json_object_get(r, "key"), *issuer = json_object_get(r, "issuer");
 	struct buf b = BUF_INIT;
@@ -164,8 +164,7 @@ static void print_report(const json_t *r)
 	if (issuer != NULL)
 		printf("%-10s%s, tokens from %s\n", "issuer", text_of(issuer, "name"),
 		       text_of(issuer, "token"));
-	printf("%-10s%s; kept in %s\n", "token", buf_str(&b),
-	       text_of(json_object_get(r, "token"), "store"));
+	printf("%-10s%s; kept %s\n", "token", buf_str(&b), verb_store_text(store));
 	if (text_of(json_object_get(r, "token"), "note")[0] != '\0')
 		printf("%-10s%s\n", "", text_of(json_object_get(r, "token"), "note"));
 	print_list(json_object_get(r, "helpers"), "helpers");
@@ -206,7 +205,7 @@ static int explain(const char *url, bool offline, bool as_json, struct err *err)
 	if (as_json)
 		r = report_print(e.report);
 	else
-		print_report(e.report);
+		print_report(e.report, a.store.kind);
 	if (r == 0 && json_array_size(e.problems) > 0)
 		r = err_set(err, ERR_CONFIG, "%zu problem%s", json_array_size(e.problems),
 			    json_array_size(e.problems) == 1 ? "" : "s");

@@ -36,7 +36,7 @@ static void tell_login(const struct ask *a, const struct cred_tokens *t)
 		buf_add_str(&b, ", good for ");
 		verb_add_span(&b, left > 0 ? left : 0);
 	}
-	buf_addf(&b, "; kept in %s%s\n", verb_store_text(a->store.kind),
+	buf_addf(&b, "; kept %s%s\n", verb_store_text(a->store.kind),
 		 t->refresh.p != NULL ? ", with a refresh token" : "");
 	fputs(buf_str(&b), stdout);
 	buf_free(&b);
@@ -119,6 +119,18 @@ static int give_back(struct ask *a, const struct cred_tokens *t, struct err *err
 	return r;
 }
 
+/* Of a GitHub App each owner has tokens, which this address may not name. */
+static void tell_none(const struct ask *a)
+{
+	bool owners = a->profile.grant == CRED_GITHUB_APP && a->target.path[0] == '\0' &&
+		      a->request_id.n == 0 && a->profile.installation == NULL;
+
+	printf("%s: there was no token of this address%s\n", a->profile.url,
+	       owners ? "; those of its owners' addresses are forgotten, not revoked (an "
+			"address with OWNER/REPOSITORY revokes its own)"
+		      : "");
+}
+
 /* What stands in a keyring that cannot be used is out of reach, and nobody may think it gone. */
 static int reached(const struct ask *a, struct err *err)
 {
@@ -151,7 +163,7 @@ static int logout(const char *url, struct err *err)
 		if (found)
 			r = give_back(&a, &t, &why);
 		else
-			printf("%s: there was no token of this address\n", a.profile.url);
+			tell_none(&a);
 		if (r != 0)
 			(void)err_set(err, why.code, "%s", why.text);
 		else

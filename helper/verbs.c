@@ -68,10 +68,10 @@ const char *verb_store_text(enum cred_store kind)
 {
 	switch (kind) {
 	case CRED_SESSION:
-		return "the session's memory";
+		return "in the session's memory";
 	case CRED_STORE_NONE:
 		return "nowhere";
 	default:
-		return "the keyring";
+		return "in the keyring";
 	}
 }

@@ -28,7 +28,7 @@ struct grant_ask verb_grant_ask(const struct ask *a, char **host);
 
 /* "42 min", "3 h", "12 s" for that many seconds. */
 void verb_add_span(struct buf *out, int64_t seconds);
-/* "the keyring", "the session's memory", "nowhere" */
+/* What follows "kept": "in the keyring", "in the session's memory", "nowhere" */
 const char *verb_store_text(enum cred_store kind);
 
 #endif

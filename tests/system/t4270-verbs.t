@@ -118,6 +118,13 @@ ok 'logout' hsm logout "$GIT_URL"
 is 'revokes both tokens' "$(srv_count oidc 'POST /token/revocation 200')" 2
 hsm "$@" "$GIT_URL" >/dev/null
 
+set_to hsmStore none
+ok 'login where nothing is kept' hsm login "$GIT_URL"
+like 'says so' "$(cat "$GH_OUT")" 'good for .* min; kept nowhere$'
+ok 'explain does too' hsm explain --offline "$GIT_URL"
+like 'alike' "$(cat "$GH_OUT")" '^token +none kept; kept nowhere$'
+set_to hsmStore session
+
 # --- explain ----------------------------------------------------------------------------
 srv oidc clear >/dev/null
 gh_setup git init -q repo
@@ -159,6 +166,10 @@ for other in "*.0.1:$port" "*.0.0.2:$port" "*.*.0.0.1:$port" '*.0.0.1'; do
 	ok "a pattern for others: $other" hsm explain --offline "$GIT_URL/demo.git"
 	git config --global --unset "credential.https://$other.helper"
 done
+git config --global "credential.https://*.0.0.1:$port.hsmScope" x
+problem 'a setting by a pattern' 'hsmscope of "https://\*\.0\.0\.1:[0-9]+" counts for nothing'
+unlike 'is none' "$(grep '^settings\|^  *hsm' "$GH_OUT")" 'hsmscope = x'
+git config --global --unset "credential.https://*.0.0.1:$port.hsmScope"
 gh_setup git remote add old "http://127.0.0.1/demo.git"
 problem 'a remote by http' 'remote "old" is http'
 cd .. || bail cd
@@ -184,6 +195,12 @@ ok 'git gets in' git ls-remote "$GITHUB_URL/acme/widgets.git"
 is 'with that token' "$(srv_count github 'POST .*/access_tokens')" 1
 ok 'logout' hsm logout "$GITHUB_URL/acme/widgets.git"
 is 'gives it back' "$(srv_count github 'DELETE /api/v3/installation/token 204')" 1
+ok 'logout again' hsm logout "$GITHUB_URL/acme/widgets.git"
+like 'there is none of it' "$(cat "$GH_OUT")" 'there was no token of this address'
+hsm login "$GITHUB_URL/acme/widgets.git" >/dev/null
+ok 'logout without an owner' hsm logout "$GITHUB_URL"
+like 'is no logout of one' "$(cat "$GH_OUT")" "no token of this address; those of its owners' addresses are forgotten, not revoked"
+is 'and forgotten they are' "$(hsm explain --offline --json "$GITHUB_URL/acme/widgets.git" | grep -c '"state": "none"')" 1
 git config --global "credential.$GITHUB_URL.useHttpPath" false
 exits 3 'explain without the path' hsm explain "$GITHUB_URL/acme/widgets.git"
 like 'says so' "$(cat "$GH_OUT")" 'needs the path, and git sends none'
@@ -216,6 +233,37 @@ if [ -e /usr/share/p11-kit/modules/softhsm2.module ]; then
 	is 'written again, it is the same' "$(git config "http.$GIT_URL.sslKey")" "$key"
 	ok 'and git gets in' git ls-remote "$GIT_URL/demo.git"
 fi
+
+# The half that git reads goes with the profile that it was for; what was set by hand stays.
+halves() {
+	git config --global --get-regexp "^http\\.$GIT_URL\\.ssl" | cut -d' ' -f1 | sed 's/.*\.//' | sort | tr '\n' ' '
+}
+is 'both halves stand there' "$(halves)" 'sslcert sslkey sslkeytype '
+hsm configure --issuer "$OIDC_URL" --client-id svc --key "$(gh_uri svc);object=svc" \
+	--grant client_credentials --store session "$GIT_URL" >"$GH_OUT"
+is 'a profile without --bound takes them out' "$(halves)" ''
+like 'and says so' "$(cat "$GH_OUT")" "^  http\\.$GIT_URL\\.sslKey is taken out"
+hsm "$@" >"$GH_OUT"
+ok 'shown' hsm configure --remove --dry-run "$GIT_URL"
+is 'and not taken out' "$(halves)" 'sslcert sslkey sslkeytype '
+like 'which is told' "$(cat "$GH_OUT")" 'would be gone'
+ok 'taken out' hsm configure --remove "$GIT_URL"
+is 'with both halves' "$(halves)" ''
+shift
+set -- configure --certificate "$GH_WORLD/keys/mtls.pem" "$@"
+gh_setup "$CRED_HELPER" "$@"
+is 'a certificate of the profile' "$(git config "http.$GIT_URL.sslCert")" "$GH_WORLD/keys/mtls.pem"
+gh_setup "$CRED_HELPER" configure --remove "$GIT_URL"
+is 'goes with it' "$(halves)" ''
+for certificate in "$GH_WORLD/keys/mtls.pem" /elsewhere.pem; do
+	gh_setup "$CRED_HELPER" "$@"
+	git config --global "http.$GIT_URL.sslCert" "$certificate"
+	[ "$certificate" = /elsewhere.pem ] || git config --global "http.$GIT_URL.sslKey" 'pkcs11:token=mine'
+	ok "one set by hand: $certificate" hsm configure --remove "$GIT_URL"
+	is 'stays' "$(halves)" 'sslcert sslkey sslkeytype '
+	like 'which is told' "$(cat "$GH_OUT")" 'not what configure writes'
+	git config --global --remove-section "http.$GIT_URL"
+done
 
 # --- people ------------------------------------------------------------------------------------
 ok 'help' hsm configure --help
