@@ -6,6 +6,9 @@
 #include "base/text.h"
 #include "policy/judge_internal.h"
 
+/* libgit2 reads no name of 1024 bytes, and the one of the same tag or branch may be longer. */
+#define NAME_LIMIT 1000
+
 static void find_ref(struct judge *j, const struct judge_update *u, char *seen, const char *cure)
 {
 	judge_find(j, u, NULL, false, seen, xstrdup(cure));
@@ -128,6 +131,11 @@ static bool check_name(struct judge *j, const struct judge_update *u)
 	if (!object_ref_ok(bytes_str(u->ref))) {
 		find_ref(j, u, xstrdup("not a valid ref name"),
 			 "See git-check-ref-format(1) for what a name may hold.");
+		return false;
+	}
+	if (strlen(u->ref) > NAME_LIMIT) {
+		find_ref(j, u, xstrdup("the name is longer than 1000 bytes"),
+			 "Choose a shorter one.");
 		return false;
 	}
 	if (strcmp(u->ref, "refs/replace") == 0 || starts(u->ref, "refs/replace/")) {

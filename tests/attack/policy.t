@@ -244,14 +244,22 @@ case_137c() {
 	attack push main HEAD:refs/heads/a HEAD:refs/heads/b HEAD:refs/heads/c
 	twin push main HEAD:refs/heads/a HEAD:refs/heads/b
 }
+# The disk is slow: objects come from `git cat-file`, as libgit2 does not know the extension.
 case_137d() {
 	printf '[limits]\n\ttime = 1\n' >>../policy
-	perl -e 'my ($two, $n) = @ARGV; print "reset refs/heads/long\nfrom $two\n\n"; for my $i (1 .. $n) {
-		print "commit refs/heads/long\nauthor a <a\@example.com> 1700000000 +0000\n",
-		"committer alice <alice\@example.com> 1700000000 +0000\ndata 1\nx\n\n" }' "$two" 40000 |
-		gh_setup git fast-import --quiet
-	attack push long:refs/heads/main
+	git -C ../server config core.repositoryFormatVersion 1
+	git -C ../server config extensions.preciousObjects true
+	mkdir ../slow
+	printf '#!/bin/sh\ncase "$*" in *cat-file*) sleep 60 ;; esac\nexec "%s" "$@"\n' \
+		"$(command -v git)" >../slow/git
+	chmod 755 ../slow/git
+	rm ../server/hooks/pre-receive
+	printf '#!/bin/sh\nPATH="%s/slow:$PATH"\nexec "%s/pre-receive"\n' "$GH_WORLD" "$GH_HOOKS" \
+		>../server/hooks/pre-receive
+	chmod 755 ../server/hooks/pre-receive
 	next
+	attack push main
+	rm ../slow/git
 	twin push main
 }
 

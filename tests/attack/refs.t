@@ -111,8 +111,10 @@ case_4c() {
 	done
 }
 case_4d() {
+	long=$(printf '%0200d/' 0 0 0 0)
 	attack raw "$zero $one refs/heads/$(printf %060000d 0)"
-	twin raw "$zero $one refs/heads/$(printf %0200d 0)"
+	attack raw "$zero $one refs/heads/$long$(printf %0186d 0)"
+	twin raw "$zero $one refs/heads/$long$(printf %0185d 0)"
 }
 case_5a() {
 	bad_and_good
