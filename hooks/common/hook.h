@@ -35,7 +35,7 @@ struct hook {
 void hook_start(void);
 /* The same for a hook of the one who pushes: git's configuration stays as it is. */
 void hook_start_client(void);
-/* From here on at most the policy's [limits] time; then the push is refused, and the
+/* From here on at most the policy's [limits] time; then it is refused, and the
  * end of the process gives the record's lock back. */
 int hook_limit_time(const struct hook *h, struct err *err);
 
@@ -50,6 +50,8 @@ void hook_say_line(const char *text, void *ctx);
  * (GL_PROTOCOL is "web" then; who pushes with ssh or http sees every line).
  */
 void hook_say_refusal(const char *text);
+/* What is refused, in a word: reference-transaction sees more than pushes. */
+const char *hook_subject(const struct hook *h);
 /* The last word of every refusal that is not a judgement: returns the exit status. */
 int hook_refuse(struct hook *h, const struct err *err);
 /* For judge_context: `ctx` is the hook. */

@@ -65,9 +65,15 @@ void hook_say_refusal(const char *text)
 	buf_free(&b);
 }
 
+const char *hook_subject(const struct hook *h)
+{
+	return strcmp(h->name, "reference-transaction") == 0 ? "update" : "push";
+}
+
 int hook_refuse(struct hook *h, const struct err *err)
 {
-	_cleanup_free_ char *line = xasprintf("gitsign-hsm: push refused: %s", err->text);
+	_cleanup_free_ char *line =
+		xasprintf("gitsign-hsm: %s refused: %s", hook_subject(h), err->text);
 	_cleanup_free_ char *lines = wrapped(line);
 
 	if (judge_progress_end(&h->progress))

@@ -80,10 +80,10 @@ int hook_limit_time(const struct hook *h, struct err *err)
 	long long s = (long long)h->policy->time;
 	/* Progress may be shown on the line. */
 	_cleanup_free_ char *text = xasprintf(
-		"\ngitsign-hsm: push refused: judging it took longer than %lld s, which\n"
+		"\ngitsign-hsm: %s refused: judging it took longer than %lld s, which\n"
 		"  is what the policy allows ([limits] time). Push in smaller parts. When\n"
 		"  it was small, an object of the repository may be corrupt: git fsck\n",
-		s);
+		hook_subject(h), s);
 
 	return deadline_set((long)s, text, ERR_BAD, err);
 }

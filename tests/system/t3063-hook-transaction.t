@@ -95,7 +95,7 @@ rm "$server/hooks/update"
 ok 'which is then moved' update refs/heads/wanted "$two"
 git -C "$server" fetch -q "$GH_WORLD/work" next
 mv ../policy ../policy.good
-kept 'another change is judged: without a policy it is refused' 'policy' \
+kept 'another change is judged: without a policy it is refused' 'update refused: .*policy' \
 	update refs/heads/other "$six"
 kept 'to another value' 'policy' update refs/heads/main "$one"
 kept 'of a ref that stood there too' 'policy' update refs/heads/twin "$six"
@@ -117,8 +117,8 @@ accepted 'a policy with a serial' origin HEAD:main
 serial=$(git rev-parse HEAD)
 ok 'is in force for other changes too' update refs/heads/free "$serial"
 sed -i 's/serial = 7/serial = 6/' ../policy
-kept 'an older policy is not' 'serial 7 was in +force' update refs/heads/free "$three"
-kept 'not even where its rules say nothing' 'serial 7 was in +force' \
+kept 'an older policy is not' 'serial 7 was +in +force' update refs/heads/free "$three"
+kept 'not even where its rules say nothing' 'serial 7 was +in +force' \
 	update refs/notes/y "$three"
 sed -i 's/serial = 6/serial = 7/' ../policy
 ok 'the newer one is' update refs/heads/free "$three"
