@@ -167,6 +167,36 @@ get person >"$GH_OUT" 2>"$GH_ERR"
 [ -n "$(password)" ] || lost=$((lost + 1))
 is 'interrupted at any moment: no refresh token is lost' "$lost" 0
 
+# What comes is stored before it is given: killed while the store does not answer yet, nothing was.
+refused_for_person
+srv oidc clear >/dev/null
+srv oidc fault kind=slow ms=5 on='POST /token' >/dev/null
+asked_slowly() {
+	[ "$(srv_count oidc slow)" = 1 ]
+}
+store_sockets() {
+	grep -c " $XDG_RUNTIME_DIR/gitsign-hsm/credential\$" /proc/net/unix
+}
+store_is_asked() {
+	[ "$(store_sockets)" -gt "$idle" ]
+}
+get person >ordered 2>/dev/null &
+relay=$!
+cred_until 'the request' asked_slowly
+daemon=$(cred_session_pid)
+gh_at_exit "kill -CONT $daemon 2>/dev/null || :"
+kill -STOP "$daemon"
+idle=$(store_sockets)
+cred_until 'the next refresh token on its way into the store' store_is_asked
+pkill -KILL -P "$relay"
+wait "$relay"
+kill -CONT "$daemon"
+is 'nothing is given out before it is stored' "$(grep -c '^password=' ordered)" 0
+srv oidc clear >/dev/null
+get person >"$GH_OUT" 2>"$GH_ERR"
+isnt 'and stored it is' "$(password)" ''
+is 'without another request' "$(requests)" 0
+
 # The keyring: the same, whoever is killed.
 git config --global "credential.$GIT_URL2.hsmStore" secretservice
 : >words
