@@ -109,6 +109,12 @@ two=$(password | tail -n 1)
 isnt 'but for itself' "$two" "$one"
 ok 'erase: the loser of a race' in_keyring unlocked "erase $one; get"
 is "the winner's stays" "$(password)" "$two"
+printf 'protocol=https\nhost=%s\npassword=%s\n\n' "$host" "$two" >"$GH_WORLD/ours"
+# Whoever has the lock is about to put the next one there: nothing is taken away beside it.
+is 'this profile has one lock' "$(ls "$XDG_RUNTIME_DIR"/gitsign-hsm/fetch-*.lock | wc -l)" 1
+ok 'erase: while another process renews it' in_keyring unlocked \
+	"flock \"\$XDG_RUNTIME_DIR\"/gitsign-hsm/fetch-*.lock \"\$CRED_HELPER\" erase <\"\$GH_WORLD/ours\"; get"
+is 'it stays' "$(password)" "$two"
 in_keyring unlocked 'secret-tool search --all xdg:schema org.gitsign_hsm.Tokens' >items 2>attributes
 grep -c '^attribute.profile = [0-9a-f]*$' attributes >>items
 is 'there is one item' "$(grep -c '^\[' items)" 1
