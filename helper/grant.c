@@ -114,27 +114,19 @@ int grant_run(const struct cred_profile *p, const struct grant_ask *ask, struct 
 
 /* --- revocation ----------------------------------------------------------------------- */
 
+/* RFC 7009 2.2: 200, and nobody promises a body or its type. */
 static int revoke_one(struct grant *g, const struct secret *token, const char *hint,
 		      struct err *err)
 {
 	struct secret form = SECRET_NONE;
-	struct grant_refusal why;
-	json_t *o = NULL;
-	struct err e = ERR_INIT;
 	int r;
 
 	if (token->p == NULL)
 		return 0;
 	http_form_add(&form, "token", token->p);
 	http_form_add(&form, "token_type_hint", hint);
-	r = grant_post(g, g->meta.revocation, &form, &o, &why, &e);
+	r = grant_tell(g, g->meta.revocation, &form, err);
 	secret_free(&form);
-	json_decref(o);
-	/* RFC 7009 2.2: 200, and nobody promises a body or its type. */
-	if (r == ERR_INPUT)
-		return 0;
-	if (r != 0)
-		(void)err_set(err, e.code, "%s", e.text);
 	return r;
 }
 

@@ -37,6 +37,9 @@ struct grant_refusal {
 int grant_post(struct grant *g, const char *url, const struct secret *form, json_t **ret,
 	       struct grant_refusal *why, struct err *err);
 
+/* The same where the body of a good answer (2xx) says nothing, and need be no JSON. */
+int grant_tell(struct grant *g, const char *url, const struct secret *form, struct err *err);
+
 /* The same to the token endpoint, with the tokens of the answer in *ret. */
 int grant_token(struct grant *g, const struct secret *form, struct cred_tokens *ret,
 		struct grant_refusal *why, struct err *err);

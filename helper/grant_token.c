@@ -129,10 +129,15 @@ static int refused(const json_t *o, const struct http_answer *a, const char *whe
 		       more[0] != '\0' ? ": " : "", more, grant_skew_text(a, skew, sizeof(skew)));
 }
 
+static bool is_good(const struct http_answer *a)
+{
+	return a->status >= 200 && a->status < 300;
+}
+
 static int judge(const struct http_answer *a, const char *where, json_t **ret,
 		 struct grant_refusal *why, struct err *err)
 {
-	bool good = a->status >= 200 && a->status < 300;
+	bool good = is_good(a);
 	json_t *o = NULL;
 	char skew[80];
 	int r = 0;
@@ -177,21 +182,50 @@ static int post_once(struct grant *g, const char *url, const struct secret *form
 	return r;
 }
 
+/* An assertion serves once: the second request makes its own. */
+static int post(struct grant *g, const char *url, const struct secret *form, struct http_answer *a,
+		struct err *err)
+{
+	int r = post_once(g, url, form, a, err);
+
+	if (r != 0 || !http_wait_retry(a, g->deadline))
+		return r;
+	http_answer_free(a);
+	return post_once(g, url, form, a, err);
+}
+
 int grant_post(struct grant *g, const char *url, const struct secret *form, json_t **ret,
 	       struct grant_refusal *why, struct err *err)
 {
 	_cleanup_free_ char *where = text_escaped(bytes_of(url, strcspn(url, "?")));
 	struct http_answer a = { .retry_ms = -1 };
-	int r = post_once(g, url, form, &a, err);
+	int r = post(g, url, form, &a, err);
 
 	why->code[0] = '\0';
-	/* An assertion serves once: the second request makes its own. */
-	if (r == 0 && http_wait_retry(&a, g->deadline)) {
-		http_answer_free(&a);
-		r = post_once(g, url, form, &a, err);
-	}
 	if (r == 0)
 		r = judge(&a, where, ret, why, err);
+	http_answer_free(&a);
+	return r;
+}
+
+int grant_tell(struct grant *g, const char *url, const struct secret *form, struct err *err)
+{
+	_cleanup_free_ char *where = text_escaped(bytes_of(url, strcspn(url, "?")));
+	struct http_answer a = { .retry_ms = -1 };
+	struct grant_refusal why = { "" };
+	json_t *o = NULL;
+	int r = post(g, url, form, &a, err);
+
+	if (r == 0 && (!is_good(&a) || a.json)) {
+		struct err e = ERR_INIT;
+
+		r = judge(&a, where, &o, &why, &e);
+		if (r == ERR_INPUT && is_good(&a))
+			r = 0;
+		if (r != 0)
+			(void)err_set(err, e.code, "%s", e.text);
+	}
+	json_decref(o);
 	http_answer_free(&a);
 	return r;
 }

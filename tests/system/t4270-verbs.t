@@ -102,6 +102,21 @@ not_ok 'an issuer that does not revoke' hsm logout "$GIT_URL"
 like 'is said' "$(cat "$GH_ERR")" 'forgotten here, but not revoked'
 hsm status >"$GH_OUT"
 like 'and forgotten it is' "$(cat "$GH_OUT")" 'token +none kept'
+# Only a good answer is one, whatever its body (RFC 7009 2.2).
+for no in 'kind=status status=302 header=Location:https://x.example/' 'kind=status status=400 body={' 'kind=huge'; do
+	hsm login "$GIT_URL" >/dev/null
+	# shellcheck disable=SC2086 # words
+	srv oidc fault on=revocation $no >/dev/null
+	not_ok "no revocation: $no" hsm logout "$GIT_URL"
+	like 'is said' "$(cat "$GH_ERR")" 'forgotten here, but not revoked'
+done
+hsm login "$GIT_URL" >/dev/null
+srv oidc clear >/dev/null
+srv oidc fault kind=text body='{' on=revocation >/dev/null
+ok 'a good answer with half a body' hsm logout "$GIT_URL"
+hsm login "$GIT_URL" >/dev/null
+srv oidc fault kind=status status=204 on=revocation >/dev/null
+ok 'and one without any' hsm logout "$GIT_URL"
 srv oidc fault kind=status status=500 on='POST /token' >/dev/null
 not_ok 'a login that fails' hsm login "$GIT_URL"
 like 'says why' "$(cat "$GH_ERR")" 'HTTP 500'
