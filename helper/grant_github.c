@@ -166,13 +166,13 @@ static int by_owner(struct grant *g, const char *base, struct bytes jwt, struct 
 		    struct bytes repo, int64_t *id, struct err *err)
 {
 	_cleanup_free_ char *shown = text_escaped(owner);
+	_cleanup_free_ char *asked = text_escaped(bytes_str(g->ask->path));
 	char path[3][256] = { "", "", "" };
 	bool found = false;
 	int r = 0;
 
 	if (!name_ok(owner) || (repo.n > 0 && !name_ok(repo)))
-		return err_set(err, ERR_INPUT, "%s is no owner and repository of GitHub's",
-			       g->ask->path);
+		return err_set(err, ERR_INPUT, "%s is no owner and repository of GitHub's", asked);
 	if (repo.n > 0)
 		snprintf(path[0], sizeof(path[0]), "repos/%.*s/%.*s", (int)owner.n, owner.p,
 			 (int)repo.n, repo.p);

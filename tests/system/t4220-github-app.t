@@ -45,6 +45,8 @@ like 'asked for the owner too' "$(srv github log)" 'GET /api/v3/orgs/nobody/inst
 not_ok 'a name that is none never leaves' clone 'acme%2f..%2fx/widgets.git'
 not_ok 'nor one that would be more than a name' clone 'acme%3fx/widgets.git'
 like 'says so' "$(cat "$GH_ERR")" 'is no owner and repository'
+not_ok 'nor one that speaks to the terminal' clone 'acme%c2%9b2J/widgets.git'
+like 'which is told without its words' "$(cat "$GH_ERR")" 'acme\\xc2\\x9b2J/widgets.git is no owner'
 
 set_to hsmClientId 42
 ok "an App's number does too" clone acme/widgets.git
