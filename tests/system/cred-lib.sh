@@ -58,12 +58,12 @@ cred_session_stop() {
 	[ -z "$pid" ] || kill "$pid"
 }
 
-# cred_tls_key NAME CN: a key in a file and a server's certificate: $CRED_DIR/NAME.{key,pem}.
+# cred_tls_key NAME CN [NAMES]: a key in a file and a server's certificate: $CRED_DIR/NAME.{key,pem}.
 cred_tls_key() {
 	gh_setup openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
 		-keyout "$CRED_DIR/$1.key" -out "$CRED_DIR/$1.csr"
-	printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' \
-		>"$CRED_DIR/$1.ext"
+	printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' \
+		"${3:-DNS:localhost,IP:127.0.0.1}" >"$CRED_DIR/$1.ext"
 	gh_setup openssl x509 -req -in "$CRED_DIR/$1.csr" -CA "$GH_ROOTS" \
 		-CAkey "$GH_WORLD/ca/root.key" -set_serial "0x4$(openssl rand -hex 7)" -days 30 \
 		-extfile "$CRED_DIR/$1.ext" -out "$CRED_DIR/$1.pem"

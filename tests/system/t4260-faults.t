@@ -192,6 +192,10 @@ ok 'the environment has no say then' env https_proxy=http://127.0.0.1:1 no_proxy
 # --- no network ----------------------------------------------------------------------------------
 srv_stop oidc
 refused 'nobody there' '[Cc]onnect'
+cred_tls_key server elsewhere DNS:elsewhere.example
+oidc_start "id=svc grants=client_credentials auth=private_key_jwt key=$(cred_pub svc)"
+set_to hsmIssuer "$OIDC_URL"
+refused "another host's certificate" 'Is its authority known'
 set_to hsmIssuer https://issuer.invalid
 refused 'a name that is none'
 
