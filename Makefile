@@ -24,7 +24,8 @@ P11_CFLAGS := $(call pkg,--cflags,p11-kit-1)
 P11_MODULES := $(call pkg,--variable=p11_module_path,p11-kit-1)
 GIT2_CFLAGS := $(call pkg,--cflags,libgit2)
 GIT2_LIBS := $(call pkg,--libs,libgit2)
-Z_LIBS := $(call pkg,--libs,zlib)
+Z_CFLAGS := $(call pkg,--cflags,zlib libdeflate)
+Z_LIBS := $(call pkg,--libs,zlib libdeflate)
 CURL_CFLAGS := $(call pkg,--cflags,libcurl jansson)
 CURL_LIBS := $(call pkg,--libs,libcurl jansson)
 ASSUAN_CFLAGS := $(call pkg,--cflags,libassuan gpg-error)
@@ -80,7 +81,7 @@ endif
 CFLAGS ?=
 ALL_CFLAGS = -std=gnu11 $(WARN) $(OPT) $(HARDEN_CFLAGS) $(HARDEN_CPPFLAGS) -Ilib -I. \
 	-DGH_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
-	$(CRYPTO_CFLAGS) $(P11_CFLAGS) $(GIT2_CFLAGS) $(CURL_CFLAGS) $(CFLAGS)
+	$(CRYPTO_CFLAGS) $(P11_CFLAGS) $(GIT2_CFLAGS) $(Z_CFLAGS) $(CURL_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(HARDEN_LDFLAGS) $(LDFLAGS)
 
 # VERBOSE=1 shows whole command lines.

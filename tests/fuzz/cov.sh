@@ -46,6 +46,7 @@ reader CMS lib/sig/cms_read.c lib/sig/cms_token.c lib/sig/cms_check.c
 reader CRL lib/sig/crl_read.c
 reader object lib/object/commit.c lib/object/tag.c lib/object/header.c lib/object/ident.c \
 	lib/object/armor.c lib/object/oid.c
+reader pack lib/repo/pack.c
 reader 'push certificate' lib/object/pushcert.c lib/object/ref.c
 reader 'stdin lines' lib/policy/judge_input.c
 reader policy lib/policy/file.c lib/policy/file_*.c

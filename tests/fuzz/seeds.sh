@@ -1,9 +1,9 @@
 #!/bin/sh
-# seeds.sh DIRECTORY: real certificates, CRLs and signatures, made now, into DIRECTORY/cert/,
-# DIRECTORY/crl/ and DIRECTORY/cms/: by openssl, and by cms-tool where that is built (CMS_TOOL names
-# another one).
+# seeds.sh DIRECTORY: real certificates, CRLs, signatures and packs, made now, into DIRECTORY/cert/,
+# crl/, cms/ and pack/: by openssl and git, and by cms-tool where that is built (CMS_TOOL names another
+# one).
 set -eu
-mkdir -p "$1/cms" "$1/cert" "$1/crl"
+mkdir -p "$1/cms" "$1/cert" "$1/crl" "$1/pack"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 tool=${CMS_TOOL:-}
@@ -105,6 +105,30 @@ for key in rsa p256 p521; do
 	done
 done
 cat crl.pem crl.pem >"$out/crl/pem"
+
+# pack NAME INDEX PACK: an index behind its length in two bytes, and the pack.
+pack() {
+	n=$(wc -c <"$2")
+	# shellcheck disable=SC2059 # the format is made of octal digits
+	{
+		printf "\\$(printf %03o $((n / 256)))\\$(printf %03o $((n % 256)))"
+		cat "$2" "$3"
+	} >"$out/pack/$1"
+}
+git init -q packs
+seq 1 300 >packs/file
+for i in 1 2 3; do
+	echo "$i" >>packs/file
+	git -C packs add file
+	git -C packs -c user.name=a -c user.email=a@example.com commit -q -m "$i"
+done
+for window in 0 10; do
+	git -C packs pack-objects -q --all --window=$window --stdout --revs </dev/null >objects
+	for index in 1 2 2,0x40; do
+		git index-pack --index-version=$index -o index.$index objects >/dev/null
+		pack "$window-$index" index.$index objects
+	done
+done
 
 if [ -n "$tool" ]; then
 	"$tool" fuzz-seed "$out/cms"
