@@ -43,6 +43,8 @@ void jws_base64url(struct secret *out, struct bytes v)
 {
 	struct buf b = BUF_INIT;
 
+	/* Once, so that no copy stays behind when it grows. */
+	buf_reserve(&b, (v.n + 2) / 3 * 4 + 1);
 	base64_encode(&b, v);
 	while (b.n > 0 && b.p[b.n - 1] == '=')
 		b.n--;
@@ -50,7 +52,7 @@ void jws_base64url(struct secret *out, struct bytes v)
 		if (b.p[i] == '+' || b.p[i] == '/')
 			b.p[i] = b.p[i] == '+' ? '-' : '_';
 	secret_add(out, b.p, b.n);
-	mem_wipe(b.p, b.n);
+	mem_wipe(b.p, b.cap);
 	buf_free(&b);
 }
 

@@ -34,8 +34,10 @@ use() {
 use svc svc
 ok 'a clone by a P-256 certificate' clone
 is 'for one request' "$(requests)" 1
+git config --global hsm.pinSource file:/nonexistent
 ok 'and another one' clone
-is 'for none' "$(requests)" 1
+is 'for none, and no PIN' "$(requests)" 1
+git config --global hsm.pinSource "file:$GH_PIN_FILE"
 use rsa rsa
 ok 'by an RSA certificate' clone
 use svc rsa
