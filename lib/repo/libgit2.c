@@ -3,6 +3,7 @@
 #include <git2/sys/repository.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -15,7 +16,9 @@ struct libgit2 {
 	git_odb *odb;
 	git_odb *before; /* without the quarantine; NULL: there is none */
 	struct dirs dirs;
-	struct packs *packs; /* opened by the first that reads */
+	struct packs *packs;     /* opened by the first that reads */
+	uint64_t stamp;          /* of the packs in `before`, not later than it */
+	struct timespec stamped; /* when that was looked at last */
 };
 
 static struct libgit2 *of(struct repo *r)
@@ -126,6 +129,8 @@ static int open_repo(struct libgit2 *g, const char *path, struct err *err)
 		rc = repo_dirs_find(g->repo.git_dir, !path, &g->dirs, err);
 	if (rc == 0)
 		rc = repo_odb_open(&g->dirs, 0, &g->odb, err);
+	if (rc == 0)
+		g->stamp = repo_dirs_stamp(&g->dirs, g->dirs.quarantine);
 	if (rc == 0 && g->dirs.quarantine)
 		rc = repo_odb_open(&g->dirs, g->dirs.quarantine, &g->before, err);
 	if (rc == 0 && git_repository_set_odb(g->git, g->odb))
@@ -203,6 +208,23 @@ static int held(struct repo *r, const struct oid *id, bool *ret, struct err *err
 	return 0;
 }
 
+/* Asked of every new commit: no more than once in a tick of the system's clock. */
+static bool refresh(struct repo *r)
+{
+	struct timespec now, last = of(r)->stamped;
+	uint64_t stamp;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (now.tv_sec == last.tv_sec && now.tv_nsec == last.tv_nsec)
+		return false;
+	of(r)->stamped = now;
+	stamp = repo_dirs_stamp(&of(r)->dirs, of(r)->dirs.quarantine);
+	if (stamp == of(r)->stamp || git_odb_refresh(of(r)->before))
+		return false;
+	of(r)->stamp = stamp;
+	return true;
+}
+
 /* --- refs and revisions ---------------------------------------------------- */
 
 static int read_ref(struct repo *r, const char *name, struct oid *ret, bool *found, bool *symbolic,
@@ -274,6 +296,7 @@ static const struct repo_ops ops = {
 	.stat = stat_object,
 	.read = read_object,
 	.held = held,
+	.refresh = refresh,
 	.ref = read_ref,
 	.refs = read_refs,
 	.resolve = resolve,

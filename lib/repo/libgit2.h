@@ -18,6 +18,8 @@ struct dirs {
  * when there is something that git itself has to make out. */
 int repo_dirs_find(const char *git_dir, bool hook, struct dirs *ret, struct err *err);
 void repo_dirs_free(struct dirs *d);
+/* Another value when packs have come or gone in the directories from `first` on. */
+uint64_t repo_dirs_stamp(const struct dirs *d, size_t first);
 
 /* All objects in the directories from `first` on; loose ones by loose.h. git_odb_free(). */
 int repo_odb_open(const struct dirs *d, size_t first, git_odb **ret, struct err *err);

@@ -5,6 +5,7 @@
 #include <git2/sys/odb_backend.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -120,6 +121,22 @@ int repo_dirs_find(const char *git_dir, bool hook, struct dirs *ret, struct err 
 	else
 		*ret = d;
 	return rc;
+}
+
+uint64_t repo_dirs_stamp(const struct dirs *d, size_t first)
+{
+	uint64_t x = 0;
+
+	for (size_t i = first; i < d->n; i++) {
+		_cleanup_free_ char *packs = xasprintf("%s/pack", d->v[i]);
+		struct stat st;
+
+		x *= 1000003;
+		if (stat(packs, &st) == 0)
+			x += (uint64_t)st.st_mtim.tv_sec * 1000000000 +
+			     (uint64_t)st.st_mtim.tv_nsec;
+	}
+	return x;
 }
 
 /* --- loose objects ------------------------------------------------------------------ */

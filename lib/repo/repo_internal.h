@@ -20,6 +20,8 @@ struct repo_ops {
 		    struct buf *content, bool *found, struct err *err);
 	/* Was it there before this push? Asked when the repository has a quarantine. */
 	int (*held)(struct repo *r, const struct oid *id, bool *ret, struct err *err);
+	/* Have packs come or gone since? Then held() finds them from now on. NULL: it does. */
+	bool (*refresh)(struct repo *r);
 	int (*ref)(struct repo *r, const char *name, struct oid *ret, bool *found, bool *symbolic,
 		   struct err *err);
 	int (*refs)(struct repo *r, const char *prefix, repo_ref_fn fn, void *ctx, struct err *err);

@@ -98,6 +98,16 @@ static struct graph_node *node(struct walk *w, uint32_t n)
 	return &w->g.node[n];
 }
 
+/* git gc may move it from one pack to another meanwhile. */
+static int was_held(struct walk *w, const struct oid *id, bool *ret, struct err *err)
+{
+	int rc = w->r->ops->held(w->r, id, ret, err);
+
+	if (rc == 0 && !*ret && w->r->ops->refresh && w->r->ops->refresh(w->r))
+		rc = w->r->ops->held(w->r, id, ret, err);
+	return rc;
+}
+
 /* --- what is accepted ------------------------------------------------------------ */
 
 /* The target of a tag (git tag.c, parse_tag_buffer): "object ID LF". */
@@ -123,7 +133,7 @@ static int open_hidden(struct walk *w, uint32_t n, struct err *err)
 	int rc = 0;
 
 	if (w->quarantine)
-		rc = w->r->ops->held(w->r, &id, &there, err);
+		rc = was_held(w, &id, &there, err);
 	buf_clear(&w->scratch);
 	if (rc == 0 && there)
 		rc = repo_read_found(w->r, &id, ACCEPTED_MAX, &type, &w->scratch, &there, err);
@@ -218,7 +228,7 @@ static int is_sure(struct walk *w, uint32_t n, bool *ret, struct err *err)
 	*ret = w->hidden == 0 && (w->opened || w->hide_n == 0);
 	if (*ret || !w->quarantine)
 		return 0;
-	rc = w->r->ops->held(w->r, &node(w, n)->id, &held, err);
+	rc = was_held(w, &node(w, n)->id, &held, err);
 	*ret = !held;
 	return rc;
 }

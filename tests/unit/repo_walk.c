@@ -90,8 +90,8 @@ static void paint(const struct history *h, size_t i, uint8_t *seen)
 }
 
 /* Walks, and holds what comes against `want`: each once, with its content and its tip. */
-static void walk_gives(struct repo *r, bool push, const struct history *h, const size_t *tips, size_t tips_n,
-		       const size_t *hide, size_t hide_n, const uint8_t *want)
+static void walk_gives(struct repo *r, bool push, const struct history *h, const size_t *tips,
+		       size_t tips_n, const size_t *hide, size_t hide_n, const uint8_t *want)
 {
 	struct walk *w = walk_new(r, 65536);
 	uint8_t seen[COMMITS] = { 0 }, done[COMMITS] = { 0 };
@@ -342,6 +342,31 @@ START_TEST(holes)
 }
 END_TEST
 
+/* git gc beside a push: what was accepted lies in another pack now. */
+START_TEST(repacked)
+{
+	const struct kind *k = &kinds[_i];
+	size_t tips[2] = { 3, 1 }, hide[1] = { 2 };
+	static struct history h;
+	uint8_t want[COMMITS] = { [3] = 1 };
+	struct oid base;
+	struct repo *r;
+
+	world_begin(k);
+	run("git init -q all && cd all && for i in a b c d; do git commit -q --allow-empty -m $i; "
+	    "done");
+	read_history(&h);
+	base = h.id[2];
+	r = open_push(k, &base, 1);
+	run("cd base/objects/pack && for f in pack-*; do mv $f pack-$(printf %040d 1).${f##*.}; "
+	    "done");
+	walk_gives(r, true, &h, tips, 2, hide, 1, want); /* b is below c */
+	repo_close(r);
+	forget_push();
+	world_end();
+}
+END_TEST
+
 /* --- what is no commit ---------------------------------------------------------------- */
 
 static void found(struct repo *r, const struct oid *tip, size_t max, struct walk_found *ret,
@@ -411,6 +436,7 @@ int main(void)
 	tcase_add_loop_test(tc, exact, 0, N(kinds));
 	tcase_add_loop_test(tc, pushed, 0, N(kinds));
 	tcase_add_loop_test(tc, holes, 0, N(kinds));
+	tcase_add_loop_test(tc, repacked, 0, N(kinds));
 	tcase_add_loop_test(tc, malformed, 0, N(kinds));
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
