@@ -169,6 +169,22 @@ for word in false 0 00 off ''; do
 	is "GIT_TERMINAL_PROMPT=$word" "$(cat "$GH_OUT")" 'quit=1'
 done
 
+# --- the git at hand, where it is 2.46 or newer -----------------------------------------------------
+if git credential capability </dev/null >/dev/null 2>&1; then
+	git config --global "credential.$GIT_URL.hsmScope" 'read_repository write_repository'
+	ok 'a clone' env GIT_TRACE_CURL=1 git clone -q "$GIT_URL/demo.git" bearer
+	like 'the token goes as Bearer' "$(cat "$GH_ERR")" '[Aa]uthorization: Bearer'
+	before=$(requests)
+	ok 'and another one' git clone -q "$GIT_URL/demo.git" bearer-again
+	is 'for no request' "$(requests)" "$before"
+	srv oidc revoke token="$(srv oidc issued what=access_token | tail -n 1)" >/dev/null
+	ok 'a token that the server refuses is replaced meanwhile' git clone -q "$GIT_URL/demo.git" bearer-new
+	is 'by one request' "$(requests)" "$((before + 1))"
+	git config --global "credential.$GIT_URL.hsmScope" read_repository
+else
+	skip 'git is older than 2.46' 6
+fi
+
 # --- as git finds it -------------------------------------------------------------------------------
 srv oidc clear >/dev/null
 git config --global --replace-all "credential.$GIT_URL.helper" hsm
