@@ -12,6 +12,8 @@ struct cms_key {
 	EVP_PKEY *key;
 	EVP_PKEY_CTX *verify[HASH_SHA512 + 1]; /* set up at first use */
 	EVP_MD_CTX *digest;
+	EVP_MD_CTX *whole; /* of a kind that hashes by itself; set up at first use */
+	struct buf tbs;
 };
 
 int cms_key_new(EVP_PKEY *key, struct cms_key **ret, struct err *err)
@@ -40,6 +42,8 @@ void cms_key_free(struct cms_key *k)
 	for (int h = 0; h <= HASH_SHA512; h++)
 		EVP_PKEY_CTX_free(k->verify[h]);
 	EVP_MD_CTX_free(k->digest);
+	EVP_MD_CTX_free(k->whole);
+	buf_free(&k->tbs);
 	EVP_PKEY_free(k->key);
 	free(k);
 }
@@ -105,19 +109,30 @@ static void to_be_signed(const struct cms *c, uint8_t *tag, struct bytes pieces[
 	pieces[1] = bytes_skip(c->signed_attrs_whole, 1);
 }
 
+/* Ready for one check: a kept context without naming its key again, at a third of the price. */
+static EVP_MD_CTX *whole_context(struct cms_key *k)
+{
+	bool first = k->whole == NULL;
+
+	if (first)
+		k->whole = EVP_MD_CTX_new();
+	if (k->whole != NULL &&
+	    EVP_DigestVerifyInit(k->whole, NULL, NULL, NULL, first ? k->key : NULL) == 1)
+		return k->whole;
+	EVP_MD_CTX_free(k->whole);
+	k->whole = NULL;
+	return NULL;
+}
+
 static bool verify_ed25519(const struct cms *c, struct cms_key *k)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	struct buf tbs = BUF_INIT;
-	bool ok;
+	EVP_MD_CTX *ctx = whole_context(k);
 
-	buf_add_byte(&tbs, DER_SET);
-	buf_add_bytes(&tbs, bytes_skip(c->signed_attrs_whole, 1));
-	ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k->key) == 1 &&
-	     EVP_DigestVerify(ctx, c->signature.p, c->signature.n, tbs.p, tbs.n) == 1;
-	EVP_MD_CTX_free(ctx);
-	buf_free(&tbs);
-	return ok;
+	buf_clear(&k->tbs);
+	buf_add_byte(&k->tbs, DER_SET);
+	buf_add_bytes(&k->tbs, bytes_skip(c->signed_attrs_whole, 1));
+	return ctx != NULL &&
+	       EVP_DigestVerify(ctx, c->signature.p, c->signature.n, k->tbs.p, k->tbs.n) == 1;
 }
 
 static bool verify(const struct cms *c, struct cms_key *k)
@@ -160,15 +175,16 @@ static bool same_certificate(const struct cms *c, struct cms_key *k, struct byte
 	return c->ess_v1_hash.n == 0 || same_digest(k, HASH_SHA1, &leaf, 1, c->ess_v1_hash);
 }
 
-int cms_check(const struct cms *c, const struct bytes *payload, size_t payload_n,
-	      struct bytes leaf, struct cms_key *key, struct err *err)
+int cms_check(const struct cms *c, const struct bytes *payload, size_t payload_n, struct bytes leaf,
+	      struct cms_key *key, struct err *err)
 {
 	if (!same_digest(key, c->hash, payload, payload_n, c->message_digest))
 		return err_set(err, ERR_BAD, "the signature is over other content");
 	if (!same_certificate(c, key, leaf))
 		return err_set(err, ERR_BAD, "the signature names another certificate as its own");
 	if (!verify(c, key))
-		return err_set(err, ERR_BAD, "the signature does not verify with the key of the "
-					     "certificate it names");
+		return err_set(err, ERR_BAD,
+			       "the signature does not verify with the key of the "
+			       "certificate it names");
 	return 0;
 }

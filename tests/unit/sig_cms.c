@@ -102,6 +102,41 @@ START_TEST(payload_in_pieces)
 }
 END_TEST
 
+/* One key for many: what it keeps of one signature is nothing to the next. */
+START_TEST(kept_key)
+{
+	struct pki_spec spec = { .key = key_kinds[_i] };
+	struct pki_cert leaf = pki_make(&spec, &root, false);
+	struct bytes bag = buf_bytes(&other.der), cert = buf_bytes(&leaf.der);
+	struct bytes payload[2] = { PAYLOAD, BYTES_LIT("another payload\n") };
+	struct buf der[2] = { BUF_INIT, BUF_INIT };
+	struct err err = ERR_INIT;
+	struct cms_key *key;
+	struct cms c[2];
+
+	ck_assert_int_eq(cms_key_new(leaf.key, &key, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		pki_sign(&leaf, &bag, 1, payload[i], &der[i]);
+		ck_assert_int_eq(cms_parse(buf_bytes(&der[i]), &c[i], &err), 0);
+	}
+	for (int round = 0; round < 3; round++) {
+		struct cms mixed = c[0];
+
+		for (int i = 0; i < 2; i++)
+			ck_assert_int_eq(cms_check(&c[i], &payload[i], 1, cert, key, &err), 0);
+		mixed.signature = c[1].signature;
+		ck_assert_int_eq(cms_check(&mixed, &payload[0], 1, cert, key, &err), ERR_BAD);
+		ck_assert_msg(strstr(err.text, "does not verify") != NULL, "%s", err.text);
+	}
+	for (int i = 0; i < 2; i++) {
+		cms_free(&c[i]);
+		buf_free(&der[i]);
+	}
+	cms_key_free(key);
+	pki_free(&leaf);
+}
+END_TEST
+
 static int sign_fails(void *ctx, enum alg_hash h, struct bytes tbs, struct buf *sig,
 		      struct err *err)
 {
@@ -316,6 +351,7 @@ static Suite *suite(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, round_trip, 0, N(key_kinds));
 	tcase_add_test(tc, payload_in_pieces);
+	tcase_add_loop_test(tc, kept_key, 0, N(key_kinds));
 	tcase_add_test(tc, nothing_written_on_failure);
 	tcase_add_test(tc, signer);
 	tcase_add_loop_test(tc, cut, 0, N(flips));
