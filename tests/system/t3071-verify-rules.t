@@ -100,6 +100,20 @@ like 'each ref with its rule' "$(cat "$GH_OUT")" '^refs/heads/main +main +good +
 exits 0 'as JSON' on_server --json
 is 'good' "$(field good)" true
 is 'recorded' "$(field refs.0.recorded)" true
+# A key that is known later to be stolen since before what it signed; or since after that.
+cp "$GH_WORLD/policy" "$GH_WORLD/policy.before"
+revoke() { # SINCE
+	cp "$GH_WORLD/policy.before" "$GH_WORLD/policy"
+	printf '[revoked "stolen"]\n\tcertificate = sha256:%s\n\tsince = %s\n' "$(gh_fp alice)" "$1" \
+		>>"$GH_WORLD/policy"
+}
+revoke 2026-01-01
+exits 1 'what a key signed that was revoked before is found' on_server
+like 'on its ref' "$(cat "$GH_OUT")" '^refs/heads/main +main +bad +yes$'
+like 'with the reason' "$(tr '\n' ' ' <"$GH_OUT")" 'is +revoked +since'
+revoke 2120-01-01
+exits 0 'what came before the revocation is good' on_server
+cp "$GH_WORLD/policy.before" "$GH_WORLD/policy"
 hk_unsigned 'ten'
 fetch() { gh_setup git -C "$GH_WORLD/server" fetch -q --no-tags "$GH_WORLD/work" "$@"; }
 fetch +HEAD:refs/heads/work +HEAD:refs/misc/x
