@@ -129,6 +129,14 @@ for window in 0 10; do
 		pack "$window-$index" index.$index objects
 	done
 done
+# An index cut off behind its fanout, one whose fanout falls, one with a byte too many; no pack.
+head -c 1072 index.2 >index.bad
+pack cut-off index.bad objects
+{ head -c 8 index.2 && printf '\377' && tail -c +10 index.2; } >index.bad
+pack fanout index.bad objects
+{ cat index.2 && echo; } >index.bad
+pack longer index.bad objects
+pack no-pack index.2 index.2
 
 if [ -n "$tool" ]; then
 	"$tool" fuzz-seed "$out/cms"
