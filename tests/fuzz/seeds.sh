@@ -138,6 +138,23 @@ pack fanout index.bad objects
 pack longer index.bad objects
 pack no-pack index.2 index.2
 
+# bend NAME AT DIGITS: 0-2 with another byte; the index begins at 2, its tables at 10 and 1034.
+bend() {
+	cp "$out/pack/0-2" "$out/pack/bent-$1"
+	# shellcheck disable=SC2059 # the format is made of octal digits
+	printf "\\$3" | dd of="$out/pack/bent-$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+first=$((2 + $(wc -c <index.2) + 12)) # the first entry of the pack
+bend fanout 10 177
+bend count 1030 177
+bend offset $((1034 + 9 * 24)) 200
+bend beyond $((1034 + 9 * 24)) 100
+bend version $((first - 5)) 7
+bend stream $((first + 6)) 377
+cp "$out/pack/0-2" "$out/pack/bent-size"
+printf '\221\377\377\377\377\377\377\377\377\377\377' |
+	dd of="$out/pack/bent-size" bs=1 seek="$first" conv=notrunc 2>/dev/null
+
 if [ -n "$tool" ]; then
 	"$tool" fuzz-seed "$out/cms"
 	i=0
