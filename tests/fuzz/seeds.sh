@@ -145,7 +145,6 @@ bend() {
 	printf "\\$3" | dd of="$out/pack/bent-$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 first=$((2 + $(wc -c <index.2) + 12)) # the first entry of the pack
-bend fanout 10 177
 bend count 1030 177
 bend offset $((1034 + 9 * 24)) 200
 bend beyond $((1034 + 9 * 24)) 100
