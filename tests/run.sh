@@ -46,7 +46,7 @@ fi
 mkdir -p "$stage/src" "$stage/unit" "$stage/tools" "$stage/home" "$stage/tmp"
 cp -R tests "$stage/src/"
 mkdir "$stage/src/contrib"
-cp -R contrib/servers "$stage/src/contrib/"
+cp -R contrib/servers contrib/systemd "$stage/src/contrib/"
 for f in "$build"/unit/*; do
 	[ ! -f "$f" ] || [ ! -f "tests/unit/$(basename "$f").c" ] || cp "$f" "$stage/unit/"
 done

@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "base/rundir.h"
 #include "base/text.h"
+#include "given.h"
 #include "keeper.h"
 
 #define TICK_MS 10000
@@ -21,7 +22,6 @@
 #define END_MS 3000
 #define PLACE_MS 20
 #define PLACE_TRIES 500
-#define LISTEN_FD 3 /* the first that systemd hands over */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t sessions_n, busy_n;
@@ -257,33 +257,36 @@ static void wait_busy(void)
 	}
 }
 
-/* sd_listen_fds(3): systemd has the socket already. -1: it has none for us. */
-static int given_socket(void)
+static int own_sockets(const struct given *given, int *listener, int *ssh, struct err *err)
 {
-	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
-	socklen_t len = sizeof(int);
-	int fd = LISTEN_FD, listens = 0;
-	uint64_t who;
+	int r = 0;
 
-	if (pid == NULL || n == NULL || !text_parse_u64(bytes_str(pid), &who) ||
-	    who != (uint64_t)getpid() || strcmp(n, "1") != 0)
-		return -1;
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
-		return -1;
-	return fd;
+	*listener = given->agent;
+	*ssh = given->ssh;
+	if (*listener < 0)
+		r = rundir_listen(AGENT_SOCKET, listener, err);
+	if (r == 0 && *ssh < 0 && config.ssh)
+		r = rundir_listen(AGENT_SSH_SOCKET, ssh, err);
+	return r;
 }
 
-static int serve(bool tell, int listener, struct err *err)
+/* systemd's sockets stay where they are: the next client starts the next agent. */
+static void close_sockets(const struct given *given, int listener, int ssh)
 {
-	bool ours = listener < 0;
-	int ssh = -1, r = ours ? rundir_listen(AGENT_SOCKET, &listener, err) : 0;
+	if (given->agent < 0)
+		rundir_remove(AGENT_SOCKET);
+	close(listener);
+	if (ssh < 0)
+		return;
+	if (given->ssh < 0)
+		rundir_remove(AGENT_SSH_SOCKET);
+	close(ssh);
+}
 
-	if (r == 0 && config.ssh)
-		r = rundir_listen(AGENT_SSH_SOCKET, &ssh, err);
+static int serve(bool tell, const struct given *given, struct err *err)
+{
+	int listener, ssh, r = own_sockets(given, &listener, &ssh, err);
+
 	if (r == 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
 		r = err_errno(err, ERR_IO, "no pipe can be had");
 	if (r != 0)
@@ -294,13 +297,7 @@ static int serve(bool tell, int listener, struct err *err)
 	if (tell)
 		close(READY_FD);
 	loop(listener, ssh);
-	if (ours)
-		rundir_remove(AGENT_SOCKET);
-	close(listener);
-	if (ssh >= 0) {
-		rundir_remove(AGENT_SSH_SOCKET);
-		close(ssh);
-	}
+	close_sockets(given, listener, ssh);
 	wait_busy();
 	_exit(0); /* the threads that are left go with us; the children see us go */
 }
@@ -330,13 +327,15 @@ int server_run(bool tell, struct err *err)
 {
 	struct buf path = BUF_INIT;
 	int lock_fd = -1; /* held until we end */
-	int given = given_socket();
-	int r = rundir_path(true, &path, err);
+	struct given given;
+	int r = given_sockets(&given, err);
 
+	if (r == 0)
+		r = rundir_path(true, &path, err);
 	if (r != 0)
 		return r;
 	dir = buf_detach(&path);
-	r = take_place(given >= 0, &lock_fd, err);
+	r = take_place(given.agent >= 0, &lock_fd, err);
 	if (r == 0 && lock_fd < 0)
 		return tell ? 0 : err_set(err, ERR_USAGE, "an agent is running already");
 	if (r == 0 && chdir("/") != 0)
@@ -346,5 +345,5 @@ int server_run(bool tell, struct err *err)
 		r = config_load(&config, err);
 	if (r == 0)
 		r = audit_check(config.log, err);
-	return r != 0 ? r : serve(tell, given, err);
+	return r != 0 ? r : serve(tell, &given, err);
 }
