@@ -27,10 +27,6 @@ cred_rows() {
 
 echo "# an access token at hand, whole process, median of ${RUNS:-100}, ms"
 mv payload payload.sign 2>/dev/null || :
-XDG_RUNTIME_DIR=$GH_WORLD/run
-mkdir -p "$XDG_RUNTIME_DIR"
-chmod 700 "$XDG_RUNTIME_DIR"
-export XDG_RUNTIME_DIR
 libexec=$build/libexec/gitsign-hsm
 url=https://git.example.com
 for k in hsmIssuer=https://as.example.com hsmClientId=bench hsmKey=pkcs11:id=%01 hsmGrant=client_credentials; do

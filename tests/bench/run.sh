@@ -64,9 +64,6 @@ gh_key alice EC:prime256v1 alice@example.com
 gh_use alice
 printf '%s\n' 'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904' 'author A <a@example.com> 1 +0000' \
 	'committer A <a@example.com> 1 +0000' '' x >payload
-XDG_RUNTIME_DIR=$GH_WORLD/run
-export XDG_RUNTIME_DIR
-mkdir -m 700 "$XDG_RUNTIME_DIR"
 git config --global hsm.agent off
 fp=$(gh_fp alice)
 uri=$(gh_uri alice)
