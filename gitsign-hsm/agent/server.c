@@ -261,6 +261,10 @@ static int own_sockets(const struct given *given, int *listener, int *ssh, struc
 {
 	int r = 0;
 
+	if (given->ssh >= 0 && !config.ssh)
+		return err_set(err, ERR_CONFIG,
+			       "systemd has a socket for ssh, and no key is for it: name one in "
+			       "hsm.sshKey, or disable gitsign-hsm-agent-ssh.socket");
 	*listener = given->agent;
 	*ssh = given->ssh;
 	if (*listener < 0)

@@ -97,6 +97,14 @@ for n in 0 3 x 99999999999999999999; do
 	like 'it says so' "$(cat "$GH_ERR")" "one socket or two, not $n"
 done
 
+# A socket for ssh that nothing can be asked on is a mistake too.
+T='bind $s, sockaddr_un("$d/ssh") or die;'
+keys=$(git config --global hsm.sshKey)
+conf --unset hsm.sshKey
+exits 3 'a socket for ssh without a key for it is refused' handed "$U $T $L"
+like 'it says what to do' "$(cat "$GH_ERR")" 'name one in hsm.sshKey, or disable'
+conf hsm.sshKey "$keys"
+
 # What is for another process is not looked at: the agent makes its own.
 handed 'open $s, "<", "/dev/null" or die;' 1 1 >"$GH_WORLD/agent.out" 2>&1 &
 ok 'LISTEN_PID of another: it has sockets of its own' until_true agent status
