@@ -369,7 +369,8 @@ static int remove_bound(const struct configure *c, struct err *err)
 		return 0;
 	}
 	for (size_t i = 0; r == 0 && i < BOUND_N; i++) {
-		printf("  http.%s.%s is taken out\n", c->url, bound_keys[i]);
+		printf("  http.%s.%s %s taken out\n", c->url, bound_keys[i],
+		       c->dry_run ? "would be" : "is");
 		r = put(c, "http", bound_keys[i], NULL, err);
 	}
 	return r;

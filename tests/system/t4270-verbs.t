@@ -262,6 +262,7 @@ hsm "$@" >"$GH_OUT"
 ok 'shown' hsm configure --remove --dry-run "$GIT_URL"
 is 'and not taken out' "$(halves)" 'sslcert sslkey sslkeytype '
 like 'which is told' "$(cat "$GH_OUT")" 'would be gone'
+unlike 'of each' "$(cat "$GH_OUT")" ' is (taken out|gone)'
 ok 'taken out' hsm configure --remove "$GIT_URL"
 is 'with both halves' "$(halves)" ''
 shift
