@@ -260,6 +260,7 @@ case_137d() {
 	next
 	attack push main
 	rm ../slow/git
+	sed -i 's/time = 1$/time = 30/' ../policy # this machine may be slow too
 	twin push main
 }
 
