@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "given.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "token/agent.h"
 
@@ -71,6 +72,13 @@ static bool for_us(const char *pid)
 	return pid != NULL && text_parse_u64(bytes_str(pid), &who) && who == (uint64_t)getpid();
 }
 
+static int wrong_count(const char *text, struct err *err)
+{
+	_cleanup_free_ char *shown = text_escaped(bytes_str(text));
+
+	return err_set(err, ERR_CONFIG, "systemd hands over one socket or two, not %s", shown);
+}
+
 int given_sockets(struct given *g, struct err *err)
 {
 	const char *text = getenv("LISTEN_FDS");
@@ -80,7 +88,7 @@ int given_sockets(struct given *g, struct err *err)
 
 	g->agent = g->ssh = -1;
 	if (ours && (!text_parse_u64(bytes_str(text), &n) || n < 1 || n > FDS_MAX))
-		r = err_set(err, ERR_CONFIG, "systemd hands over one socket or two, not %s", text);
+		r = wrong_count(text, err);
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");

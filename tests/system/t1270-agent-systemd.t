@@ -21,9 +21,14 @@ verify_units() {
 	systemd-analyze --user --man=no verify "$GH_WORLD"/units/* 2>&1 | tee "$GH_WORLD/verify"
 	! grep -q "$GH_WORLD/units" "$GH_WORLD/verify"
 }
-ok 'systemd takes the units' verify_units
-echo 'ListenSteam=x' >>"$GH_WORLD/units/gitsign-hsm-agent.socket"
-not_ok 'and would say what is wrong' verify_units
+gh_run verify_units
+if grep -q 'initialize manager' "$GH_WORLD/verify"; then # a chroot without control groups
+	skip 'systemd-analyze does not run here' 2
+else
+	ok 'systemd takes the units' verify_units
+	echo 'ListenSteam=x' >>"$GH_WORLD/units/gitsign-hsm-agent.socket"
+	not_ok 'and would say what is wrong' verify_units
+fi
 is 'they name the sockets that the programs look for' \
 	"$(sed -n 's/^ListenStream=%t//p' "$GH_SRC"/../contrib/systemd/*.socket | tr '\n' ' ')" \
 	'/gitsign-hsm/ssh /gitsign-hsm/agent '
