@@ -75,6 +75,8 @@ START_TEST(broken_entry)
 {
 	static const unsigned types[] = { 0, 5, 6, 7 };
 	static const uint64_t sizes[] = { 0, 1, TEXT_N - 1, TEXT_N + 1, 1000, UINT64_MAX };
+	/* A blob of nothing. */
+	static const uint8_t empty[] = { 0x30, 0x78, 0x9c, 3, 0, 0, 0, 0, 1 };
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < N(types); i++) {
@@ -88,6 +90,9 @@ START_TEST(broken_entry)
 	make_pack(&b, 3, TEXT_N);
 	for (size_t n = 0; n < b.n; n++)
 		ck_assert(!reads(bytes_of(b.p, n), HEAD, 100));
+	/* What stands behind the entries is none, even if it looks like one. */
+	memcpy(b.p + b.n - 20, empty, sizeof(empty));
+	memcpy(b.p + b.n - 10, empty, sizeof(empty));
 	for (uint64_t at = 0; at < b.n + 9; at++)
 		ck_assert(at == HEAD || !reads(buf_bytes(&b), at, 100));
 	ck_assert(!reads(buf_bytes(&b), UINT64_MAX, 100));
