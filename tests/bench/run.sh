@@ -58,6 +58,17 @@ cpu() {
 	WALL=$(sed -n 's/^@@ [0-9.]* \([0-9.]*\)/\1/p' cpu.err)
 }
 
+# gpgsm_trusts: the authority is an anchor for gpgsm. The agent that the import starts has read the
+# list before, and would have every check ask a person.
+gpgsm_trusts() {
+	[ ! -s "$GNUPGHOME/gpgsm.conf" ] || return 0
+	printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
+	gh_setup gpgsm --import "$GH_ROOTS"
+	gpgsm --with-colons --list-keys 2>/dev/null |
+		awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
+	gpgconf --kill gpg-agent
+}
+
 # --- the signers -------------------------------------------------------------
 # Ours has a token with one key: what C_Initialize costs grows with its objects.
 gh_key alice EC:prime256v1 alice@example.com
@@ -112,10 +123,7 @@ if wanted sign || wanted commit || wanted agent; then
 		providers p1
 		provider-p1-library $(readlink -f "$GH_MODULE")
 	EOF
-	printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
-	gh_setup gpgsm --import "$GH_ROOTS"
-	gpgsm --with-colons --list-keys 2>/dev/null |
-		awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
+	gpgsm_trusts
 	gh_setup gpg-connect-agent 'SCD LEARN --force' /bye
 	gh_setup gpgsm --learn-card
 	scd_fp=$(gh_fp rita sha1 | tr a-f A-F)
@@ -221,13 +229,6 @@ if wanted agent; then
 fi
 
 # --- verifying ------------------------------------------------------------------
-gpgsm_trusts() {
-	[ ! -s "$GNUPGHOME/gpgsm.conf" ] || return 0
-	printf '%s\n' disable-crl-checks disable-dirmngr batch no-tty >"$GNUPGHOME/gpgsm.conf"
-	gh_setup gpgsm --import "$GH_ROOTS"
-	gpgsm --with-colons --list-keys 2>/dev/null |
-		awk -F: '$1 == "fpr" { print $10 " S relax"; exit }' >"$GNUPGHOME/trustlist.txt"
-}
 . "$here/tests/bench/hook.sh"
 
 if wanted cred; then
