@@ -187,6 +187,7 @@ gh_finish() {
 	local rc
 	rc=$?
 	trap - EXIT INT TERM HUP
+	set +e # what is gone already ends neither the cleaning nor the run
 	cd / || :
 	eval "$gh_cleanup"
 	if [ -n "$GH_WORLD" ]; then
