@@ -9,6 +9,7 @@
 #include "helper/fetch.h"
 #include "helper/say.h"
 #include "helper/verbs.h"
+#include "oauth/http.h"
 
 static const struct {
 	const char *name;
@@ -21,6 +22,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	os_start();
+	http_start();
 	if (argc >= 2 && argc <= 3 && strcmp(argv[1], "get") == 0)
 		os_exit(fetch_get(argv[2])); /* a module may have been loaded */
 	for (size_t i = 0; argc >= 2 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {

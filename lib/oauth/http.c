@@ -27,6 +27,12 @@ struct transfer {
 	bool too_large;
 };
 
+/* lib/vtls/keylog.c: looked up once, by the first curl_global_init() of the process. */
+void http_start(void)
+{
+	(void)unsetenv("SSLKEYLOGFILE");
+}
+
 int http_new(const struct gitconf *conf, const struct http_tls *tls, struct http **ret,
 	     struct err *err)
 {

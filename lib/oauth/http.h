@@ -25,6 +25,12 @@ struct http_tls {
 	void *ctx;
 };
 
+/*
+ * First thing in a program that asks issuers, before any module is loaded, which may bring
+ * libcurl in first: its TLS secrets are not written where SSLKEYLOGFILE says.
+ */
+void http_start(void);
+
 /* `tls` (may be NULL) adds a client certificate. `conf` must outlive the client. */
 int http_new(const struct gitconf *conf, const struct http_tls *tls, struct http **ret,
 	     struct err *err);

@@ -86,11 +86,17 @@ like 'and traces to look in' "$(wc -c <said)" '^[0-9]{5,}$'
 isnt 'the search finds one' "$(srv oidc issued what=access_token | cat said - | grep -cFf all)" 0
 is 'none was said' "$(grep -cFf all said)" 0
 
-# --- while it runs ---------------------------------------------------------------------------
-# The answer is slow to come: arguments and environments of all our processes, as the system tells them.
+# What TLS is made of would be as good as what goes through it: libcurl writes it where the environment says.
 cred_profile "$GIT_URL" hsmClientId svc hsmKey "$(gh_uri svc)" hsmGrant client_credentials \
 	hsmScope read_repository hsmStore none
 git config --global --unset "credential.$GIT_URL.hsmSubjectToken"
+ok 'a login with SSLKEYLOGFILE' env SSLKEYLOGFILE="$GH_WORLD/tls" "$CRED_HELPER" login "$GIT_URL"
+ok 'and one for git' sh -c 'printf "protocol=https\nhost=%s\n\n" "$1" |
+	SSLKEYLOGFILE=$2 "$3" get | grep -q "^password=."' get "${GIT_URL#https://}" "$GH_WORLD/tls" "$CRED_HELPER"
+ok 'leave no secrets of TLS behind' test ! -e "$GH_WORLD/tls"
+
+# --- while it runs ---------------------------------------------------------------------------
+# The answer is slow to come: arguments and environments of all our processes, as the system tells them.
 srv oidc clear >/dev/null
 srv oidc fault kind=slow ms=500 on='POST /token' >/dev/null
 git ls-remote "$GIT_URL/demo.git" >"$GH_WORLD/o" 2>&1 &
