@@ -31,8 +31,6 @@ int pem_read_one(struct bytes text, const char *label, bool crlf, struct buf *de
  */
 int pem_next(struct bytes *rest, const char *label, struct buf *der, bool *found, struct err *err);
 
-/* Value + 1 of each character of the alphabet, 0 for all else, padding too. */
-extern const uint8_t base64_values[256];
 void base64_encode(struct buf *out, struct bytes v);
 
 #endif

@@ -14,6 +14,11 @@ struct cms_key {
 	EVP_MD_CTX *digest;
 	EVP_MD_CTX *whole; /* of a kind that hashes by itself; set up at first use */
 	struct buf tbs;
+	struct buf leaf; /* the certificate whose digests are kept */
+	struct {
+		bool there;
+		uint8_t md[HASH_MAX_SIZE];
+	} of_leaf[HASH_SHA512 + 1];
 };
 
 int cms_key_new(EVP_PKEY *key, struct cms_key **ret, struct err *err)
@@ -44,6 +49,7 @@ void cms_key_free(struct cms_key *k)
 	EVP_MD_CTX_free(k->digest);
 	EVP_MD_CTX_free(k->whole);
 	buf_free(&k->tbs);
+	buf_free(&k->leaf);
 	EVP_PKEY_free(k->key);
 	free(k);
 }
@@ -167,12 +173,26 @@ static bool same_digest(struct cms_key *k, enum alg_hash h, const struct bytes *
 	       memcmp(d, wanted.p, wanted.n) == 0;
 }
 
+/* A key comes with one certificate nearly always: its digests are made once. */
+static bool is_digest_of(struct cms_key *k, enum alg_hash h, struct bytes leaf, struct bytes wanted)
+{
+	if (!bytes_eq(buf_bytes(&k->leaf), leaf)) {
+		memset(k->of_leaf, 0, sizeof(k->of_leaf));
+		buf_clear(&k->leaf);
+		buf_add_bytes(&k->leaf, leaf);
+	}
+	if (!k->of_leaf[h].there)
+		k->of_leaf[h].there = digest(k, h, &leaf, 1, k->of_leaf[h].md);
+	return k->of_leaf[h].there && wanted.n == alg_hash_size(h) &&
+	       memcmp(k->of_leaf[h].md, wanted.p, wanted.n) == 0;
+}
+
 /* Both kinds of ESS attribute, where they are there, must name this certificate. */
 static bool same_certificate(const struct cms *c, struct cms_key *k, struct bytes leaf)
 {
-	if (c->ess_hash != HASH_NONE && !same_digest(k, c->ess_hash, &leaf, 1, c->ess_cert_hash))
+	if (c->ess_hash != HASH_NONE && !is_digest_of(k, c->ess_hash, leaf, c->ess_cert_hash))
 		return false;
-	return c->ess_v1_hash.n == 0 || same_digest(k, HASH_SHA1, &leaf, 1, c->ess_v1_hash);
+	return c->ess_v1_hash.n == 0 || is_digest_of(k, HASH_SHA1, leaf, c->ess_v1_hash);
 }
 
 int cms_check(const struct cms *c, const struct bytes *payload, size_t payload_n, struct bytes leaf,

@@ -195,6 +195,39 @@ START_TEST(same_as_openssl)
 }
 END_TEST
 
+/* Each byte at each place of a whole line, as long as what is decoded in blocks. */
+START_TEST(each_byte)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned taken = 0;
+
+	for (size_t at = 0; at < 64; at++)
+		for (int byte = 0; byte < 256; byte++) {
+			struct buf text = BUF_INIT, der = BUF_INIT;
+			bool in = byte != 0 && strchr(alphabet, byte) != NULL;
+			uint8_t theirs[48], line[64];
+			int r;
+
+			memcpy(line, alphabet, 64);
+			line[at] = (uint8_t)byte;
+			buf_add_str(&text, BEGIN);
+			buf_add(&text, line, 64);
+			buf_add_str(&text, "\n" END);
+			r = pem_read_one(buf_bytes(&text), PEM_SIGNED_MESSAGE, false, &der, NULL);
+			ck_assert_msg(r == 0 || !in, "%d at %zu", byte, at);
+			if (in) {
+				ck_assert_int_eq(EVP_DecodeBlock(theirs, line, 64), 48);
+				ck_assert(bytes_eq(buf_bytes(&der), bytes_of(theirs, 48)));
+			}
+			taken += r == 0;
+			buf_free(&text);
+			buf_free(&der);
+		}
+	ck_assert_uint_eq(taken, 64 * 64);
+}
+END_TEST
+
 /* --- bundles ------------------------------------------------------------------------- */
 
 #define C(text) "-----BEGIN CERTIFICATE-----\n" text "-----END CERTIFICATE-----\n"
@@ -251,6 +284,7 @@ int main(void)
 	tcase_add_loop_test(tc, one_block, 0, N(blocks));
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, same_as_openssl);
+	tcase_add_test(tc, each_byte);
 	tcase_add_test(tc, bundles);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -127,6 +127,8 @@ START_TEST(kept_key)
 		mixed.signature = c[1].signature;
 		ck_assert_int_eq(cms_check(&mixed, &payload[0], 1, cert, key, &err), ERR_BAD);
 		ck_assert_msg(strstr(err.text, "does not verify") != NULL, "%s", err.text);
+		ck_assert_int_eq(cms_check(&c[0], &payload[0], 1, bag, key, &err), ERR_BAD);
+		ck_assert_msg(strstr(err.text, "another certificate") != NULL, "%s", err.text);
 	}
 	for (int i = 0; i < 2; i++) {
 		cms_free(&c[i]);
