@@ -32,6 +32,7 @@ int make_signature(const struct cert *leaf, const struct bytes *chain, size_t ch
 	struct cms_input in = {
 		.payload = { payload },
 		.leaf = bytes_of(leaf->der, leaf->der_n),
+		.key = leaf->alg,
 		.chain = chain,
 		.chain_n = chain_n,
 		.signing_time = now,

@@ -31,6 +31,8 @@ struct cms_signer {
 struct cms_input {
 	struct bytes payload[4]; /* the signed content, in pieces; unused ones empty */
 	struct bytes leaf;       /* DER of the signer's certificate */
+	struct alg_key key;      /* of its key; KEY_OTHER: read from it, which costs more than
+				    a P-256 signature */
 	const struct bytes *chain; /* DER of further certificates, without the root */
 	size_t chain_n;
 	int64_t signing_time;

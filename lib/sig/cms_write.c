@@ -23,7 +23,6 @@ static bool issuer_and_serial(struct bytes cert, struct bytes *issuer, struct by
 	return true;
 }
 
-/* SubjectPublicKeyInfo's key kind is the caller's certificate's business: read it once. */
 static struct alg_key key_of(struct bytes cert)
 {
 	struct alg_key k = { KEY_OTHER, 0 };
@@ -165,9 +164,11 @@ static void put_message(struct buf *b, const struct cms_input *in, const struct 
 int cms_sign(const struct cms_input *in, struct buf *out, struct err *err)
 {
 	struct buf attrs = BUF_INIT, sig = BUF_INIT;
-	struct signed_parts s = { .key = key_of(in->leaf) };
+	struct signed_parts s = { .key = in->key };
 	int r = 0;
 
+	if (s.key.kind == KEY_OTHER)
+		s.key = key_of(in->leaf);
 	s.hash = alg_hash_for(s.key);
 	if (in->chain_n + 1 > CMS_MAX_CERTS)
 		r = err_set(err, ERR_INPUT, "the chain has more than %d certificates",
