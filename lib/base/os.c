@@ -70,15 +70,17 @@ static bool try_again(int fd, short events)
 	return true;
 }
 
+#define READ_ROOM ((size_t)16384)
+
 int os_read_all(int fd, size_t max, const char *what, struct buf *out, struct err *err)
 {
-	size_t before = out->n, got = 0, room = 16384;
+	size_t before = out->n, got = 0, room = READ_ROOM;
 	struct stat st;
 	int rc = 0;
 
-	/* A file comes in one piece, where it does not grow meanwhile. */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size >= room)
-		room = (uint64_t)st.st_size < max ? (size_t)st.st_size + 1 : max;
+	/* A file comes in one piece, where it does not grow meanwhile. Those of /proc say 0. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		room = (uint64_t)st.st_size < max ? (size_t)st.st_size + 1 : max + 1;
 	for (;;) {
 		uint8_t *to;
 		ssize_t n;
@@ -101,8 +103,9 @@ int os_read_all(int fd, size_t max, const char *what, struct buf *out, struct er
 			rc = err_set(err, ERR_INPUT, "%s has more than %zu bytes", what, max);
 			break;
 		}
-		if ((size_t)n == room)
-			room *= 2;
+		room -= (size_t)n;
+		if (room == 0) /* what is left will do to see the end */
+			room = got < READ_ROOM ? READ_ROOM : got;
 	}
 	if (rc)
 		out->n = before;

@@ -196,6 +196,48 @@ START_TEST(pipes)
 }
 END_TEST
 
+/* Of every size around the rooms that are made for it; one byte more than is let in, too. */
+START_TEST(reading_sizes)
+{
+	static const size_t sizes[] = { 1, 63, 16383, 16384, 16385, 40000, 200000 };
+	size_t n = sizes[_i];
+	char *text = xcalloc(n, 1);
+
+	memset(text, 'x', n);
+	text[n - 1] = 'y';
+	for (int piped = 0; piped < 2; piped++) {
+		for (size_t less = 0; less < 2; less++) {
+			int fds[2];
+			pid_t pid;
+
+			ck_assert_int_eq(pipe(fds), 0);
+			pid = fork();
+			if (pid == 0) {
+				close(fds[0]);
+				_exit(os_write_all(fds[1], bytes_of(text, n), "it", NULL) != 0);
+			}
+			close(fds[1]);
+			if (!piped) {
+				close(fds[0]);
+				fds[0] = open("sized", O_RDWR | O_CREAT | O_TRUNC, 0600);
+				OK(os_write_all(fds[0], bytes_of(text, n), "it", &err));
+				ck_assert_int_eq(lseek(fds[0], 0, SEEK_SET), 0);
+			}
+			buf_clear(&out);
+			if (less)
+				FAILS(os_read_all(fds[0], n - 1, "it", &out, &err), ERR_INPUT,
+				      "more than");
+			else
+				OK(os_read_all(fds[0], n, "it", &out, &err));
+			ck_assert(less ? out.n == 0 : bytes_eq(buf_bytes(&out), bytes_of(text, n)));
+			close(fds[0]);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	free(text);
+}
+END_TEST
+
 /* --- trust in paths --------------------------------------------------------------- */
 
 START_TEST(trusted_paths)
@@ -537,6 +579,7 @@ int main(void)
 	tcase_add_test(t, replacing);
 	tcase_add_test(t, replacing_full);
 	tcase_add_test(t, pipes);
+	tcase_add_loop_test(t, reading_sizes, 0, 7);
 	tcase_add_test(t, trusted_paths);
 	tcase_add_test(t, trusted_links);
 	tcase_add_test(t, trusted_owner);
