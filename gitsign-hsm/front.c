@@ -32,10 +32,21 @@ static int rewind_input(struct bytes payload, struct err *err)
 	return r;
 }
 
+static int start_agent(struct err *err)
+{
+	struct buf program = BUF_INIT;
+	int r = front_sibling("agent", &program, err);
+
+	if (r == 0)
+		r = agent_start(buf_str(&program), err);
+	buf_free(&program);
+	return r;
+}
+
 static enum agent_outcome ask(const struct settings *s, const struct args *a, struct bytes payload,
 			      struct buf *armor, struct buf *status, struct err *err)
 {
-	struct buf config = BUF_INIT, program = BUF_INIT;
+	struct buf config = BUF_INIT;
 	char where[PATH_MAX] = "";
 	struct agent_ask q = { .purpose = agent_purpose_of(payload),
 			       .payload = payload,
@@ -46,16 +57,13 @@ static enum agent_outcome ask(const struct settings *s, const struct args *a, st
 		err_set(err, ERR_INPUT, "the agent signs git objects of up to 16 MiB only");
 		return AGENT_NOT_THERE;
 	}
-	if (front_sibling("agent", &program, err) != 0)
-		return AGENT_NOT_THERE;
 	settings_text(s, &config);
 	q.config = buf_str(&config);
 	q.where = getcwd(where, sizeof(where)) != NULL ? where : "";
 	o = s->agent == SETTINGS_AGENT_SSH
 		    ? agent_sign_forwarded(&q, armor, status, err)
-		    : agent_sign(&q, &s->pin_source, buf_str(&program), armor, status, err);
+		    : agent_sign(&q, &s->pin_source, start_agent, armor, status, err);
 	buf_free(&config);
-	buf_free(&program);
 	return o;
 }
 

@@ -133,12 +133,12 @@ enum agent_outcome {
 };
 
 /*
- * Asks the agent for a signature; `start` (may be NULL) is the program to start when
- * there is none. Questions go to the terminal, a PIN comes from `pin`. Appends armor
+ * Asks the agent for a signature; `start` (may be NULL) starts one when there is
+ * none. Questions go to the terminal, a PIN comes from `pin`. Appends armor
  * and status lines only for AGENT_DONE; *err is set otherwise.
  */
 enum agent_outcome agent_sign(const struct agent_ask *ask, const struct pin_source *pin,
-			      const char *start, struct buf *armor, struct buf *status,
+			      int (*start)(struct err *err), struct buf *armor, struct buf *status,
 			      struct err *err);
 
 /*

@@ -157,7 +157,7 @@ static enum agent_outcome converse(int fd, struct bytes request, const struct pi
 }
 
 enum agent_outcome agent_sign(const struct agent_ask *ask, const struct pin_source *pin,
-			      const char *start, struct buf *armor, struct buf *status,
+			      int (*start)(struct err *err), struct buf *armor, struct buf *status,
 			      struct err *err)
 {
 	enum agent_outcome o = AGENT_NOT_THERE;
@@ -169,7 +169,7 @@ enum agent_outcome agent_sign(const struct agent_ask *ask, const struct pin_sour
 		int fd;
 
 		if (rundir_connect(AGENT_SOCKET, &fd, err) != 0) {
-			if (start == NULL || tries > 1 || agent_start(start, err) != 0)
+			if (start == NULL || tries > 1 || start(err) != 0)
 				break;
 			continue;
 		}
