@@ -80,7 +80,7 @@ static int sign(const struct cert *leaf, const struct cert_list *pool, struct by
 
 	for (size_t i = 0; i < n; i++)
 		chain[i] = bytes_of(found[i]->der, found[i]->der_n);
-	r = make_signature(leaf, chain, n, payload, now, signer, pem, &h, err);
+	r = make_signature(leaf, NULL, chain, n, payload, now, signer, pem, &h, err);
 	if (r == 0)
 		status_signed(status, leaf, h, now);
 	return r;

@@ -2,19 +2,20 @@
 
 #include "base/pem.h"
 
-static int check_own(const struct cert *leaf, struct bytes der, struct bytes payload,
-		     struct err *err)
+static int check_own(const struct cert *leaf, struct cms_key *key, struct bytes der,
+		     struct bytes payload, struct err *err)
 {
-	struct cms_key *key = NULL;
+	struct cms_key *made = NULL;
 	struct cms cms;
 	int r = cms_parse(der, &cms, err);
 
 	if (r == 0) {
-		r = cms_key_new(leaf->key, &key, err);
+		if (key == NULL)
+			r = cms_key_new(leaf->key, &made, err);
 		if (r == 0)
-			r = cms_check(&cms, &payload, 1, bytes_of(leaf->der, leaf->der_n), key,
-				      err);
-		cms_key_free(key);
+			r = cms_check(&cms, &payload, 1, bytes_of(leaf->der, leaf->der_n),
+				      key != NULL ? key : made, err);
+		cms_key_free(made);
 		cms_free(&cms);
 	}
 	if (r != 0) {
@@ -25,9 +26,9 @@ static int check_own(const struct cert *leaf, struct bytes der, struct bytes pay
 	return 0;
 }
 
-int make_signature(const struct cert *leaf, const struct bytes *chain, size_t chain_n,
-		   struct bytes payload, int64_t now, struct cms_signer signer, struct buf *pem,
-		   enum alg_hash *hash, struct err *err)
+int make_signature(const struct cert *leaf, struct cms_key *key, const struct bytes *chain,
+		   size_t chain_n, struct bytes payload, int64_t now, struct cms_signer signer,
+		   struct buf *pem, enum alg_hash *hash, struct err *err)
 {
 	struct cms_input in = {
 		.payload = { payload },
@@ -42,7 +43,7 @@ int make_signature(const struct cert *leaf, const struct bytes *chain, size_t ch
 	int r = cms_sign(&in, &der, err);
 
 	if (r == 0)
-		r = check_own(leaf, buf_bytes(&der), payload, err);
+		r = check_own(leaf, key, buf_bytes(&der), payload, err);
 	if (r == 0) {
 		pem_write(pem, PEM_SIGNED_MESSAGE, buf_bytes(&der));
 		*hash = alg_hash_for(leaf->alg);

@@ -231,6 +231,6 @@ int signer_sign(struct signer *s, struct bytes payload, int64_t now, struct buf 
 	struct bytes further[MAKE_CHAIN_MAX];
 	struct cms_signer raw = { token_signer, s };
 
-	return make_signature(s->key->cert, further, signer_chain(s, further, MAKE_CHAIN_MAX),
+	return make_signature(s->key->cert, NULL, further, signer_chain(s, further, MAKE_CHAIN_MAX),
 			      payload, now, raw, pem, hash, err);
 }

@@ -33,6 +33,8 @@ void keeper_key_put(struct keeper_key *k)
 {
 	if (k == NULL || atomic_fetch_sub(&k->refs, 1) != 1)
 		return;
+	cms_key_free(k->check);
+	pthread_mutex_destroy(&k->checking);
 	cert_free(k->leaf);
 	buf_free(&k->raw);
 	free(k);
@@ -153,6 +155,7 @@ static int read_key(struct buf *reply, struct keeper_key *k, bool *asks, struct 
 	uint8_t message, flag = 0;
 	uint32_t n;
 	bool ok;
+	int r;
 
 	buf_add_bytes(&k->raw, buf_bytes(reply));
 	in = buf_bytes(&k->raw);
@@ -163,7 +166,8 @@ static int read_key(struct buf *reply, struct keeper_key *k, bool *asks, struct 
 	if (!ok)
 		return err_set(err, ERR_INTERNAL, "a strange answer of the module's process");
 	*asks = flag != 0;
-	return cert_parse(leaf, &k->leaf, err);
+	r = cert_parse(leaf, &k->leaf, err);
+	return r != 0 ? r : cms_key_new(k->leaf->key, &k->check, err);
 }
 
 static void put_names(struct buf *b, uint8_t message, const struct keeper_request *q)
@@ -187,6 +191,7 @@ static int open_key(const struct keeper_request *q, struct worker *w, bool *brok
 	if (r == 0) {
 		k = xcalloc(1, sizeof(*k));
 		atomic_init(&k->refs, 1);
+		pthread_mutex_init(&k->checking, NULL);
 		r = read_key(&reply, k, &w->asks, err);
 		forget_key(w);
 		if (r == 0) {

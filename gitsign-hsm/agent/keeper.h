@@ -5,6 +5,7 @@
 #ifndef GH_AGENT_KEEPER_H
 #define GH_AGENT_KEEPER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "sig/cert.h"
+#include "sig/cms.h"
 #include "token/agent.h"
 
 /*
@@ -29,6 +31,8 @@ struct keeper_key {
 	struct bytes chain[8];
 	size_t chain_n;
 	struct buf raw; /* what the views point into */
+	pthread_mutex_t checking;
+	struct cms_key *check; /* of `leaf`; whoever holds `checking` may use it */
 };
 void keeper_key_put(struct keeper_key *k); /* accepts NULL */
 

@@ -143,12 +143,25 @@ static void log_refusal(struct audit_entry *e, const struct err *err)
 	(void)audit_write(server_config()->log, e, NULL);
 }
 
+/* Who comes while another has the prepared key does without. */
+static int put_together(struct job *j, struct keeper_key *k, int64_t now, struct buf *armor,
+			enum alg_hash *h, struct err *err)
+{
+	struct cms_signer signer = { raw, j };
+	bool ours = pthread_mutex_trylock(&k->checking) == 0;
+	int r = make_signature(k->leaf, ours ? k->check : NULL, k->chain, k->chain_n,
+			       j->ask.payload, now, signer, armor, h, err);
+
+	if (ours)
+		pthread_mutex_unlock(&k->checking);
+	return r;
+}
+
 /* Everything between a choice of key and the signature, of which the log is a part. */
-static int sign_as(struct job *j, const struct keeper_key *k, struct buf *armor, struct buf *status,
+static int sign_as(struct job *j, struct keeper_key *k, struct buf *armor, struct buf *status,
 		   struct err *err)
 {
 	const struct agent_config *c = server_config();
-	struct cms_signer signer = { raw, j };
 	int64_t now = os_now();
 	char hex[OID_HEX_MAX];
 	enum alg_hash h;
@@ -158,8 +171,7 @@ static int sign_as(struct job *j, const struct keeper_key *k, struct buf *armor,
 	if (r == 0)
 		r = confirm_ask(c, &j->consent, &j->entry.reason, err);
 	if (r == 0)
-		r = make_signature(k->leaf, k->chain, k->chain_n, j->ask.payload, now, signer,
-				   armor, &h, err);
+		r = put_together(j, k, now, armor, &h, err);
 	if (r == 0)
 		r = confirm_made(c, &j->consent, j->q.stored, &j->login, &j->entry.reason, err);
 	if (r != 0)

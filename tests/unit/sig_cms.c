@@ -102,6 +102,31 @@ START_TEST(payload_in_pieces)
 }
 END_TEST
 
+/* What the caller says of the key is not read out of the certificate, and not believed either. */
+START_TEST(named_key)
+{
+	struct pki_spec spec = { .key = key_kinds[_i] };
+	struct pki_cert leaf = pki_make(&spec, &root, false);
+	struct cms_input in = { .payload = { PAYLOAD },
+				.leaf = buf_bytes(&leaf.der),
+				.key = alg_of_key(leaf.key),
+				.signing_time = PKI_NOW,
+				.signer = { pki_sign_raw, leaf.key } };
+	struct buf der = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(cms_sign(&in, &der, &err), 0);
+	good(buf_bytes(&der), &leaf);
+	library_agrees(buf_bytes(&der), PAYLOAD, leaf.x);
+	buf_clear(&der);
+	in.key.kind = in.key.kind == KEY_RSA ? KEY_P256 : KEY_RSA;
+	ck_assert_int_eq(cms_sign(&in, &der, &err), 0);
+	refused(buf_bytes(&der), &leaf, ERR_BAD, "does not verify");
+	buf_free(&der);
+	pki_free(&leaf);
+}
+END_TEST
+
 /* One key for many: what it keeps of one signature is nothing to the next. */
 START_TEST(kept_key)
 {
@@ -353,6 +378,7 @@ static Suite *suite(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, round_trip, 0, N(key_kinds));
 	tcase_add_test(tc, payload_in_pieces);
+	tcase_add_loop_test(tc, named_key, 0, N(key_kinds));
 	tcase_add_loop_test(tc, kept_key, 0, N(key_kinds));
 	tcase_add_test(tc, nothing_written_on_failure);
 	tcase_add_test(tc, signer);
