@@ -74,10 +74,18 @@ int lock_set(const struct secret *password, struct err *err);
 int lock_clear(const struct secret *password, struct err *err);
 bool lock_is(void);
 
+/* --- clients.c: whom the sockets bring -------------------------------------------- */
+
+typedef void session_fn(int fd); /* one connection, to its end; the caller closes it */
+/* Has threads serve who comes to a socket that listens and does not block; at most two. */
+int clients_serve(int listener, session_fn *run, struct err *err);
+/* Takes no more clients; the listeners are free then. Who is being served goes on. */
+void clients_end(void);
+bool clients_thread(void *(*run)(void *), void *arg); /* one of the agent's threads, detached */
+
 /* --- session.c, ssh.c: one connection to the private socket, or to ssh's -------- */
 
-void session_run(int fd);
-void ssh_run(int fd);
+session_fn session_run, ssh_run;
 
 #define REQUEST_MS (60 * 60 * 1000) /* a silent connection */
 #define REPLY_SEND_MS 30000

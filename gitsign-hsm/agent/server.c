@@ -17,14 +17,12 @@
 
 #define TICK_MS 10000
 #define PING_S 10
-#define SESSIONS_MAX 64
-#define STACK ((size_t)512 << 10)
 #define END_MS 3000
 #define PLACE_MS 20
 #define PLACE_TRIES 500
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static size_t sessions_n, busy_n;
+static size_t busy_n;
 static int64_t started, last_used;
 static bool stopping;
 static int wake[2] = { -1, -1 };
@@ -33,13 +31,16 @@ static struct agent_config config;
 
 void server_busy(bool busy)
 {
+	bool awaited;
+
 	pthread_mutex_lock(&lock);
 	if (busy)
 		busy_n++;
 	else
 		busy_n--;
+	awaited = stopping && !busy;
 	pthread_mutex_unlock(&lock);
-	if (!busy)
+	if (awaited)
 		(void)!write(wake[1], "", 1);
 }
 
@@ -123,71 +124,7 @@ static int take_place(bool given, int *fd, struct err *err)
 	return err_set(err, ERR_IO, "another agent neither answers nor ends");
 }
 
-/* --- sessions ------------------------------------------------------------------ */
-
-static void count_out(void)
-{
-	pthread_mutex_lock(&lock);
-	sessions_n--;
-	pthread_mutex_unlock(&lock);
-}
-
-static void *session(void *arg)
-{
-	int fd = (int)(intptr_t)arg;
-
-	if (fd < 0)
-		ssh_run(fd = -fd);
-	else
-		session_run(fd);
-	close(fd);
-	count_out();
-	(void)!write(wake[1], "", 1);
-	return NULL;
-}
-
-static bool start_thread(void *(*run)(void *), void *arg)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	bool ok;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK);
-	ok = pthread_create(&thread, &attr, run, arg) == 0;
-	pthread_attr_destroy(&attr);
-	return ok;
-}
-
-static bool count_in(void)
-{
-	bool ok;
-
-	pthread_mutex_lock(&lock);
-	ok = sessions_n < SESSIONS_MAX;
-	if (ok)
-		sessions_n++;
-	pthread_mutex_unlock(&lock);
-	return ok;
-}
-
-static void take_client(int listener, bool ssh)
-{
-	/* cppcheck-suppress nullPointer */
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (!rundir_peer_ours(fd) || !count_in()) {
-		close(fd);
-		return;
-	}
-	if (start_thread(session, (void *)(intptr_t)(ssh ? -fd : fd)))
-		return;
-	count_out();
-	close(fd);
-}
+/* --- the end ------------------------------------------------------------------- */
 
 static bool over(void)
 {
@@ -221,20 +158,13 @@ static void *ping(void *arg)
 	return arg;
 }
 
-static void loop(int listener, int ssh)
+static void loop(void)
 {
 	while (!over()) {
-		struct pollfd p[3] = { { listener, POLLIN, 0 },
-				       { wake[0], POLLIN, 0 },
-				       { ssh, POLLIN, 0 } };
-		int n = poll(p, 3, config.idle_ms < TICK_MS ? 1000 : TICK_MS);
+		struct pollfd p = { wake[0], POLLIN, 0 };
 
-		if (n > 0 && p[1].revents != 0)
+		if (poll(&p, 1, config.idle_ms < TICK_MS ? 1000 : TICK_MS) > 0)
 			drain(wake[0]);
-		if (n > 0 && p[0].revents != 0)
-			take_client(listener, false);
-		if (n > 0 && p[2].revents != 0)
-			take_client(ssh, true);
 	}
 }
 
@@ -248,6 +178,7 @@ static void wait_busy(void)
 		size_t n;
 
 		pthread_mutex_lock(&lock);
+		stopping = true;
 		n = busy_n;
 		pthread_mutex_unlock(&lock);
 		if (n == 0 || os_monotonic_ms() >= until)
@@ -296,11 +227,17 @@ static int serve(bool tell, const struct given *given, struct err *err)
 	if (r != 0)
 		return r;
 	started = last_used = os_monotonic_ms();
-	if (!start_thread(ping, NULL))
+	if (!clients_thread(ping, NULL))
 		return err_set(err, ERR_INTERNAL, "no thread can be started");
+	r = clients_serve(listener, session_run, err);
+	if (r == 0 && ssh >= 0)
+		r = clients_serve(ssh, ssh_run, err);
+	if (r != 0)
+		return r;
 	if (tell)
 		close(READY_FD);
-	loop(listener, ssh);
+	loop();
+	clients_end();
 	close_sockets(given, listener, ssh);
 	wait_busy();
 	_exit(0); /* the threads that are left go with us; the children see us go */
