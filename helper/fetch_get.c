@@ -59,8 +59,8 @@ static void keep(struct ask *a, struct cred_tokens *t, int64_t asked)
 	buf_addf(&a->store.note, "the access token is given, but not kept: %s", err.text);
 }
 
-static int by_refresh(struct ask *a, struct grant_ask *g, struct cred_tokens *kept,
-		      struct cred_tokens *ret, bool *refused, struct err *err)
+int fetch_refresh(struct ask *a, struct grant_ask *g, struct cred_tokens *kept,
+		  struct cred_tokens *ret, bool *refused, struct err *err)
 {
 	int64_t asked = os_now();
 	sigset_t before;
@@ -102,7 +102,7 @@ static int ask_issuer(struct ask *a, struct cred_tokens *kept, struct cred_token
 	int r;
 
 	if (cred_tokens_can_refresh(kept, asked)) {
-		r = by_refresh(a, &g, kept, ret, &refused, err);
+		r = fetch_refresh(a, &g, kept, ret, &refused, err);
 		/* A network that is gone is no reason to ask a person for a new one. */
 		if (r == 0 || !refused || ask_can_give(a, kept))
 			return r;

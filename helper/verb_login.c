@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "helper/fetch.h"
 #include "helper/say.h"
 #include "helper/verbs.h"
 
 #define LOCK_MS 30000
+#define REVOKE_MS 20000 /* the new login is there: nobody waits long for the end of the old one */
 
 static int lock(struct ask *a, int *fd, struct err *err)
 {
@@ -42,10 +44,79 @@ static void tell_login(const struct ask *a, const struct cred_tokens *t)
 	buf_free(&b);
 }
 
+/* A person says yes, and what that gives is kept in place of `old`, what was there. */
+static int sign_in(struct ask *a, struct grant_ask *g, struct cred_tokens *t,
+		   struct cred_tokens *old, struct err *err)
+{
+	bool found;
+	int r;
+
+	g->interactive = true;
+	g->deadline_ms = 0;
+	g->refresh = NULL;
+	g->refresh_refused = NULL;
+	r = grant_run(&a->profile, g, t, err);
+	if (r != 0)
+		return r;
+	if (store_load(&a->store, old, &found, NULL) != 0)
+		*old = (struct cred_tokens)CRED_TOKENS_NONE;
+	return store_save(&a->store, t, err);
+}
+
+/* The refresh token of the login before: nobody has it any more, so it is good for nobody. */
+static bool end_old(struct ask *a, struct grant_ask *g, struct cred_tokens *old,
+		    const struct cred_tokens *t)
+{
+	_cleanup_free_ char *line = NULL;
+	struct err err = ERR_INIT;
+	bool done = false;
+	int r;
+
+	if (old->refresh.p == NULL ||
+	    (t->refresh.p != NULL && strcmp(old->refresh.p, t->refresh.p) == 0))
+		return false;
+	secret_free(&old->access); /* a git that runs may be using it */
+	g->deadline_ms = os_monotonic_ms() + REVOKE_MS;
+	r = grant_revoke(&a->profile, g, old, &done, &err);
+	if (!done) {
+		line = xasprintf("the refresh token of the login before is not revoked: %s",
+				 r != 0 ? err.text : "the issuer has no way to");
+		say(line);
+	}
+	return done;
+}
+
+/*
+ * Some issuers end all that one person gave one client with any of its refresh tokens
+ * (RFC 7009 2.1; Auth0 by a switch), the new login too. Its first use tells.
+ */
+static int outlive(struct ask *a, struct grant_ask *g, struct cred_tokens *t, struct err *err)
+{
+	struct cred_tokens next = CRED_TOKENS_NONE, none = CRED_TOKENS_NONE;
+	struct err why = ERR_INIT;
+	bool refused = false;
+	int r;
+
+	if (t->refresh.p == NULL)
+		return 0;
+	r = fetch_refresh(a, g, t, &next, &refused, &why);
+	if (r != 0 && !refused)
+		return 0; /* nothing says that it is dead */
+	cred_tokens_free(t);
+	if (r == 0) {
+		*t = next;
+		return 0;
+	}
+	say("the issuer ended the new login together with the one before: once more, please");
+	r = sign_in(a, g, t, &none, err);
+	cred_tokens_free(&none);
+	return r;
+}
+
 static int login(const char *url, struct err *err)
 {
 	struct ask a;
-	struct cred_tokens t = CRED_TOKENS_NONE;
+	struct cred_tokens t = CRED_TOKENS_NONE, old = CRED_TOKENS_NONE;
 	char *host = NULL;
 	struct grant_ask g;
 	int fd = -1, r = verb_profile(url, &a, err);
@@ -54,18 +125,18 @@ static int login(const char *url, struct err *err)
 		return r;
 	a.store.quiet = false;
 	g = verb_grant_ask(&a, &host);
-	g.interactive = true;
 	r = lock(&a, &fd, err);
 	if (r == 0)
-		r = grant_run(&a.profile, &g, &t, err);
-	if (r == 0)
-		r = store_save(&a.store, &t, err);
+		r = sign_in(&a, &g, &t, &old, err);
+	if (r == 0 && end_old(&a, &g, &old, &t))
+		r = outlive(&a, &g, &t, err);
 	if (r == 0) {
 		note(&a);
 		tell_login(&a, &t);
 	}
 	if (fd >= 0)
 		close(fd);
+	cred_tokens_free(&old);
 	cred_tokens_free(&t);
 	ask_free(&a);
 	free(host);

@@ -12,7 +12,8 @@
 //   /issued?what=access_token|refresh_token   every one made so far, a line each
 //   /check?token=T          what a resource server learns of it: {active, ...}
 //   /revoke?token=T         dead from now on, as if its owner had revoked it
-//   /device?user_code=C     the person says yes (&deny=1: no); without a code: the last asked for
+//   /device?user_code=C     the person says yes (&deny=1: no; &grant=same: by the grant of the yes
+//                           before, if it lives); without a code: the last asked for
 //   /workload?sub=S&aud=A&ttl=N[&iss=I]   an identity token as a build server gives it to a job
 import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
@@ -169,6 +170,7 @@ async function exchange(provider, issuer, workload, ctx) {
 // --- control ------------------------------------------------------------------------
 const issued = { access_token: [], refresh_token: [] };
 let lastUserCode = '';
+let lastGrant = '';
 
 async function approve(provider, q) {
 	const asked = q.get('user_code') ?? lastUserCode;
@@ -179,11 +181,13 @@ async function approve(provider, q) {
 		await code.save();
 		return 'denied\n';
 	}
-	const grant = new provider.Grant({ accountId: 'alice', clientId: code.clientId });
+	const before = q.get('grant') === 'same' && lastGrant ? await provider.Grant.find(lastGrant) : undefined;
+	const grant = before ?? new provider.Grant({ accountId: 'alice', clientId: code.clientId });
 	grant.addOIDCScope(code.params.scope ?? 'openid');
 	for (const r of [code.params.resource ?? []].flat()) grant.addResourceScope(r, code.params.scope);
+	lastGrant = await grant.save();
 	Object.assign(code, {
-		accountId: 'alice', grantId: await grant.save(), scope: code.params.scope ?? 'openid',
+		accountId: 'alice', grantId: lastGrant, scope: code.params.scope ?? 'openid',
 		authTime: now(), resource: code.params.resource,
 	});
 	await code.save();

@@ -129,6 +129,56 @@ srv oidc fault kind=edit on='POST /device/auth' set=interval=1 >/dev/null
 { cred_until 'a code' grep -q 'enter  ' "$GH_ERR" && srv oidc device >/dev/null; } &
 ok 'login of a person' hsm login "$GIT_URL"
 like 'tells of the refresh token' "$(cat "$GH_OUT")" 'with a refresh token'
+
+# Over a session that lives: the refresh token that nobody has any more is ended, the new one never.
+refresh_token() {
+	srv oidc issued what=refresh_token | sed -n "\$p"
+}
+# again [ANSWER]: another login over the one that is there.
+again() {
+	: >"$GH_ERR"
+	{ cred_until 'a code' grep -q 'enter  ' "$GH_ERR" && srv oidc device "$@" >/dev/null; } &
+	hsm login "$GIT_URL"
+}
+# dead TOKEN, alive: does the issuer still take it? Does git need a person?
+dead() {
+	cred_post "$OIDC_URL/token" grant_type=refresh_token client_id=cli "refresh_token=$1" | grep -q invalid_grant
+}
+alive() {
+	cred_ask get protocol=https "host=${GIT_URL#https://}" >"$GH_WORLD/now"
+	sed -n 's/^password=/protocol=https\nhost='"${GIT_URL#https://}"'\n&/p' "$GH_WORLD/now" | "$CRED_HELPER" erase
+	GIT_TERMINAL_PROMPT=0 cred_ask get protocol=https "host=${GIT_URL#https://}" | grep -q '^password=.'
+}
+first=$(refresh_token)
+ok 'login again' again
+is 'revokes the refresh token of the one before' "$(srv_count oidc 'POST /token/revocation 200')" 1
+unlike 'without a word' "$(cat "$GH_ERR")" 'login before|once more'
+ok 'which the issuer refuses from then on' dead "$first"
+ok 'the new login lasts' alive
+first=$(refresh_token)
+not_ok 'a person who says no' again deny=1
+is 'revokes nothing' "$(srv_count oidc 'POST /token/revocation')" 1
+ok 'and the login before lasts' alive
+srv oidc fault kind=status status=500 on=revocation >/dev/null
+ok 'an issuer that does not revoke' again
+like 'costs a word' "$(cat "$GH_ERR")" 'the refresh token of the login before is not revoked: .*HTTP 500'
+ok 'and no login' alive
+# An issuer that ends all that came by the same yes.
+srv oidc clear >/dev/null
+srv oidc fault kind=edit times=0 on='POST /device/auth' set=interval=1 >/dev/null
+again_and_again() {
+	: >"$GH_ERR"
+	{
+		cred_until 'a code' grep -q 'enter  ' "$GH_ERR" && srv oidc device grant=same >/dev/null
+		cred_until 'another one' grep -q 'once more, please' "$GH_ERR"
+		cred_until 'its code' sh -c '[ "$(grep -c "enter  " "$1")" = 2 ]' count "$GH_ERR"
+		srv oidc device >/dev/null
+	} &
+	hsm login "$GIT_URL"
+}
+ok 'an issuer that ends the new login with the old one is asked once more' again_and_again
+ok 'which lasts' alive
+srv oidc clear >/dev/null
 ok 'logout' hsm logout "$GIT_URL"
 is 'revokes both tokens' "$(srv_count oidc 'POST /token/revocation 200')" 2
 hsm "$@" "$GIT_URL" >/dev/null
