@@ -80,10 +80,22 @@ void selector_free(struct selector *s)
 	memset(s, 0, sizeof(*s));
 }
 
+bool select_in_force(const struct cert *x, int64_t now, char *why, size_t room)
+{
+	bool late = now > x->not_after;
+	struct buf when = BUF_INIT;
+
+	if (!late && now >= x->not_before)
+		return true;
+	text_time(&when, late ? x->not_after : x->not_before);
+	snprintf(why, room, "%s %s", late ? "expired at" : "not valid before", buf_str(&when));
+	buf_free(&when);
+	return false;
+}
+
 void candidate_judge(struct candidate *c, int64_t now)
 {
 	const struct cert *x = c->cert;
-	struct buf when = BUF_INIT;
 
 	if (!x->usage_ok)
 		snprintf(c->why, sizeof(c->why), "%s", x->usage_why);
@@ -92,14 +104,8 @@ void candidate_judge(struct candidate *c, int64_t now)
 			 x->alg.bits);
 	else if (x->alg.kind == KEY_OTHER)
 		snprintf(c->why, sizeof(c->why), "%s keys cannot sign here", alg_key_name(x->alg));
-	else if (now > x->not_after) {
-		text_time(&when, x->not_after);
-		snprintf(c->why, sizeof(c->why), "expired at %s", buf_str(&when));
-	} else if (now < x->not_before) {
-		text_time(&when, x->not_before);
-		snprintf(c->why, sizeof(c->why), "not valid before %s", buf_str(&when));
-	}
-	buf_free(&when);
+	else
+		(void)select_in_force(x, now, c->why, sizeof(c->why));
 }
 
 int candidates_load(const struct settings *s, struct token *t, const struct uri *u, int64_t now,

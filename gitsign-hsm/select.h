@@ -57,6 +57,8 @@ int candidates_pick(const struct candidates *c, const struct selector *s,
 		    const struct selector *fallback, const struct candidate **ret,
 		    struct err *err);
 
+/* Is the certificate within its validity? `why` ("expired at ...", 64 bytes do) is set if not. */
+bool select_in_force(const struct cert *x, int64_t now, char *why, size_t room);
 /* Fills `why` for a certificate that can be read. */
 void candidate_judge(struct candidate *c, int64_t now);
 bool candidate_matches(const struct candidate *c, const struct selector *s);

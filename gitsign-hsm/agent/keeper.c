@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "agent.h"
+#include "base/os.h"
 #include "base/wire.h"
+#include "gitsign-hsm/select.h"
 #include "keeper.h"
 
 #define WORKERS_MAX 8
@@ -177,6 +179,16 @@ static void put_names(struct buf *b, uint8_t message, const struct keeper_reques
 	wire_put_text(b, q->key);
 }
 
+/* A certificate that is not in force any more may have a new one beside it. */
+static bool has_key(const struct worker *w, const struct keeper_request *q)
+{
+	char why[64];
+
+	return w->key != NULL && strcmp(w->config, q->config) == 0 &&
+	       strcmp(w->name, q->key) == 0 &&
+	       select_in_force(w->key->leaf, os_now(), why, sizeof(why));
+}
+
 static int open_key(const struct keeper_request *q, struct worker *w, bool *broken, struct err *err)
 {
 	struct buf b = BUF_INIT, reply = BUF_INIT;
@@ -184,7 +196,7 @@ static int open_key(const struct keeper_request *q, struct worker *w, bool *brok
 	int r;
 
 	*broken = false;
-	if (w->key != NULL && strcmp(w->config, q->config) == 0 && strcmp(w->name, q->key) == 0)
+	if (has_key(w, q))
 		return 0;
 	put_names(&b, WORKER_OPEN, q);
 	r = child_call(q, w->child, buf_bytes(&b), WORKER_KEY, &reply, broken, err);

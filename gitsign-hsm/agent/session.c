@@ -12,6 +12,7 @@
 #include "base/wire.h"
 #include "consent.h"
 #include "gitsign-hsm/make.h"
+#include "gitsign-hsm/select.h"
 #include "gitsign-hsm/settings.h"
 #include "gitsign-hsm/status.h"
 #include "keeper.h"
@@ -129,10 +130,13 @@ static int raw(void *ctx, enum alg_hash h, struct bytes tbs, struct buf *sig, st
 	return keeper_sign(&j->q, h, tbs, sig, &j->login, err);
 }
 
+/* Once more when somebody has been asked, which may have taken a while. */
 static int in_force(const struct cert *c, int64_t now, struct err *err)
 {
-	if (now < c->not_before || now > c->not_after)
-		return err_set(err, ERR_KEY, "the certificate is not within its validity");
+	char why[64];
+
+	if (!select_in_force(c, now, why, sizeof(why)))
+		return err_set(err, ERR_KEY, "the certificate: %s", why);
 	return 0;
 }
 
@@ -162,14 +166,15 @@ static int sign_as(struct job *j, struct keeper_key *k, struct buf *armor, struc
 		   struct err *err)
 {
 	const struct agent_config *c = server_config();
-	int64_t now = os_now();
 	char hex[OID_HEX_MAX];
 	enum alg_hash h;
 	struct oid id;
-	int r = in_force(k->leaf, now, err);
+	int64_t now;
+	int r = confirm_ask(c, &j->consent, &j->entry.reason, err);
 
+	now = os_now();
 	if (r == 0)
-		r = confirm_ask(c, &j->consent, &j->entry.reason, err);
+		r = in_force(k->leaf, now, err);
 	if (r == 0)
 		r = put_together(j, k, now, armor, &h, err);
 	if (r == 0)

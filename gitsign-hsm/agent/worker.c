@@ -50,16 +50,32 @@ static int open_token(const struct settings *s, struct err *err)
 	return 0;
 }
 
+/* A certificate that is not in force any more is forgotten: there may be a new one. */
+static struct chosen *known(const char *config, const char *key)
+{
+	char why[64];
+
+	for (size_t i = 0; i < keys_n; i++) {
+		if (strcmp(keys[i]->config, config) != 0 || strcmp(keys[i]->key, key) != 0)
+			continue;
+		if (select_in_force(signer_cert(keys[i]->signer), os_now(), why, sizeof(why)))
+			return keys[i];
+		forget(keys[i]);
+		keys[i] = keys[--keys_n];
+		break;
+	}
+	return NULL;
+}
+
 static int choose(const char *config, const char *key, struct signer **ret, struct err *err)
 {
-	struct chosen *c;
+	struct chosen *c = known(config, key);
 	int r;
 
-	for (size_t i = 0; i < keys_n; i++)
-		if (strcmp(keys[i]->config, config) == 0 && strcmp(keys[i]->key, key) == 0) {
-			*ret = keys[i]->signer;
-			return open_token(&keys[i]->settings, err);
-		}
+	if (c != NULL) {
+		*ret = c->signer;
+		return open_token(&c->settings, err);
+	}
 	c = xcalloc(1, sizeof(*c));
 	c->config = xstrdup(config);
 	c->key = xstrdup(key);

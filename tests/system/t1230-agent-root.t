@@ -84,6 +84,94 @@ for p in "$(agent_pid)" "$(agent_worker)"; do
 	is 'and is not for its own user to look into' "$(stat -c %U "/proc/$p/mem")" root
 done
 
+# --- a PIN on its way ----------------------------------------------------------------------
+# While the token looks at it, the PIN stands where it is neither swapped out nor dumped, in
+# the module's process only.
+# flags PID TEXT: of each mapping that holds the text, the flags "lo" (locked) and "dd" (not
+# in a core dump) that it has, and what it is.
+flags() {
+	perl -e 'my ($pid, $text) = @ARGV; my ($at, $what, $held);
+		open my $maps, "<", "/proc/$pid/smaps" or exit 9;
+		open my $mem, "<:raw", "/proc/$pid/mem" or exit 9;
+		while (<$maps>) {
+			if (/^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)/) {
+				my ($from, $to, $how) = (hex $1, hex $2, $3);
+				($held, $what) = (0, $4 || "memory");
+				next if $how !~ /^r/ || $what =~ /\[v/ || $to - $from > 1 << 30;
+				sysseek $mem, $from, 0;
+				my $b; my $got = sysread $mem, $b, $to - $from;
+				$held = defined $got && $b =~ /\Q$text\E/;
+			} elsif (/^VmFlags:(.*)/ && $held) {
+				my $f = $1;
+				print join(" ", (grep { $f =~ /\b$_\b/ } qw(lo dd)), $what), "\n";
+			}
+		}' "$1" "$2"
+}
+if [ -f "$GH_TOOLS/mock-p11.so" ] && ! sanitized; then
+	agent_end
+	openssl ecparam -name prime256v1 -genkey -noout -out ../mock.key
+	openssl pkey -in ../mock.key -pubout -out ../keys/mock.pub
+	gh_certificate mock alice@example.com
+	: >../mock.log
+	git config --global hsm.module "$GH_TOOLS/mock-p11.so"
+	git config --global hsm.key ''
+	chown nobody ../mock.key ../mock.log "$GIT_CONFIG_GLOBAL"
+	MOCK_P11_KEY=$GH_WORLD/mock.key MOCK_P11_CERT=$GH_WORLD/keys/mock.pem MOCK_P11=C_Login=hang \
+		MOCK_P11_LOG=$GH_WORLD/mock.log user nobody sh -c \
+		'echo $$; exec "$0" --status-fd=2 -bsau "" <"$1"' "$GH_BIN/gitsign-hsm" \
+		"$GH_WORLD/payload" >../client 2>../mock.err &
+	ok 'a PIN is with the token' until_true grep -q C_Login ../mock.log || diag "$(cat ../mock.err)"
+	client=$(sed -n 1p ../client)
+	is 'in locked memory that is not dumped' "$(flags "$(agent_worker)" "$GH_PIN")" 'lo dd memory'
+	is 'the agent has handed it on' "$(flags "$(agent_pid)" "$GH_PIN")" ''
+	is 'and so has the client' "$(flags "$client" "$GH_PIN")" ''
+	isnt 'which can be searched' "$(flags "$client" GIT_CONFIG_GLOBAL)" ''
+	kill "$client"
+	agent_end # before its module is another
+	git config --global hsm.module "$GH_MODULE"
+	gh_use alice
+	chown nobody "$GIT_CONFIG_GLOBAL"
+else
+	skip 'no mock module, or a sanitizer that keeps what is freed' 5
+fi
+
+# --- whose terminal ---------------------------------------------------------------------------
+# A question goes to a terminal of the agent's user only; as after su, it may be root's.
+if command -v expect >/dev/null; then
+	agent_end
+	unset DISPLAY WAYLAND_DISPLAY
+	git config --global hsm.confirm each
+	chown nobody "$GIT_CONFIG_GLOBAL"
+	cat >"$GH_WORLD/ask" <<-'EOS'
+		set timeout 60
+		eval spawn $argv
+		expect {
+			"sign this?" { send "y\n"; exp_continue }
+			timeout { exit 99 }
+			eof {}
+		}
+		exit [lindex [wait] 3]
+	EOS
+	chmod 644 "$GH_WORLD/ask"
+	printf '#!/bin/sh\nexec "%s" --status-fd=2 -bsau "" <"%s"\n' "$GH_BIN/gitsign-hsm" \
+		"$GH_WORLD/payload" >"$GH_WORLD/sign"
+	chmod 755 "$GH_WORLD/sign"
+	ok "a question on its user's terminal is answered" user nobody expect -f "$GH_WORLD/ask" \
+		"$GH_WORLD/sign"
+	like 'there' "$(cat "$GH_OUT")" 'sign this'
+	exits 5 "none is asked on root's terminal" expect -f "$GH_WORLD/ask" setpriv \
+		--reuid=nobody "--regid=$(id -g nobody)" --clear-groups "$GH_WORLD/sign"
+	unlike 'where nothing is written' "$(cat "$GH_OUT")" 'sign this'
+	like 'it says why' "$(cat "$GH_OUT")" 'wants a yes.*neither a terminal nor a pinentry'
+	git config --global --unset hsm.confirm
+	chown nobody "$GIT_CONFIG_GLOBAL"
+	agent_end
+	ok 'an agent is there again' user nobody sh -c '"$0" --status-fd=2 -bsau "" <"$1"' \
+		"$GH_BIN/gitsign-hsm" "$GH_WORLD/payload"
+else
+	skip 'no expect' 6
+fi
+
 # --- other users -----------------------------------------------------------------------
 
 # status USER: what the private socket says to a request for the status, in hex.
