@@ -8,6 +8,7 @@
 #define ID_MAX 4096 /* some modules use a resource name as CKA_ID */
 #define LABEL_MAX 1024
 #define CERT_MAX 65536
+#define GUESS 2048
 
 int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_HANDLE *ret,
 	       size_t max, size_t *n, struct err *err)
@@ -36,23 +37,45 @@ int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_H
 	return 0;
 }
 
-bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t max,
-		     struct buf *ret)
+/* Any attribute, in two calls: how long it is, and it. */
+static bool read_long(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, size_t max,
+		      struct buf *ret)
 {
-	CK_ATTRIBUTE a = { type, NULL, 0 };
-	CK_RV rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, &a, 1);
-	CK_ULONG n = a.ulValueLen;
+	CK_RV rv;
+	CK_ULONG n;
 
+	a->pValue = NULL;
+	a->ulValueLen = 0;
+	rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, a, 1);
+	n = a->ulValueLen;
 	if (rv != CKR_OK || n == (CK_ULONG)-1 || n > max)
 		return false;
 	buf_clear(ret);
 	if (n == 0)
 		return true;
-	a.pValue = buf_reserve(ret, n);
-	rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, &a, 1);
-	if (rv != CKR_OK || a.ulValueLen > n)
+	a->pValue = buf_reserve(ret, n);
+	rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, a, 1);
+	if (rv != CKR_OK || a->ulValueLen > n)
 		return false;
-	ret->n = a.ulValueLen;
+	ret->n = a->ulValueLen;
+	return true;
+}
+
+/* Nearly all fit into a guess, in one call: there are modules that read a file for each. */
+bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, size_t max,
+		     struct buf *ret)
+{
+	uint8_t guess[GUESS];
+	CK_ULONG room = max < sizeof(guess) ? max : sizeof(guess);
+	CK_ATTRIBUTE a = { type, guess, room };
+	CK_RV rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, &a, 1);
+
+	if (rv == CKR_BUFFER_TOO_SMALL)
+		return read_long(t, o, &a, max, ret);
+	if (rv != CKR_OK || a.ulValueLen > room)
+		return false;
+	buf_clear(ret);
+	buf_add(ret, guess, a.ulValueLen);
 	return true;
 }
 

@@ -67,16 +67,19 @@ static bool modulus_differs(struct token *t, CK_OBJECT_HANDLE o, EVP_PKEY *key)
 	return differs;
 }
 
-/* CKA_PUBLIC_KEY_INFO is a DER SubjectPublicKeyInfo; most modules leave it empty. */
+/* CKA_PUBLIC_KEY_INFO is a DER SubjectPublicKeyInfo; most modules leave it empty, and to
+ * start OpenSSL's encoders for that costs as much as four signatures. */
 static bool info_differs(struct token *t, CK_OBJECT_HANDLE o, EVP_PKEY *key)
 {
 	struct buf v = BUF_INIT;
 	unsigned char *want = NULL;
-	int n = i2d_PUBKEY(key, &want);
 	bool differs = false;
+	int n;
 
-	if (n > 0 && token_attribute(t, o, CKA_PUBLIC_KEY_INFO, 8192, &v) && v.n > 0)
-		differs = !bytes_eq(buf_bytes(&v), bytes_of(want, (size_t)n));
+	if (token_attribute(t, o, CKA_PUBLIC_KEY_INFO, 8192, &v) && v.n > 0) {
+		n = i2d_PUBKEY(key, &want);
+		differs = n <= 0 || !bytes_eq(buf_bytes(&v), bytes_of(want, (size_t)n));
+	}
 	OPENSSL_free(want);
 	buf_free(&v);
 	return differs;
@@ -285,7 +288,7 @@ static CK_MECHANISM_TYPE mechanism_for(enum alg_kind kind)
 
 static CK_MECHANISM_TYPE hashing(enum alg_hash h)
 {
-	return h == HASH_SHA256	  ? CKM_SHA256_RSA_PKCS
+	return h == HASH_SHA256   ? CKM_SHA256_RSA_PKCS
 	       : h == HASH_SHA384 ? CKM_SHA384_RSA_PKCS
 	       : h == HASH_SHA512 ? CKM_SHA512_RSA_PKCS
 				  : CKM_VENDOR_DEFINED;

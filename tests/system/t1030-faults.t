@@ -272,11 +272,14 @@ once 5 'a locked PIN is not sent' 'locked' pin-locked 0
 once 5 'a stored PIN is not sent at the last try' 'stored PIN is not sent' pin-final 0
 once 0 'a low count does not stop it' SIG_CREATED pin-low 1
 once 0 'logged in already' SIG_CREATED C_Login=0x100 1
+once 0 'attributes only into room of their length' SIG_CREATED attribute-exact 1
 
 faulty 6 'find fails' 'C_FindObjects failed: CKR_DEVICE_ERROR' MOCK_P11=C_FindObjects=0x30
 faulty 4 'no certificate' 'no certificate' MOCK_P11=cert-none
 faulty 4 'a certificate of absurd length' 'no certificate' MOCK_P11=cert-huge
 faulty 4 'a certificate that grows' 'no certificate' MOCK_P11=cert-lies
+faulty 4 'one that grows when its length was asked for' 'no certificate' \
+	MOCK_P11=cert-lies,attribute-exact
 faulty 4 'a certificate of garbage' 'no key' MOCK_P11=cert-garbage
 faulty 4 'key hidden' 'no private key' MOCK_P11=key-hidden
 faulty 4 'two keys by one id' '2 private keys' MOCK_P11=key-twice

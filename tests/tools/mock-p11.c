@@ -30,7 +30,8 @@
  *     makes of its template
  *     cant-lock (C_Initialize wants NULL), initialized (somebody did it before), sessions-1 (one
  *     at a time), login-first (finds nothing without a login), attribute-picky (an attribute
- *     that it does not know spoils the whole request)
+ *     that it does not know spoils the whole request), attribute-exact (gives one only into
+ *     room of its own length)
  *     point-octets, point-raw, point-bits, point-cut: how a public key's point is written
  *     load-hang, exit-hang, exit-print, exit-crash: as the module comes and goes
  */
@@ -60,8 +61,8 @@ static unsigned char *cert;
 static int cert_n;
 static CK_OBJECT_HANDLE found[MANY];
 static CK_ULONG found_n, found_at;
-static int slot_calls, value_calls, uses; /* of the login */
-static int logged_in_again;               /* since C_SignInit */
+static int slot_calls, uses; /* of the login */
+static int logged_in_again;  /* since C_SignInit */
 static int sessions, logged_in;
 
 static const char *words(void)
@@ -328,11 +329,11 @@ static CK_RV put_value(CK_ATTRIBUTE *a)
 {
 	if (fault("cert-garbage"))
 		return put(a, "garbage", 7);
-	if (fault("cert-huge") && a->pValue == NULL) {
-		a->ulValueLen = 0x7fffffffffffUL;
-		return CKR_OK;
+	if (fault("cert-huge")) {
+		a->ulValueLen = a->pValue != NULL ? (CK_ULONG)-1 : 0x7fffffffffffUL;
+		return a->pValue != NULL ? CKR_BUFFER_TOO_SMALL : CKR_OK;
 	}
-	if (fault("cert-lies") && value_calls++ > 0) {
+	if (fault("cert-lies") && a->pValue != NULL) {
 		a->ulValueLen += 1000;
 		return CKR_OK;
 	}
@@ -467,6 +468,17 @@ static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 	return CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
+static CK_RV exact_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
+{
+	CK_ATTRIBUTE size = { a->type, NULL, 0 };
+
+	if (a->pValue == NULL || one_attribute(o, &size) != CKR_OK ||
+	    size.ulValueLen == a->ulValueLen)
+		return one_attribute(o, a);
+	a->ulValueLen = (CK_ULONG)-1;
+	return CKR_BUFFER_TOO_SMALL;
+}
+
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a,
 			  CK_ULONG n)
 {
@@ -476,7 +488,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE o, CK_ATTR
 	if (session != SESSION)
 		return CKR_SESSION_HANDLE_INVALID;
 	for (CK_ULONG i = 0; i < n && rv == CKR_OK; i++)
-		rv = one_attribute(o, &a[i]);
+		rv = fault("attribute-exact") ? exact_attribute(o, &a[i]) : one_attribute(o, &a[i]);
 	if (rv != CKR_OK && fault("attribute-picky"))
 		for (CK_ULONG i = 0; i < n; i++)
 			a[i].ulValueLen = (CK_ULONG)-1;
