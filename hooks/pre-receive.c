@@ -13,8 +13,8 @@ static int record_result(struct hook *h, const struct judge_result *res, struct 
 	if (res->refused || !h->record)
 		return 0;
 	if (res->cert_good)
-		rc = record_certs_add(h->server.state_dir, res->cert_id, res->received,
-				      2 * h->server.cert_max_age, err);
+		rc = record_certs_add(h->server.state_dir, res->cert_id, res->cert_issued,
+				      res->received - h->server.cert_max_age, err);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < res->entries_n; i++)

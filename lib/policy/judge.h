@@ -34,6 +34,7 @@ struct judge_result {
 	struct policy_names who;       /* signers seen */
 	int64_t received;              /* the time it was judged at */
 	uint8_t cert_id[32];           /* to be remembered when cert_good: used for this push */
+	int64_t cert_issued;           /* when its nonce was issued */
 	bool cert_good;
 	bool wants_cert;               /* JUDGE_WAY_BEFORE: good with a push certificate only */
 	bool refused;

@@ -182,19 +182,40 @@ static bool identify(const struct object_push_cert *c, const struct verdict *v, 
 	return ok;
 }
 
+/* Only a clock that was ahead has issued nonces that are newer than those to come. */
+static void fault_forgotten(struct judge *j, int64_t floor)
+{
+	struct buf when = BUF_INIT;
+
+	text_time(&when, floor);
+	fault(j,
+	      xasprintf("it may have been used already: its nonce is not newer than "
+			"%s, and of those before nothing is known any more",
+			buf_str(&when)),
+	      floor <= j->c->now ? AGAIN
+				 : "The server's administrator has to make a new "
+				   "receive.certNonceSeed, then to remove push-certificates in the "
+				   "state directory: the clock was ahead (gitsign-hsm-hook(8), THE "
+				   "CLOCK).");
+	buf_free(&when);
+}
+
 static int check_replay(struct judge *j, const struct object_push_cert *c, const struct verdict *v,
 			struct err *err)
 {
 	const char *dir = j->c->cert->state_dir;
-	bool seen = false;
+	enum record_cert is = RECORD_CERT_NEW;
+	int64_t floor = 0;
 	int rc = 0;
 
 	if (!identify(c, v, j->out->cert_id))
 		return err_set(err, ERR_INTERNAL, "SHA-256 failed");
-	if (dir)
-		rc = record_certs_seen(dir, j->out->cert_id, &seen, err);
-	if (rc == 0 && seen)
+	if (nonce_time(c->nonce, &j->out->cert_issued) && dir)
+		rc = record_certs_find(dir, j->out->cert_id, j->out->cert_issued, &is, &floor, err);
+	if (rc == 0 && is == RECORD_CERT_USED)
 		fault(j, xstrdup("it was used for a push already"), AGAIN);
+	else if (rc == 0 && is == RECORD_CERT_FORGOTTEN && j->cert_faults_n == 0)
+		fault_forgotten(j, floor);
 	return rc;
 }
 

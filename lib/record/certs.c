@@ -2,9 +2,10 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/os.h"
@@ -14,31 +15,31 @@
 #define ID_HEX 64
 #define LINE_MAX_BYTES (20 + 1 + ID_HEX + 1)
 #define SUM_BYTES 16
+#define SUM_LINE (4 + 2 * SUM_BYTES + 1)
 #define TEXT_MAX ((size_t)RECORD_CERTS_MAX * LINE_MAX_BYTES + 64)
 
 /*
- * "v1", a line "UNTIL ID" for each, UNTIL in decimal seconds and ID in hexadecimal, and
- * "sum SUM": the first 16 bytes of the SHA-256 of all lines before.
+ * "v2 FLOOR", a line "ISSUED ID" for each, oldest first, times in decimal seconds and ID in
+ * hexadecimal, and "sum SUM": the first 16 bytes of the SHA-256 of all lines before.
+ *
+ * "v1" had no floor, and how long to remember each instead of ISSUED.
  */
 struct certs {
+	int64_t floor;
 	struct kept {
-		int64_t until;
+		int64_t issued;
 		uint8_t id[32];
 	} * v;
 	size_t n, cap;
 };
 
-static bool text_of(const struct certs *c, struct buf *out)
+/* --- the text ----------------------------------------------------------------- */
+
+static bool put_sum(struct bytes lines, struct buf *out)
 {
 	uint8_t sum[EVP_MAX_MD_SIZE];
 
-	buf_add_str(out, "v1\n");
-	for (size_t i = 0; i < c->n; i++) {
-		buf_addf(out, "%lld ", (long long)c->v[i].until);
-		text_hex(out, bytes_of(c->v[i].id, sizeof(c->v[i].id)), false);
-		buf_add_byte(out, '\n');
-	}
-	if (!EVP_Digest(out->p, out->n, sum, NULL, EVP_sha256(), NULL))
+	if (!EVP_Digest(lines.p, lines.n, sum, NULL, EVP_sha256(), NULL))
 		return false;
 	buf_add_str(out, "sum ");
 	text_hex(out, bytes_of(sum, SUM_BYTES), false);
@@ -46,115 +47,169 @@ static bool text_of(const struct certs *c, struct buf *out)
 	return true;
 }
 
-static void add(struct certs *c, int64_t until, const uint8_t id[32])
+static bool text_of(const struct certs *c, struct buf *out)
 {
+	buf_addf(out, "v2 %lld\n", (long long)c->floor);
+	for (size_t i = 0; i < c->n; i++) {
+		buf_addf(out, "%lld ", (long long)c->v[i].issued);
+		text_hex(out, bytes_of(c->v[i].id, sizeof(c->v[i].id)), false);
+		buf_add_byte(out, '\n');
+	}
+	return put_sum(buf_bytes(out), out);
+}
+
+/* Oldest first. */
+static void add(struct certs *c, int64_t issued, const uint8_t id[32])
+{
+	size_t at = c->n;
+
 	if (c->n == c->cap) {
 		c->cap = c->cap ? 2 * c->cap : 64;
 		c->v = xreallocarray(c->v, c->cap, sizeof(*c->v));
 	}
-	c->v[c->n].until = until;
-	memcpy(c->v[c->n++].id, id, 32);
+	while (at > 0 && c->v[at - 1].issued > issued)
+		at--;
+	memmove(c->v + at + 1, c->v + at, (c->n - at) * sizeof(*c->v));
+	c->v[at].issued = issued;
+	memcpy(c->v[at].id, id, sizeof(c->v[at].id));
+	c->n++;
+}
+
+static bool take_time(struct bytes text, int64_t *ret)
+{
+	uint64_t x;
+
+	if (!text_parse_u64(text, &x) || x > INT64_MAX)
+		return false;
+	*ret = (int64_t)x;
+	return true;
 }
 
 static bool take_line(struct bytes line, struct certs *c)
 {
 	const uint8_t *space = line.n ? memchr(line.p, ' ', line.n) : NULL;
 	uint8_t id[32];
-	uint64_t until;
+	int64_t issued;
 
 	if (!space || (size_t)(line.p + line.n - space) != ID_HEX + 1 ||
-	    !text_parse_u64(bytes_of(line.p, (size_t)(space - line.p)), &until) ||
-	    until > INT64_MAX || !text_unhex(bytes_of(space + 1, ID_HEX), id, sizeof(id)))
+	    !take_time(bytes_of(line.p, (size_t)(space - line.p)), &issued) ||
+	    !text_unhex(bytes_of(space + 1, ID_HEX), id, sizeof(id)))
 		return false;
-	add(c, (int64_t)until, id);
+	add(c, issued, id);
 	return true;
 }
 
-/* What is read is right when it is, to the last byte, what would be written. */
-static bool parse(struct bytes text, struct certs *c)
+/*
+ * What v1 forgot was received before it was written: no nonce of it is newer than the file.
+ * Nor is a nonce newer than the time to which v1 would have remembered its certificate.
+ */
+static bool take_head(struct bytes line, int64_t written, struct certs *c)
 {
-	_cleanup_(buf_free) struct buf again = BUF_INIT;
-	struct bytes rest = text;
+	struct bytes v2 = BYTES_LIT("v2 ");
 
-	for (size_t line_no = 0; rest.n > 0; line_no++) {
-		const uint8_t *nl = memchr(rest.p, '\n', rest.n);
-		struct bytes line = bytes_of(rest.p, nl ? (size_t)(nl - rest.p) : 0);
+	c->floor = written > 0 ? written : 0;
+	return bytes_eq_str(line, "v1") ||
+	       (bytes_starts(line, v2) && take_time(bytes_skip(line, v2.n), &c->floor));
+}
 
-		if (!nl)
-			return false;
-		rest = bytes_skip(rest, line.n + 1);
-		if (line_no > 0 && rest.n > 0 && !take_line(line, c))
-			return false;
+static bool take_sum(struct bytes *text)
+{
+	_cleanup_(buf_free) struct buf sum = BUF_INIT;
+	struct bytes lines = *text;
+
+	if (text->n < SUM_LINE)
+		return false;
+	lines.n -= SUM_LINE;
+	if (!put_sum(lines, &sum) || !bytes_eq(buf_bytes(&sum), bytes_skip(*text, lines.n)))
+		return false;
+	*text = lines;
+	return true;
+}
+
+static bool parse(struct bytes text, int64_t written, struct certs *c)
+{
+	bool good = take_sum(&text) && text.n > 0;
+
+	for (size_t line_no = 0; good && text.n > 0; line_no++) {
+		const uint8_t *nl = memchr(text.p, '\n', text.n);
+		struct bytes line = bytes_of(text.p, nl ? (size_t)(nl - text.p) : 0);
+
+		good = nl && (line_no ? take_line(line, c) : take_head(line, written, c));
+		text = bytes_skip(text, line.n + (nl != NULL));
 	}
-	return text_of(c, &again) && bytes_eq(buf_bytes(&again), text);
+	return good;
 }
 
 static int load(const char *path, struct certs *c, struct err *err)
 {
 	_cleanup_(buf_free) struct buf text = BUF_INIT;
 	_cleanup_free_ char *shown = text_escaped(bytes_str(path));
+	struct stat st;
 	int rc;
 
-	if (access(path, F_OK) != 0)
+	if (stat(path, &st) < 0)
 		return errno == ENOENT ? 0 : err_errno(err, ERR_CONFIG, "%s", shown);
 	rc = os_file_read(path, OS_FILE_TRUSTED, TEXT_MAX, &text, err);
-	if (rc || parse(buf_bytes(&text), c))
+	if (rc || parse(buf_bytes(&text), st.st_mtime, c))
 		return rc;
 	return err_set(err, ERR_CONFIG,
 		       "%s, which holds the push certificates that were used, is "
-		       "damaged: wait for hsm.certMaxAge, until none of them is good any more, "
-		       "then remove that file",
+		       "damaged: make a new receive.certNonceSeed, with which none of them is good "
+		       "any more, then remove that file",
 		       shown);
 }
 
-static bool find(const struct certs *c, const uint8_t id[32])
+/* --- what is remembered --------------------------------------------------------- */
+
+static enum record_cert find(const struct certs *c, const uint8_t id[32], int64_t issued)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (memcmp(c->v[i].id, id, 32) == 0)
-			return true;
-	return false;
+			return RECORD_CERT_USED;
+	return issued <= c->floor ? RECORD_CERT_FORGOTTEN : RECORD_CERT_NEW;
 }
 
-int record_certs_seen(const char *dir, const uint8_t id[32], bool *ret, struct err *err)
+int record_certs_find(const char *dir, const uint8_t id[32], int64_t issued, enum record_cert *ret,
+		      int64_t *floor, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
-	struct certs c = { NULL, 0, 0 };
+	struct certs c = { .v = NULL };
 	int rc = load(path, &c, err);
 
-	if (rc == 0)
-		*ret = find(&c, id);
+	if (rc == 0) {
+		*ret = find(&c, id, issued);
+		*floor = c.floor;
+	}
 	free(c.v);
 	return rc;
 }
 
-static void forget(struct certs *c, int64_t now)
+/* Those before `oldest`, and what has to make room for one more. */
+static void forget(struct certs *c, int64_t oldest)
 {
-	size_t kept = 0;
+	size_t k = 0;
 
-	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].until >= now)
-			c->v[kept++] = c->v[i];
-	c->n = kept;
+	while (k < c->n && (c->v[k].issued < oldest || c->n - k >= RECORD_CERTS_MAX))
+		k++;
+	if (k == 0)
+		return;
+	if (c->v[k - 1].issued > c->floor)
+		c->floor = c->v[k - 1].issued;
+	c->n -= k;
+	memmove(c->v, c->v + k, c->n * sizeof(*c->v));
 }
 
-int record_certs_add(const char *dir, const uint8_t id[32], int64_t now, int64_t keep,
+int record_certs_add(const char *dir, const uint8_t id[32], int64_t issued, int64_t oldest,
 		     struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/" FILE_NAME, dir);
 	_cleanup_(buf_free) struct buf text = BUF_INIT;
-	struct certs c = { NULL, 0, 0 };
+	struct certs c = { .v = NULL };
 	int rc = load(path, &c, err);
 
 	if (rc == 0) {
-		forget(&c, now);
-		if (c.n >= RECORD_CERTS_MAX)
-			rc = err_set(err, ERR_BAD,
-				     "more than %d pushes with certificates in a short "
-				     "time: try again in some minutes",
-				     RECORD_CERTS_MAX);
-	}
-	if (rc == 0) {
-		add(&c, now + keep, id);
+		forget(&c, oldest);
+		add(&c, issued, id);
 		rc = text_of(&c, &text) ? os_file_replace(path, buf_bytes(&text), 0600, err)
 					: err_set(err, ERR_INTERNAL, "SHA-256 failed");
 	}

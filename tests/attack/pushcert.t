@@ -132,6 +132,34 @@ case_36b() {
 	attack signed_push RAW_STATELESS=1 CERT_AGAIN="$GH_WORLD/again"
 	twin signed_push RAW_STATELESS=1
 }
+# at SECONDS COMMAND...: git, the hook and all else think that it is so much later.
+at() (
+	export LD_PRELOAD="$GH_TOOLS/clock.so" GH_CLOCK="$1" ASAN_OPTIONS=verify_asan_link_order=0
+	shift
+	"$@"
+)
+# forgotten SECONDS: a request that was good, and one so much later, when the hook forgets it.
+forgotten() {
+	to_free
+	first=refs/heads/free/x$names
+	gh_setup signed_push RAW_STATELESS=1 RAW_SAVE="$GH_WORLD/request"
+	to_free
+	gh_setup at "$1" signed_push RAW_STATELESS=1
+	gh_setup git -C ../server update-ref -d "$first"
+	to_free
+}
+case_36c() {
+	forgotten 3600
+	git -C ../server config hsm.certMaxAge 24h
+	attack at 3600 signed_push RAW_STATELESS=1 RAW_SEND="$GH_WORLD/request"
+	twin at 3600 signed_push RAW_STATELESS=1
+}
+case_36d() {
+	forgotten 86400
+	gh_setup git -C ../server config hsm.clockReset "$(grep -c ' p ' ../server/gitsign-hsm/record)"
+	attack signed_push RAW_STATELESS=1 RAW_SEND="$GH_WORLD/request"
+	twin signed_push RAW_STATELESS=1
+}
 case_37a() {
 	to_free
 	attack signed_push CERT_NONCE=1700000000-0123456789012345678901234567890123456789

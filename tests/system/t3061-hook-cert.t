@@ -273,10 +273,9 @@ cert_accepted 'as over HTTP' "RAW_SAVE=$GH_WORLD/request"
 cp ../cert.text ../kept.text
 cert_refused 'the same request again is refused' 'was used for a push already' \
 	"RAW_SEND=$GH_WORLD/request"
-received=$(grep ' p ' ../server/gitsign-hsm/record | tail -n 1 | cut -d' ' -f4)
-is 'and will be for twice hsm.certMaxAge' \
+is 'it is remembered with the time of its nonce' \
 	"$(grep -v '^sum' ../server/gitsign-hsm/push-certificates | tail -n 1 | cut -d' ' -f1)" \
-	$((received + 2 * 600))
+	"$(sed -n 's/^nonce \([0-9]*\)-.*/\1/p' ../kept.text)"
 mv ../server/gitsign-hsm/push-certificates ../kept
 cert_accepted 'git itself would take it' "RAW_SEND=$GH_WORLD/request"
 mv ../kept ../server/gitsign-hsm/push-certificates
@@ -285,11 +284,54 @@ cert_refused 'a signature of its own is no other certificate' 'was used for a pu
 cert_accepted 'another text is one' CERT_PUSHER=alice2
 cp ../server/gitsign-hsm/push-certificates ../kept
 sed -i 's/^sum ./sum x/' ../server/gitsign-hsm/push-certificates
-cert_refused 'a memory that is damaged is not believed' 'push-certificates, .*damaged'
+cert_refused 'a memory that is damaged is not believed' 'push-certificates, .*damaged: +make +a +new +receive.certNonceSeed'
 cp ../kept ../server/gitsign-hsm/push-certificates
 chmod g+w ../server/gitsign-hsm/push-certificates
 cert_refused 'nor one that others can write to' 'chmod'
 chmod g-w ../server/gitsign-hsm/push-certificates
+
+# What an older version has written. Whatever that forgot is not newer than its file.
+old_memory() {
+	{
+		echo v1
+		sed -n '2,$s/^[0-9]* \([0-9a-f]*\)$/4102444800 \1/p' ../kept
+	} >../old
+	printf 'sum %s\n' "$(openssl dgst -sha256 -r ../old | cut -c1-32)" >>../old
+	cp ../old ../server/gitsign-hsm/push-certificates
+}
+old_memory
+touch -d '1 hour ago' ../server/gitsign-hsm/push-certificates
+cert_refused 'a memory of an older version is believed' 'was used for a push already' \
+	"RAW_SEND=$GH_WORLD/request"
+cert_accepted 'and added to'
+like 'it is of this version then' "$(sed 1q ../server/gitsign-hsm/push-certificates)" '^v2 [0-9]*$'
+old_memory
+touch -d '1 hour' ../server/gitsign-hsm/push-certificates
+cert_refused 'what is not newer than it may have been used' 'may have been used already'
+cp ../kept ../server/gitsign-hsm/push-certificates
+
+# A clock that was ahead for two days, in which used certificates were forgotten.
+at() (
+	export LD_PRELOAD="$GH_TOOLS/clock.so" GH_CLOCK="$1" ASAN_OPTIONS=verify_asan_link_order=0
+	shift
+	"$@"
+)
+ahead_cert() {
+	ok "$1" at "$2" raw_env "CERT_COMMANDS=$three $four $main"
+	reset_main "$three"
+}
+ahead_cert 'a clock that is ahead' 86400
+ahead_cert 'and goes on' 172800
+gh_setup git -C ../server config hsm.clockReset "$(grep -c ' p ' ../server/gitsign-hsm/record)"
+cert_refused 'nobody knows what was used then' 'may have been used already: .*not +newer +than +[-0-9T:]*Z'
+like 'nor can the pusher mend it' "$(tr '\n' ' ' <"$GH_OUT")" 'make +a +new +receive.certNonceSeed, then'
+seeds other
+cert_refused 'a new seed alone leaves the memory' 'may have been used already'
+rm ../server/gitsign-hsm/push-certificates
+cert_accepted 'both are the way back'
+cert_refused 'and with the old seed nothing is good' 'its nonce is none of this server' \
+	"RAW_SEND=$GH_WORLD/request"
+seeds secret
 unset RAW_STATELESS
 # The nonce is from when the request was made; git says OK for ten minutes.
 cat >>../certificate <<EOF
