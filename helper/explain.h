@@ -12,6 +12,7 @@ struct explain {
 	json_t *problems; /* an array of texts: what is wrong, and the cure */
 };
 
+/* One line; what is foreign in it is escaped by the caller. */
 void explain_problem(struct explain *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void explain_settings(struct explain *e); /* which sections say what */

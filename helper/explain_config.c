@@ -17,7 +17,7 @@ void explain_problem(struct explain *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	(void)json_array_append_new(e->problems, report_text(text));
+	(void)json_array_append_new(e->problems, report_said(text));
 }
 
 /* A pattern of git's (urlmatch.c) for this host: "*" is one label of its name. */

@@ -18,6 +18,25 @@ json_t *report_text(const char *v)
 	return json_string(shown);
 }
 
+json_t *report_said(const char *text)
+{
+	struct buf b = BUF_INIT;
+	json_t *v;
+
+	for (;;) {
+		size_t n = strcspn(text, "\\");
+
+		text_escape(&b, bytes_of(text, n));
+		text += n;
+		if (*text == '\0')
+			break;
+		buf_add_byte(&b, (uint8_t)*text++);
+	}
+	v = json_string(buf_str(&b));
+	buf_free(&b);
+	return v;
+}
+
 static void set_time(json_t *o, const char *key, int64_t t)
 {
 	struct buf b = BUF_INIT;
@@ -61,9 +80,9 @@ json_t *report_token(struct ask *a)
 	(void)json_object_set_new(o, "state", json_string(state_word(&t, found && r == 0, now)));
 	(void)json_object_set_new(o, "store", json_string(cred_store_name(a->store.kind)));
 	if (r != 0)
-		(void)json_object_set_new(o, "error", report_text(err.text));
+		(void)json_object_set_new(o, "error", report_said(err.text));
 	else if (a->store.note.n > 0)
-		(void)json_object_set_new(o, "note", report_text(buf_str(&a->store.note)));
+		(void)json_object_set_new(o, "note", report_said(buf_str(&a->store.note)));
 	if (r == 0 && found)
 		fill(o, &t, now);
 	cred_tokens_free(&t);

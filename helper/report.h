@@ -9,6 +9,9 @@
 
 /* A string that may hold any bytes: escaped for a terminal, and so fit for JSON. */
 json_t *report_text(const char *v);
+/* One of our own lines (an error's, say), where what is foreign is escaped already: its backslashes
+ * stay. */
+json_t *report_said(const char *text);
 
 /* {"state": "none|stale|ageing|good", "store": ..., "issued": ..., "expires": ...,
  * "age": s, "left": s, "refresh": bool, "scope": ...}; never a token. */

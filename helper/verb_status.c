@@ -25,7 +25,7 @@ static json_t *broken(const char *section, const struct err *err)
 	json_t *o = json_object();
 
 	(void)json_object_set_new(o, "url", report_text(section));
-	(void)json_object_set_new(o, "problem", report_text(err->text));
+	(void)json_object_set_new(o, "problem", report_said(err->text));
 	return o;
 }
 

@@ -226,6 +226,13 @@ port=${GIT_URL##*:}
 git config --global "credential.https://*.0.0.1:$port.helper" store
 problem 'another one by a pattern' 'hands access tokens to "store" too'
 git config --global --unset "credential.https://*.0.0.1:$port.helper"
+git config --global "credential.https://*.0.0.1:$port.helper" 'store a\b'
+problem 'one with a backslash in it' 'hands access tokens to "store a\\x5cb" too'
+git config --global --unset "credential.https://*.0.0.1:$port.helper"
+git config --global 'credential.https://x.example/a\b.hsmGrant' device_code
+hsm status >"$GH_OUT"
+like 'status tells of a backslash once, too' "$(grep problem "$GH_OUT")" 'x\.example/a\\x5cb'
+git config --global --unset 'credential.https://x.example/a\b.hsmGrant'
 for other in "*.0.1:$port" "*.0.0.2:$port" "*.*.0.0.1:$port" '*.0.0.1'; do
 	git config --global "credential.https://$other.helper" store
 	ok "a pattern for others: $other" hsm explain --offline "$GIT_URL/demo.git"
@@ -237,6 +244,9 @@ unlike 'is none' "$(grep '^settings\|^  *hsm' "$GH_OUT")" 'hsmscope = x'
 git config --global --unset "credential.https://*.0.0.1:$port.hsmScope"
 gh_setup git remote add old "http://127.0.0.1/demo.git"
 problem 'a remote by http' 'remote "old" is http'
+git config 'remote.a\b.url' http://127.0.0.1/demo.git
+problem 'one of an odd name' 'remote "a\\x5cb" is http.* set-url a\\x5cb '
+git config --unset 'remote.a\b.url'
 cd .. || bail cd
 git config --global "http.$GIT_URL.sslVerify" false
 problem 'a server that is not verified' 'does not verify'
