@@ -191,10 +191,15 @@ size_t signer_chain(const struct signer *s, struct bytes *out, size_t max)
 	return n;
 }
 
-bool signer_asks(const struct signer *s)
+bool signer_logs_in(const struct signer *s)
 {
 	return s->key->slot->login_required &&
 	       !token_logged_in(s->token, s->key->object->slot_index);
+}
+
+bool signer_asks(const struct signer *s)
+{
+	return signer_logs_in(s) && !s->key->slot->protected_path;
 }
 
 int signer_login(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, bool *before,

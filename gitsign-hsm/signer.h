@@ -45,7 +45,8 @@ typedef int signer_pin_fn(void *ctx, const struct token_slot *slot, struct secre
 			  struct err *err);
 int signer_login(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, bool *before,
 		 struct err *err);
-bool signer_asks(const struct signer *s); /* Will signer_login() want a PIN? */
+bool signer_logs_in(const struct signer *s); /* Will signer_login() have to? */
+bool signer_asks(const struct signer *s); /* And want a PIN, which a token with a pad does not? */
 int signer_raw(struct signer *s, enum alg_hash h, struct bytes tbs, struct buf *sig,
 	       struct err *err);
 

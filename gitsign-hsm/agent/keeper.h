@@ -48,7 +48,9 @@ struct keeper_request {
 
 /* What a signature rests on. */
 struct keeper_login {
-	bool asked;  /* the PIN is, or was, asked for because of this one */
+	/* The PIN is, or was, asked for because of this one: by us, with what it is for. A token's
+	 * own pad shows nothing: whoever types there may have something else in mind. */
+	bool asked;
 	bool stored; /* its process was only ever given PINs from a store, and one at least */
 };
 

@@ -169,23 +169,23 @@ static void logged_in(bool stored)
 }
 
 /*
- * *asked: there was a login for this. *refused: a PIN was sent and not taken. A session that was logged in and is not any
+ * *asked: a PIN was given for this; not at a pad, which shows nobody what for. *refused: a PIN was sent and not taken. A session that was logged in and is not any
  * more is a lost one: ERR_TOKEN, so that a new process asks for the PIN.
  */
 static int raw(struct signer *s, bool stored, enum alg_hash hash, struct bytes tbs, struct buf *sig,
 	       bool *asked, bool *refused, struct err *err)
 {
-	bool before = false;
+	bool before = false, logs_in = signer_logs_in(s);
 	int r;
 
 	pin_given = false;
-	*asked = signer_asks(s);
 	r = signer_login(s, ask_pin, NULL, stored, &before, err);
 	*refused = r == ERR_PIN && pin_given;
 	if (r != 0)
 		return r;
-	if (*asked)
+	if (logs_in)
 		logged_in(stored);
+	*asked = pin_given;
 	pin_given = false; /* a key may ask for it again */
 	r = signer_raw(s, hash, tbs, sig, err);
 	*asked = *asked || pin_given;

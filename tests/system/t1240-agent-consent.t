@@ -307,6 +307,61 @@ is 'but none that no PIN was given for' "$(signed)" $((before + $(wc -l <"$GH_WO
 git config --global --unset hsm.askpass
 agent_end
 
+# --- a PIN pad ----------------------------------------------------------------------------
+# It does not show what the PIN is for: whoever types it there has not agreed to anything.
+if [ -f "$GH_TOOLS/mock-p11.so" ]; then
+	openssl ecparam -name prime256v1 -genkey -noout -out ../mock.key
+	openssl pkey -in ../mock.key -pubout -out ../keys/mock.pub
+	gh_certificate mock alice@example.com
+	logins() { grep -c '^C_Login$' "$GH_WORLD/mock.log" || :; }
+	# pad FAULTS NAME=VALUE...: a new agent with configuration and a token that has a pad.
+	pad() {
+		agent_end
+		export MOCK_P11="pin-pad$1"
+		shift
+		while [ $# -gt 0 ]; do
+			git config --global "${1%%=*}" "${1#*=}"
+			shift
+		done
+		: >"$GH_WORLD/mock.log"
+		: >"$GH_WORLD/asked"
+	}
+	export MOCK_P11_KEY="$GH_WORLD/mock.key" MOCK_P11_CERT="$GH_WORLD/keys/mock.pem" \
+		MOCK_P11_LOG="$GH_WORLD/mock.log"
+	for kind in '' ,each-time-declared; do
+		pad "$kind" hsm.module="$GH_TOOLS/mock-p11.so" hsm.key= hsm.pinentry=off
+		exits 5 "a pad is not asked where nobody can be asked for a yes $kind" alone hsm.pinSource=prompt
+		like 'it says why' "$(cat "$GH_ERR")" 'wants a yes'
+		exits 5 'whatever the client says of its PIN' alone "hsm.pinSource=file:$GH_PIN_FILE"
+		is 'the pad has not seen it' "$(logins)" 0
+		pad "$kind" "hsm.pinentry=$GH_WORLD/pinentry"
+		no
+		exits 1 'nor after a no' alone hsm.pinSource=prompt
+		is 'which was asked for' "$(asked)" 1
+		is 'neither has it that one' "$(logins)" 0
+		yes
+		ok 'after a yes it is, and it signs' commit pad
+		like 'to what it is' "$(cat "$GH_WORLD/asked")" 'commit "pad"'
+		isnt 'as the pad says' "$(logins)" 0
+		is 'and the log' "$(last reason)" confirmed
+		asked >/dev/null
+		ok 'the next of a batch' commit 'pad 2'
+		is 'is not asked for' "$(asked) $(last reason)" '0 batch'
+		pad "$kind" hsm.confirm=never hsm.pinentry=off
+		ok 'with never nobody is asked but the pad' alone hsm.pinSource=prompt
+		isnt 'which is' "$(logins)" 0
+		is 'as the log says' "$(last reason)" 'not asked'
+		git config --global --unset hsm.confirm
+	done
+	agent_end
+	git config --global --unset hsm.pinentry
+	git config --global hsm.module "$GH_MODULE"
+	git config --global hsm.key "$(gh_fp alice)"
+	unset MOCK_P11
+else
+	skip 'no mock module built' 34
+fi
+
 # --- two tokens of one module ---------------------------------------------------------------
 git checkout -q main
 gh_token second
