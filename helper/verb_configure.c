@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/os.h"
 #include "base/pem.h"
@@ -176,13 +177,20 @@ static int put_helper(const struct configure *c, struct err *err)
 	return r;
 }
 
+/* Does a profile of that grant need the path that git leaves out by itself? */
+static bool needs_path(const struct configure *c, const char *grant)
+{
+	return strcmp(grant, cred_grant_name(CRED_GITHUB_APP)) == 0 ||
+	       strchr(c->url + strlen("https://"), '/') != NULL;
+}
+
 static int write_profile(const struct configure *c, const struct cred_profile *p, struct err *err)
 {
 	int r = put_helper(c, err);
 
 	for (int i = 0; r == 0 && i < W_N; i++)
 		r = put(c, "credential", table[i].key, c->value[i], err);
-	if (r == 0 && (p->grant == CRED_GITHUB_APP || strchr(c->url + strlen("https://"), '/')))
+	if (r == 0 && needs_path(c, cred_grant_name(p->grant)))
 		r = put(c, "credential", "useHttpPath", "true", err);
 	return r;
 }
@@ -373,6 +381,75 @@ static int remove_bound(const struct configure *c, struct err *err)
 		       c->dry_run ? "would be" : "is");
 		r = put(c, "http", bound_keys[i], NULL, err);
 	}
+	if (r == 0 && same(cert, made) && access(made, F_OK) == 0)
+		printf("  %s stays: delete it where no other configuration names it\n", made);
+	return r;
+}
+
+/* useHttpPath, as the profile that stands there needs it; what was set by hand stays. */
+static int remove_path(const struct configure *c, struct err *err)
+{
+	_cleanup_free_ char *grant = NULL, *value = NULL;
+	int r = current(c, "credential", "hsmGrant", &grant, err);
+
+	if (r == 0)
+		r = current(c, "credential", "useHttpPath", &value, err);
+	if (r != 0 || value == NULL)
+		return r;
+	if (!same(value, "true") || grant == NULL || !needs_path(c, grant)) {
+		printf("  credential.%s.useHttpPath stays: it is not what configure writes\n",
+		       c->url);
+		return 0;
+	}
+	printf("  credential.%s.useHttpPath %s taken out\n", c->url,
+	       c->dry_run ? "would be" : "is");
+	return put(c, "credential", "useHttpPath", NULL, err);
+}
+
+/* This helper's path, from wherever it was installed when that was written. */
+static bool is_program(const char *v)
+{
+	const char *name = strrchr(v, '/');
+
+	return v[0] == '/' && strcmp(name, "/git-credential-hsm") == 0;
+}
+
+/* What stands beside this helper's lines, and the empty one before, goes back as it was. */
+static int keep_helpers(const struct configure *c, const char *key, const struct buf *all,
+			struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < all->n; i += strlen((const char *)all->p + i) + 1) {
+		const char *v = (const char *)all->p + i;
+		_cleanup_free_ char *shown = text_escaped(bytes_str(v));
+
+		if (is_program(v))
+			continue;
+		printf("  %s = %s stays\n", key, shown);
+		r = c->dry_run ? 0 : gitcmd_add(c->scope, key, v, err);
+	}
+	return r;
+}
+
+static int remove_helper(const struct configure *c, struct err *err)
+{
+	_cleanup_free_ char *key = xasprintf("credential.%s.helper", c->url);
+	struct buf all = BUF_INIT;
+	size_t ours = 0, others = 0;
+	int r = gitcmd_get_all(c->scope, key, &all, err);
+
+	for (size_t i = 0; r == 0 && i < all.n; i += strlen((const char *)all.p + i) + 1) {
+		ours += is_program((const char *)all.p + i);
+		others += all.p[i] != '\0' && !is_program((const char *)all.p + i);
+	}
+	if (r == 0 && ours == 0 && all.n > 0)
+		printf("  %s stays: it is not what configure writes\n", key);
+	if (r == 0 && ours > 0)
+		r = put(c, "credential", "helper", NULL, err);
+	if (r == 0 && ours > 0 && others > 0)
+		r = keep_helpers(c, key, &all, err);
+	buf_free(&all);
 	return r;
 }
 
@@ -380,14 +457,14 @@ static int remove_bound(const struct configure *c, struct err *err)
 
 static int remove_profile(const struct configure *c, struct err *err)
 {
-	static const char *const more[][2] = { { "credential", "helper" },
-					       { "credential", "useHttpPath" } };
 	int r = remove_bound(c, err);
 
+	if (r == 0)
+		r = remove_path(c, err);
+	if (r == 0)
+		r = remove_helper(c, err);
 	for (int i = 0; r == 0 && i < W_N; i++)
 		r = put(c, "credential", table[i].key, NULL, err);
-	for (size_t i = 0; r == 0 && i < sizeof(more) / sizeof(more[0]); i++)
-		r = put(c, more[i][0], more[i][1], NULL, err);
 	if (r == 0)
 		printf("The profile of %s %s gone from git's %s configuration.\n", c->url,
 		       c->dry_run ? "would be" : "is", c->local ? "repository" : "global");
@@ -409,6 +486,8 @@ static int write_all(const struct configure *c, const struct cred_profile *p, st
 	       c->local ? "repository" : "global");
 	if (!c->bound)
 		r = remove_bound(c, err);
+	if (r == 0 && !needs_path(c, cred_grant_name(p->grant)))
+		r = remove_path(c, err);
 	if (r == 0)
 		r = write_profile(c, p, err);
 	if (r == 0 && c->bound)

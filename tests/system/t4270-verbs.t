@@ -64,6 +64,27 @@ exits 3 'one that is none' hsm "$@" --timeout forever "$GIT_URL"
 hsm "$@" --timeout 20s "$GIT_URL" >/dev/null
 ok 'taken out' hsm configure --remove "$GIT_URL"
 unlike 'whole' "$(git config --global --list)" "^credential\\.$GIT_URL\\."
+# What the profile did not need was set by hand: it stays, and that is told.
+for value in true false; do
+	hsm "$@" "$GIT_URL" >/dev/null
+	git config --global "credential.$GIT_URL.useHttpPath" "$value"
+	git config --global --add "credential.$GIT_URL.helper" 'cache --timeout 9'
+	ok "shown, with useHttpPath $value" hsm configure --remove --dry-run "$GIT_URL"
+	is 'and not taken out' "$(git config --get-all "credential.$GIT_URL.helper" | tr '\n' ' ')" \
+		" $CRED_HELPER cache --timeout 9 "
+	ok "taken out" hsm configure --remove "$GIT_URL"
+	is 'but what was set by hand' "$(git config --global --get-regexp "^credential\\.$GIT_URL\\." | sed 's/.*\.//' | tr '\n' ' ')" \
+		"usehttppath $value helper  helper cache --timeout 9 "
+	like 'which is told' "$(cat "$GH_OUT")" 'useHttpPath stays: it is not what configure writes'
+	like 'of each' "$(cat "$GH_OUT")" 'helper = cache --timeout 9 stays'
+	ok 'taken out again' hsm configure --remove "$GIT_URL"
+	like 'helpers of others are no matter' "$(cat "$GH_OUT")" 'helper stays'
+	git config --global --remove-section "credential.$GIT_URL"
+done
+ok 'a profile for a path' hsm "$@" "$GIT_URL/team"
+is 'has git send it' "$(git config "credential.$GIT_URL/team.useHttpPath")" true
+ok 'taken out' hsm configure --remove "$GIT_URL/team"
+is 'with it' "$(git config --global --get-regexp "^credential\\.$GIT_URL/team")" ''
 hsm "$@" "$GIT_URL" >/dev/null
 
 # --- login, status, test, logout ------------------------------------------------------
@@ -265,6 +286,10 @@ ok 'which --offline does not ask' hsm explain --offline "$GIT_URL/demo.git"
 ok 'a GitHub App' hsm configure --grant github_app --client-id Iv1.test --key "$(gh_uri app)" \
 	--store session "$GITHUB_URL"
 is 'git sends the path' "$(git config "credential.$GITHUB_URL.useHttpPath")" true
+ok 'another profile in its place' hsm "$@" "$GITHUB_URL"
+is 'needs none' "$(git config "credential.$GITHUB_URL.useHttpPath")" ''
+ok 'the App again' hsm configure --grant github_app --client-id Iv1.test --key "$(gh_uri app)" \
+	--store session "$GITHUB_URL"
 ok 'login for an owner' hsm login "$GITHUB_URL/acme/widgets.git"
 ok 'git gets in' git ls-remote "$GITHUB_URL/acme/widgets.git"
 is 'with that token' "$(srv_count github 'POST .*/access_tokens')" 1
@@ -325,6 +350,9 @@ like 'which is told' "$(cat "$GH_OUT")" 'would be gone'
 unlike 'of each' "$(cat "$GH_OUT")" ' is (taken out|gone)'
 ok 'taken out' hsm configure --remove "$GIT_URL"
 is 'with both halves' "$(halves)" ''
+pem=$(echo "$HOME"/.config/gitsign-hsm/*.pem)
+like 'the certificate that is left is named' "$(cat "$GH_OUT")" "^  $pem stays"
+ok 'where it is' test -f "$pem"
 shift
 set -- configure --certificate "$GH_WORLD/keys/mtls.pem" "$@"
 gh_setup "$CRED_HELPER" "$@"
