@@ -50,6 +50,13 @@ static inline void cert_freep(struct cert **c)
 	cert_free(*c);
 }
 
+/*
+ * The SHA-256 of the certificate in its other form: whoever has one that is signed with
+ * ECDSA can put n - s in place of s, and it is as good. False: by this issuer's key there
+ * is no other form.
+ */
+bool cert_other_sha256(const struct cert *c, EVP_PKEY *issuer, uint8_t ret[32]);
+
 bool cert_has_email(const struct cert *c, struct bytes email); /* text_email_eq */
 
 /* A list of them, as in a chain or a bundle. */

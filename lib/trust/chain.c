@@ -38,6 +38,7 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
 	}
 }
 
+/* Any policy will do, unless an authority asks for one (RFC 5280 6.1.1, policyConstraints). */
 X509_STORE *chain_store_new(void)
 {
 	X509_STORE *s = X509_STORE_new();
@@ -50,7 +51,9 @@ X509_STORE *chain_store_new(void)
 	X509_VERIFY_PARAM_set_auth_level(p, 2); /* 112 bits: RSA 2048, no SHA-1, no MD5 */
 	if (!X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN |
 						    X509_V_FLAG_TRUSTED_FIRST |
+						    X509_V_FLAG_POLICY_CHECK |
 						    X509_V_FLAG_NO_CHECK_TIME) ||
+	    !X509_VERIFY_PARAM_add0_policy(p, OBJ_nid2obj(NID_any_policy)) ||
 	    !X509_VERIFY_PARAM_set_purpose(p, X509_PURPOSE_ANY)) {
 		X509_STORE_free(s);
 		return NULL;

@@ -55,21 +55,26 @@ static void revoke(struct revoked *r, int64_t at, const char *what, const char *
 	r->at = at;
 }
 
-static bool is_revoked(const struct revoked_key *k, const struct cert *c)
+/* `other`: of the certificate's other form; NULL: none, or not known. */
+static bool is_revoked(const struct revoked_key *k, const struct cert *c, const uint8_t *other)
 {
-	const uint8_t *id = k->kind == REVOKED_KEY ? c->spki_sha256 : c->sha256;
-
-	return memcmp(k->sha256, id, sizeof(k->sha256)) == 0;
+	if (k->kind == REVOKED_KEY)
+		return memcmp(k->sha256, c->spki_sha256, sizeof(k->sha256)) == 0;
+	return memcmp(k->sha256, c->sha256, sizeof(k->sha256)) == 0 ||
+	       (other && memcmp(k->sha256, other, sizeof(k->sha256)) == 0);
 }
 
-void revoked_key_look(const struct revoked_keys *k, const struct cert *c, struct revoked *ret)
+void revoked_key_look(const struct revoked_keys *k, const struct cert *c, const struct cert *issuer,
+		      struct revoked *ret)
 {
+	uint8_t other[32];
+	bool two = k->n > 0 && issuer && issuer->key && cert_other_sha256(c, issuer->key, other);
 	size_t i;
 
 	for (i = 0; i < k->n; i++) {
 		_cleanup_free_ char *what = NULL;
 
-		if (!is_revoked(&k->v[i], c))
+		if (!is_revoked(&k->v[i], c, two ? other : NULL))
 			continue;
 		what = xasprintf("%scertificate %s is revoked",
 				 k->v[i].kind == REVOKED_KEY ? "the key of " : "", c->subject);
@@ -247,7 +252,7 @@ void crl_set_judge(struct crl_set *s, const STACK_OF(X509) * chain, const struct
 	for (i = 0; i < n && c; i++) {
 		struct cert *above = i + 1 < n ? facts_of(sk_X509_value(chain, i + 1)) : NULL;
 
-		revoked_key_look(keys, c, revoked);
+		revoked_key_look(keys, c, above, revoked);
 		if (above && s)
 			judge_one(s, c, above, revoked, cover);
 		cert_free(c);

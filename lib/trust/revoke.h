@@ -34,7 +34,9 @@ struct revoked {
 	char *why;  /* one sentence, owned; NULL: none */
 };
 #define REVOKED_NONE ((struct revoked){ INT64_MAX, NULL })
-void revoked_key_look(const struct revoked_keys *k, const struct cert *c, struct revoked *ret);
+/* `issuer` (NULL: not known) tells which other form the certificate has. */
+void revoked_key_look(const struct revoked_keys *k, const struct cert *c, const struct cert *issuer,
+		      struct revoked *ret);
 
 /* Are the CRLs there that have to be asked about a chain? */
 struct crl_cover {

@@ -341,7 +341,7 @@ static void judge_known(struct trust *t, struct known *k, const struct cms *c)
 
 	k->judged = true;
 	k->level = VERDICT_BAD;
-	revoked_key_look(&t->revoked, k->leaf, &k->revoked);
+	revoked_key_look(&t->revoked, k->leaf, NULL, &k->revoked);
 	if (judge_leaf(t, k))
 		return;
 	if (parse_bag(c, &bag, &err) || chain_order(k->leaf, &bag, above, &err)) {
@@ -349,7 +349,7 @@ static void judge_known(struct trust *t, struct known *k, const struct cms *c)
 		return;
 	}
 	for (size_t i = 0; i < bag.n; i++)
-		revoked_key_look(&t->revoked, bag.v[i], &k->revoked);
+		revoked_key_look(&t->revoked, bag.v[i], NULL, &k->revoked);
 	judge_chains(t, k, above, bag.n);
 }
 

@@ -178,6 +178,16 @@ case_93f() {
 	person odd '1.2.3.4=DER:0500'
 	not_by odd
 }
+case_93h() {
+	authority mid root 'policyConstraints=critical,requireExplicitPolicy:0' 'certificatePolicies=1.2.3.4'
+	person below
+	by below
+	person below 'certificatePolicies=1.2.3.5'
+	by below
+	person below 'certificatePolicies=1.2.3.4'
+	not_by below
+	GH_CA=root
+}
 case_93g() {
 	person odd 'basicConstraints=critical,CA:true' 'keyUsage=critical,digitalSignature,keyCertSign'
 	by odd

@@ -203,6 +203,36 @@ case_106a() {
 		"[revoked \"x\"]\n\tspki = sha256:$(spki alice)\n\treason = keyCompromise\n"
 	takes "[revoked \"x\"]\n\tspki = sha256:$(spki bob)\n[revoked \"y\"]\n\tspki = sha256:$(spki alice)\n\tsince = 2120-01-01\n"
 }
+# other_form NAME: the certificate of NAME with the other form of its issuer's ECDSA signature.
+other_form() {
+	openssl x509 -in "$GH_WORLD/keys/$1.pem" -outform DER | perl -MMath::BigInt -e 'undef $/; binmode STDIN;
+		$_ = <STDIN>; /\x03(.)\0(\x30.\x02(.))/s or die; my $end;
+		for my $i (0 .. length) { $end = $i if substr($_, $i) =~ /^\x03(.)\0\x30(.)\x02/s &&
+			$i + 2 + ord $1 == length && ord($1) == ord($2) + 3 }
+		my $tail = substr $_, $end; my $r = substr $tail, 5, 2 + ord substr $tail, 6, 1;
+		my $s = Math::BigInt->from_hex(unpack "H*", substr $tail, 7 + length $r);
+		my $n = Math::BigInt->from_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+		my $h = ($n - $s)->to_hex; $h = "0$h" if length($h) % 2; $h = "00$h" if $h =~ /^[89a-f]/;
+		my $x = pack "H*", $h; my $seq = $r . "\x02" . chr(length $x) . $x;
+		my $tbs = substr $_, 4, $end - 4; $seq = "\0\x30" . chr(length $seq) . $seq;
+		my $body = $tbs . "\x03" . chr(length $seq) . $seq;
+		print "\x30\x82", pack("n", length $body), $body' |
+		openssl x509 -inform DER -out "$GH_WORLD/keys/$1.pem"
+}
+case_106c() {
+	printf '[revoked "x"]\n\tcertificate = sha256:%s\n' "$(gh_fp mallory)" >>../policy
+	GH_CA=root
+	cp ../keys/alice.pem ../keys/alice.was
+	printf '[revoked "y"]\n\tcertificate = sha256:%s\n' "$(gh_fp alice)" >../revoked
+	other_form alice
+	twin raw_to_main "$(commit_by alice)"
+	two=$(git -C ../server rev-parse main)
+	cat ../revoked >>../policy
+	attack raw_to_main "$(commit_by alice)"
+	cp ../keys/alice.was ../keys/alice.pem
+	attack raw_to_main "$(commit_by alice)"
+	two=$(git rev-parse HEAD)
+}
 case_110d() {
 	printf '[trust "other"]\n\troots = %s\n' "$GH_WORLD/ca/other.pem" >>../policy
 	GH_CA=other

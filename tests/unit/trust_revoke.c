@@ -1,5 +1,7 @@
 /* Revocation: what a CRL refuses, and what it does not. */
 #include <check.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 
 #include "sig/crl.h"
 #include "tests/unit/crl_make.h"
@@ -398,6 +400,83 @@ START_TEST(named)
 }
 END_TEST
 
+/* n - s in place of s in the certificate's own signature. */
+static void bend(struct pki_cert *c, EVP_PKEY *issuer)
+{
+	const ASN1_BIT_STRING *bits;
+	BIGNUM *order = NULL, *s = BN_new();
+	const unsigned char *p;
+	unsigned char *der = NULL;
+	ECDSA_SIG *sig;
+	int n;
+
+	X509_get0_signature(&bits, NULL, c->x);
+	p = ASN1_STRING_get0_data(bits);
+	PKI_MUST(sig = d2i_ECDSA_SIG(NULL, &p, ASN1_STRING_length(bits)));
+	PKI_MUST(EVP_PKEY_get_bn_param(issuer, OSSL_PKEY_PARAM_EC_ORDER, &order));
+	PKI_MUST(BN_sub(s, order, ECDSA_SIG_get0_s(sig)));
+	PKI_MUST(ECDSA_SIG_set0(sig, BN_dup(ECDSA_SIG_get0_r(sig)), s));
+	n = i2d_ECDSA_SIG(sig, &der);
+	PKI_MUST(n > 0 && ASN1_BIT_STRING_set((ASN1_BIT_STRING *)(uintptr_t)bits, der, n));
+	buf_free(&c->der);
+	pki_finish(c);
+	PKI_MUST(X509_verify(c->x, issuer) == 1);
+	OPENSSL_free(der);
+	ECDSA_SIG_free(sig);
+	BN_free(order);
+}
+
+/* Whoever has a certificate that is signed with ECDSA can make another of it. */
+START_TEST(other_form)
+{
+	static const char *const curves[] = { NULL, "ec:P-384", "ec:P-521" };
+	struct wcase wc = with_serials(NULL);
+	struct pki_cert *of;
+	struct cert *c;
+	struct bytes bag;
+	struct buf der = BUF_INIT;
+	struct world w;
+
+	wc.root.key = wc.ica.key = curves[_i / 2];
+	world_open(&w, &wc);
+	of = _i % 2 ? &w.ica : &w.leaf;
+	ck_assert_int_eq(cert_parse(buf_bytes(&of->der), &c, NULL), 0);
+	bend(of, _i % 2 ? w.root.key : w.ica.key);
+	bag = buf_bytes(&w.ica.der);
+	pki_sign(&w.leaf, &bag, 1, PAYLOAD, &der);
+	judge(w.t, PAYLOAD, &der, PKI_NOW, &w.v);
+	expect(&w.v, GOOD);
+	trust_revoke_certificate(w.t, c->spki_sha256, INT64_MIN, "never");
+	judge(w.t, PAYLOAD, &der, PKI_NOW, &w.v);
+	expect(&w.v, GOOD);
+	trust_revoke_certificate(w.t, c->sha256, PKI_NOW, "keyCompromise");
+	judge(w.t, PAYLOAD, &der, PKI_NOW, &w.v);
+	expect(&w.v, VERDICT_REVOKED, "certificate /CN=");
+	judge(w.t, PAYLOAD, &der, PKI_NOW - 1, &w.v);
+	expect(&w.v, GOOD);
+	cert_free(c);
+	buf_free(&der);
+	world_close(&w);
+}
+END_TEST
+
+START_TEST(one_form)
+{
+	static const char *const keys[] = { "rsa:2048", "ed25519" };
+	struct pki_cert root = pki_make(&(struct pki_spec){ .key = keys[_i] }, NULL, true);
+	struct pki_cert leaf = pki_make(&(struct pki_spec){ .cn = "Leaf" }, &root, false);
+	uint8_t other[32];
+	struct cert *c;
+
+	ck_assert_int_eq(cert_parse(buf_bytes(&leaf.der), &c, NULL), 0);
+	ck_assert(!cert_other_sha256(c, root.key, other));
+	ck_assert(!cert_other_sha256(c, leaf.key, other)); /* not by this one */
+	cert_free(c);
+	pki_free(&leaf);
+	pki_free(&root);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("revoke");
@@ -414,6 +493,8 @@ int main(void)
 	tcase_add_test(tc, other_names);
 	tcase_add_test(tc, same_key);
 	tcase_add_loop_test(tc, named, 0, 6);
+	tcase_add_loop_test(tc, other_form, 0, 6);
+	tcase_add_loop_test(tc, one_form, 0, 2);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
