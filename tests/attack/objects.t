@@ -115,10 +115,11 @@ case_56a() {
 	attack to_main "$(store commit <../bent)"
 	good_twin
 }
-case_56b() {
+case_57a() {
 	bent 's/^(.*?)(gpgsig .*?\n)(?! )/$2$1/s' \
 		's/^(.*?)(parent .*?)(gpgsig .*?\n)(?! )/$1$3$2/s' \
-		's/^(.*?)(author .*?)(gpgsig .*?\n)(?! )/$1$3$2/s'
+		's/^(.*?)(author .*?)(gpgsig .*?\n)(?! )/$1$3$2/s' \
+		's/^(.*?)(committer .*?)(gpgsig .*?\n)(?! )/$1$3$2/s'
 	good_twin
 }
 case_58a() {
