@@ -135,6 +135,24 @@ char *text_escaped(struct bytes v)
 	return buf_detach(&b);
 }
 
+void text_shell(struct buf *out, const char *s)
+{
+	size_t plain = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				 "@%+=:,./_-");
+
+	if (*s && !s[plain]) {
+		buf_add_str(out, s);
+		return;
+	}
+	buf_add_byte(out, '\'');
+	for (; *s; s++)
+		if (*s == '\'')
+			buf_add_str(out, "'\\''");
+		else
+			buf_add_byte(out, (uint8_t)*s);
+	buf_add_byte(out, '\'');
+}
+
 void text_escape_status(struct buf *out, struct bytes v)
 {
 	for (size_t i = 0; i < v.n; i++) {

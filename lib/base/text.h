@@ -21,6 +21,8 @@ bool text_unhex(struct bytes v, uint8_t *out, size_t out_n);
 void text_escape(struct buf *out, struct bytes v);
 /* The same into a new string that the caller frees. */
 char *text_escaped(struct bytes v);
+/* One word of a shell's command line that people copy: in single quotes where it needs them. */
+void text_shell(struct buf *out, const char *s);
 /* For a GnuPG status line: %XX for bytes < 0x20, 0x7f and '%' (doc/DETAILS). */
 void text_escape_status(struct buf *out, struct bytes v);
 

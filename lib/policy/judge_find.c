@@ -159,10 +159,12 @@ static void add_signers(struct buf *out, const struct policy *p, const size_t *l
 
 static void add_trusts(struct buf *out, const struct policy *p, const size_t *list, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		buf_addf(out, "%swhoever has a certificate of %s with an address in %s",
-			 out->n ? ", " : "", p->trusts[list[i]].name,
-			 p->trusts[list[i]].email_domain);
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(out, "%swhoever has a certificate of ", out->n ? ", " : "");
+		text_escape(out, bytes_str(p->trusts[list[i]].name));
+		buf_add_str(out, " with an address in ");
+		text_escape(out, bytes_str(p->trusts[list[i]].email_domain));
+	}
 }
 
 char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)

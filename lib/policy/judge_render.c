@@ -179,26 +179,30 @@ static void add_all(struct buf *out, const struct judge_result *r, const struct 
 
 /* --- the line that sums up ---------------------------------------------- */
 
-static size_t count_objects(const struct judge_result *r, bool report, size_t *refs)
+static int by_text(const void *a, const void *b)
 {
-	const char *last = "", *last_ref = NULL;
-	size_t n = 0;
+	const char *const *x = a, *const *y = b;
 
-	*refs = 0;
+	return strcmp(*x, *y);
+}
+
+/* How many objects, or refs, the findings name: one may be named by many, at any place. */
+static size_t count_named(const struct judge_result *r, bool report, bool objects)
+{
+	const char **v = xcalloc(r->findings_n + 1, sizeof(*v));
+	size_t n = 0, ret = 0;
+
 	for (size_t i = 0; i < r->findings_n; i++) {
 		const struct judge_finding *f = &r->findings[i];
 
-		if (f->report != report)
-			continue;
-		if (*f->object && strcmp(last, f->object) != 0)
-			n++;
-		if (*f->object)
-			last = f->object;
-		if (!last_ref || strcmp(last_ref, f->ref) != 0)
-			(*refs)++;
-		last_ref = f->ref;
+		if (f->report == report && (*f->object || !objects))
+			v[n++] = objects ? f->object : f->ref;
 	}
-	return n;
+	qsort(v, n, sizeof(*v), by_text);
+	for (size_t i = 0; i < n; i++)
+		ret += i == 0 || strcmp(v[i - 1], v[i]) != 0;
+	free(v);
+	return ret;
 }
 
 static char *rules_text(const struct judge_result *r, bool report)
@@ -223,7 +227,7 @@ static void add_refused(struct buf *out, const struct judge_result *r, const str
 			size_t updates, bool report)
 {
 	_cleanup_free_ char *rules = rules_text(r, report);
-	size_t refs, bad = count_objects(r, report, &refs);
+	size_t refs = count_named(r, report, false), bad = count_named(r, report, true);
 	size_t all = report ? r->commits_reported : r->commits_seen;
 	const char *word = report ? "would refuse" : "refused";
 	struct buf line = BUF_INIT;

@@ -19,9 +19,13 @@ static const char *tag_name(const char *ref)
 static char *tag_cure(const struct judge_job *job, const struct oid *target)
 {
 	_cleanup_free_ char *name = text_escaped(bytes_str(tag_name(job->u->ref)));
+	struct buf b = BUF_INIT;
 	char hex[OID_HEX_MAX];
 
-	return xasprintf("git tag -s -f %s %.12s", name, oid_hex(target, hex));
+	buf_add_str(&b, "git tag -s -f ");
+	text_shell(&b, name);
+	buf_addf(&b, " %.12s", oid_hex(target, hex));
+	return buf_detach(&b);
 }
 
 static void find_tag(struct judge *j, struct judge_job *job, const struct oid *id,

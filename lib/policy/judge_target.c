@@ -107,9 +107,10 @@ static void find_stranger(struct judge *j, struct judge_job *job)
 	struct buf names = BUF_INIT;
 	char hex[OID_HEX_MAX];
 
-	for (size_t i = 0; i < job->rule->accepts_n; i++)
-		buf_addf(&names, "%s%s", i ? ", " : "",
-			 j->c->policy->rules[job->rule->accepts[i]].name);
+	for (size_t i = 0; i < job->rule->accepts_n; i++) {
+		buf_add_str(&names, i ? ", " : "");
+		text_escape(&names, bytes_str(j->c->policy->rules[job->rule->accepts[i]].name));
+	}
 	judge_job_find(j, job, &job->target, BYTES_NONE,
 		       xasprintf("tags a commit that was not let in under %s", buf_str(&names)),
 		       xasprintf("Push %.12s to a branch of such a rule first, or with the tag.",

@@ -103,10 +103,12 @@ static void find_ident(struct judge *j, struct judge_job *job, const struct judg
 		xstrdup(name) : xasprintf("%s (%s)", name, right);
 	char *seen = email ? xasprintf("%s %s, but signed by %s", role, email, by) :
 			     xasprintf("no %s, but signed by %s", role, name);
+	struct buf cure = BUF_INIT;
 
+	buf_add_str(&cure, "git config user.email ");
+	text_shell(&cure, right);
 	/* Somebody else's authorship is kept; one's own wrong address is set right. */
-	judge_job_find(j, job, s->id, s->message, seen,
-		       xasprintf("git config user.email %s", right),
+	judge_job_find(j, job, s->id, s->message, seen, buf_detach(&cure),
 		       own ? MEND_RESET_AUTHOR : MEND_SIGN);
 }
 
@@ -123,7 +125,7 @@ static bool check_author(struct judge *j, struct judge_job *job, const struct ju
 			 const struct policy_who *who)
 {
 	bool match = job->rule->author == AUTHOR_MATCH;
-	_cleanup_free_ char *email = NULL;
+	_cleanup_free_ char *email = NULL, *name = NULL;
 
 	if (!s->author || job->rule->author == AUTHOR_ANY)
 		return true;
@@ -133,9 +135,10 @@ static bool check_author(struct judge *j, struct judge_job *job, const struct ju
 	if (s->quiet)
 		return false;
 	email = text_escaped(s->author->email);
+	name = text_escaped(bytes_str(who->name));
 	if (match)
 		judge_job_find(j, job, s->id, s->message,
-			       xasprintf("author %s, but signed by %s", email, who->name),
+			       xasprintf("author %s, but signed by %s", email, name),
 			       xstrdup("This rule wants its signers to sign their own work. Let the "
 				       "author sign, or take the authorship over:"),
 			       MEND_RESET_AUTHOR);

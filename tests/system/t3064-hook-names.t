@@ -70,6 +70,13 @@ refused 'a lightweight one neither' 'stays that|lightweight' origin refs/tags/v1
 refused 'nor when the branch'\''s name goes first' 'short name is that of|stays that' origin \
 	main:refs/heads/v1 refs/tags/v1
 
+# --- names that a shell reads otherwise -------------------------------------------------------------
+# shellcheck disable=SC2016 # the name is meant as it stands
+name='v9$(touch${IFS}x)'
+git tag "$name" main >/dev/null
+refused 'a tag whose name is a command' 'lightweight' origin "refs/tags/$name"
+like 'is quoted in the command that mends it' "$(said)" "git tag -s -f '.*' "
+
 # --- branches that go and come --------------------------------------------------------------------
 accepted 'a branch' origin main:refs/heads/topic
 accepted 'is deleted' origin :topic

@@ -449,6 +449,32 @@ START_TEST(emails)
 }
 END_TEST
 
+static const struct {
+	const char *in, *out;
+} shell_words[] = {
+	{ "v1.0", "v1.0" },
+	{ "a-b_c@example.com:1,2/3=+%", "a-b_c@example.com:1,2/3=+%" },
+	{ "", "''" },
+	{ "a b", "'a b'" },
+	{ "$(x)", "'$(x)'" },
+	{ "a;b", "'a;b'" },
+	{ "it's", "'it'\\''s'" },
+	{ "'", "''\\'''" },
+	{ "~", "'~'" },
+	{ "\\x1b", "'\\x1b'" },
+	{ "\303\251", "'\303\251'" },
+};
+
+START_TEST(shell)
+{
+	struct buf b = BUF_INIT;
+
+	text_shell(&b, shell_words[_i].in);
+	ck_assert_str_eq(buf_str(&b), shell_words[_i].out);
+	buf_free(&b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("base_text");
@@ -456,6 +482,7 @@ int main(void)
 	SRunner *r;
 	int failed;
 
+	tcase_add_loop_test(t, shell, 0, sizeof(shell_words) / sizeof(shell_words[0]));
 	tcase_add_test(t, err_texts);
 	tcase_add_test(t, err_cut);
 	tcase_add_test(t, buffers);

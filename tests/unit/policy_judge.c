@@ -295,6 +295,26 @@ START_TEST(groups_apart)
 }
 END_TEST
 
+/* What is found at different times of the judgement counts once. */
+START_TEST(counted_once)
+{
+	struct world w;
+
+	start(&w);
+	for (unsigned i = 0; i < 4; i++)
+		add(&w, i % 2 ? "refs/heads/two" : "refs/heads/main", "main", 0, "",
+		    i < 2 ? "the push says it stands at nothing" : "pushed without", "", false);
+	ck_assert_ptr_nonnull(strstr(render(&w, 2), "refused: 2 of 2 refs, rule"));
+	finish(&w);
+	start(&w);
+	w.r.commits_reported = 3;
+	for (unsigned i = 0; i < 4; i++)
+		add(&w, "refs/heads/main", "main", 1 + i % 2, "", "not signed", "", true);
+	ck_assert_ptr_nonnull(strstr(render(&w, 1), "would refuse: 2 of 3 commits, rule"));
+	finish(&w);
+}
+END_TEST
+
 START_TEST(accepted_line)
 {
 	struct world w;
@@ -390,6 +410,7 @@ int main(void)
 	tcase_add_test(t, transaction_lines);
 	tcase_add_test(t, groups);
 	tcase_add_test(t, groups_apart);
+	tcase_add_test(t, counted_once);
 	tcase_add_test(t, first_screen);
 	tcase_add_test(t, accepted_line);
 	tcase_add_test(t, too_many_refs);
