@@ -13,10 +13,11 @@
 
 /* What is accepted was judged once, perhaps under a larger limit. */
 #define ACCEPTED_MAX ((size_t)256 << 20)
+#define ACCEPTED_USUAL ((size_t)1 << 20) /* above it the kind is asked for first */
 
 struct walk {
 	struct repo *r;
-	size_t max;
+	size_t max, accepted_max;
 	struct graph g;
 	struct buf scratch;
 	uint32_t *tips, *hide;
@@ -47,6 +48,7 @@ struct walk *walk_new(struct repo *r, size_t max)
 
 	w->r = r;
 	w->max = max;
+	w->accepted_max = ACCEPTED_MAX;
 	w->at = w->sought = GRAPH_NONE;
 	return w;
 }
@@ -88,6 +90,11 @@ void walk_hide(struct walk *w, const struct oid *id)
 	add(&w->hide, &w->hide_n, &w->hide_cap, n);
 }
 
+void walk_accepted_max(struct walk *w, size_t max)
+{
+	w->accepted_max = max;
+}
+
 void walk_push(struct walk *w)
 {
 	w->quarantine = w->r->quarantine;
@@ -124,6 +131,35 @@ static void read_tag(struct walk *w, uint32_t n)
 	node(w, n)->date = INT64_MAX; /* where it leads is as good as here */
 }
 
+static int accepted_too_large(struct walk *w, const struct oid *id, enum object_type type,
+			      uint64_t size, struct err *err)
+{
+	char hex[OID_HEX_MAX];
+
+	return err_set(err, ERR_REPO, "the accepted history holds a %s of %llu bytes, and at most "
+		       "%zu are read: %s. Name nothing that leads to it in hsm.introduction",
+		       object_type_name(type), (unsigned long long)size, w->accepted_max,
+		       oid_hex(id, hex));
+}
+
+/* Into `scratch`; a tree or a blob leads nowhere, and a large one is not read. */
+static int read_accepted(struct walk *w, const struct oid *id, enum object_type *type, bool *there,
+			 struct err *err)
+{
+	size_t usual = w->accepted_max < ACCEPTED_USUAL ? w->accepted_max : ACCEPTED_USUAL;
+	uint64_t size;
+	int rc = repo_read_found(w->r, id, usual, type, &w->scratch, there, err);
+
+	if (rc != ERR_INPUT)
+		return rc;
+	rc = repo_stat(w->r, id, type, &size, err);
+	if (rc || (*type != OBJECT_COMMIT && *type != OBJECT_TAG))
+		return rc;
+	if (size > w->accepted_max)
+		return accepted_too_large(w, id, *type, size, err);
+	return repo_read_found(w->r, id, w->accepted_max, type, &w->scratch, there, err);
+}
+
 /* Puts an accepted object into the queue, unless there is a hole in its place. */
 static int open_hidden(struct walk *w, uint32_t n, struct err *err)
 {
@@ -136,7 +172,7 @@ static int open_hidden(struct walk *w, uint32_t n, struct err *err)
 		rc = was_held(w, &id, &there, err);
 	buf_clear(&w->scratch);
 	if (rc == 0 && there)
-		rc = repo_read_found(w->r, &id, ACCEPTED_MAX, &type, &w->scratch, &there, err);
+		rc = read_accepted(w, &id, &type, &there, err);
 	if (rc || !there) {
 		node(w, n)->flags |= NODE_GONE;
 		return rc;

@@ -18,6 +18,9 @@ void walk_free(struct walk *w);                    /* accepts NULL */
 void walk_tip(struct walk *w, const struct oid *id);
 void walk_hide(struct walk *w, const struct oid *id);
 
+/* No accepted commit or tag above `max` bytes (256 MiB unless told) is read: ERR_REPO names it. */
+void walk_accepted_max(struct walk *w, size_t max);
+
 /*
  * What is accepted was there before the push that is being judged: so what the push brings
  * (githooks(5), quarantine) is new, whatever its dates, and known for it as soon as it is

@@ -425,6 +425,51 @@ START_TEST(malformed)
 }
 END_TEST
 
+/* What is read of the accepted history has a limit; what leads nowhere is not read for it. */
+START_TEST(accepted_large)
+{
+	const struct kind *k = &kinds[_i];
+	struct buf content = BUF_INIT;
+	struct oid tip, tag, blob;
+	struct repo *r;
+
+	world_begin(k);
+	run("git init -q h && cd h && for i in a b c; do git commit -q --allow-empty -m $i; done && "
+	    "{ echo object $(git rev-parse HEAD~1); printf 'type commit\\ntag t\\n"
+	    "tagger a <a@example.com> 1 +0000\\n\\n'; seq 1 400000; } | "
+	    "git hash-object -t tag -w --stdin >tag && "
+	    "seq 1 400000 | git hash-object -w --stdin >blob");
+	r = open_at(k, "h");
+	tip = id_of("git -C h rev-parse HEAD");
+	tag = id_of("cat h/tag");
+	blob = id_of("cat h/blob");
+	for (int large = 0; large < 2; large++) {
+		struct walk *w = walk_new(r, 65536);
+		struct err err = ERR_INIT;
+		struct walk_found f;
+		bool more;
+
+		walk_tip(w, &tip);
+		walk_hide(w, &blob);
+		walk_hide(w, &tag);
+		walk_accepted_max(w, large ? 1 << 21 : 4 << 20);
+		if (large) {
+			ck_assert_int_eq(walk_next(w, &content, &f, &more, &err), ERR_REPO);
+			ck_assert_msg(strstr(err.text, "a tag of 268") &&
+				      strstr(err.text, "hsm.introduction"), "%s", err.text);
+		} else {
+			ck_assert_msg(walk_next(w, &content, &f, &more, &err) == 0, "%s", err.text);
+			ck_assert(more && oid_eq(&f.id, &tip));
+			ck_assert(walk_next(w, &content, &f, &more, &err) == 0 && !more);
+		}
+		walk_free(w);
+	}
+	buf_free(&content);
+	repo_close(r);
+	world_end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("repo_walk");
@@ -438,6 +483,7 @@ int main(void)
 	tcase_add_loop_test(tc, holes, 0, N(kinds));
 	tcase_add_loop_test(tc, repacked, 0, N(kinds));
 	tcase_add_loop_test(tc, malformed, 0, N(kinds));
+	tcase_add_loop_test(tc, accepted_large, 0, N(kinds));
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);
