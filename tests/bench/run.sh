@@ -5,14 +5,14 @@
 #
 # BENCH_COMMITS (20000): the length of the history that the hook judges.
 # BENCH_PUSH (100000): that of a cold push.
-# BENCH_ONLY: a list out of sign, commit, agent, log, hook, refs, push, cred.
+# BENCH_ONLY: a list out of sign, commit, agent, keys, log, hook, refs, push, cred.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
 update=${BENCH_UPDATE-}
 [ "${2-}" != --update ] || update=1
 commits=${BENCH_COMMITS:-20000}
-only=${BENCH_ONLY:-sign commit agent log hook refs push cred}
+only=${BENCH_ONLY:-sign commit agent keys log hook refs push cred}
 results=tests/bench/RESULTS.md
 here=$(pwd)
 
@@ -181,19 +181,35 @@ added() {
 last_good() {
 	git -C "$1" verify-commit HEAD 2>/dev/null || bail "the last commit of $1 does not verify"
 }
-null="-c commit.gpgSign=true -c gpg.x509.program=$build/bench/null-signer"
-if wanted commit; then
-	echo "# git commit, what signing adds, in turn, median of ${RUNS:-40}, ms"
+# last_signed NAME...: the same of those whose check would need more preparation.
+last_signed() {
+	for r; do
+		git -C "$r" cat-file commit HEAD | grep -q '^gpgsig ' ||
+			bail "the last commit of $r is not signed"
+	done
+}
+# four_signers: a repository for each, and for none, and the commands that commit there.
+four_signers() {
 	commits none -c commit.gpgSign=false
 	none=$COMMIT
-	commits ours -c commit.gpgSign=true -c user.signingKey="$fp"
+	commits ours $with_ours
 	ours=$COMMIT
-	commits ssh-agent -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/token.pub"
+	commits ssh-agent $with_agent
 	agent=$COMMIT
-	commits ssh-file -c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey="$GH_WORLD/file.key"
+	commits ssh-file $with_file
 	file=$COMMIT
-	commits scd -c commit.gpgSign=true -c gpg.x509.program=gpgsm -c user.signingKey="0x$scd_fp"
-	turns "${RUNS:-40}" "$none" "$ours" "$agent" "$file" "$COMMIT"
+	commits scd $with_scd
+	scd=$COMMIT
+}
+# What git is told for each.
+with_ours="-c commit.gpgSign=true -c user.signingKey=$fp"
+with_agent="-c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey=$GH_WORLD/token.pub"
+with_file="-c commit.gpgSign=true -c gpg.format=ssh -c user.signingKey=$GH_WORLD/file.key"
+with_scd="-c commit.gpgSign=true -c gpg.x509.program=gpgsm -c user.signingKey=0x${scd_fp-}"
+if wanted commit; then
+	echo "# git commit, what signing adds, in turn, median of ${RUNS:-40}, ms"
+	four_signers
+	turns "${RUNS:-40}" "$none" "$ours" "$agent" "$file" "$scd"
 	last_good ours
 	added commit/ssh-agent 2 3 "no agent : ssh-agent, key in the token"
 	added commit/ssh-file 2 4 "no agent : ssh-keygen, key in a file"
@@ -201,31 +217,10 @@ if wanted commit; then
 fi
 
 if wanted agent; then
-	echo "# with the agent, warm"
-	git config --global hsm.agent required
-	gh_at_exit '"$GH_BIN/gitsign-hsm" agent stop >/dev/null 2>&1'
-	[ -e .git ] || gh_setup git init -q .
-	ours="$GH_BIN/gitsign-hsm --status-fd=2 -bsau $fp"
-	pair "$ours" "ssh-keygen -q -Y sign -n git -f file.key"
-	row agent/ssh-file "$A" "$B" ms "one signature, agent : ssh-keygen, key in a file"
-	pair "$ours" "ssh-keygen -q -Y sign -n git -f token.pub"
-	row agent/ssh-agent "$A" "$B" ms "one signature, agent : ssh-agent, key in the token"
-	commits none -c commit.gpgSign=false
-	none=$COMMIT
-	commits ours -c commit.gpgSign=true -c user.signingKey="$fp"
-	ours=$COMMIT
-	# shellcheck disable=SC2086
-	commits null $null
-	turns 100 "$none" "$ours" "$COMMIT"
-	last_good ours
-	added agent/commit 2 3 "agent : a signer that does nothing"
-	for r in rebase-ours rebase-null; do cp -R none "$r"; done
-	turns 15 "git -C rebase-ours -c commit.gpgSign=true -c user.signingKey=$fp rebase -q -f --keep-empty HEAD~60" \
-		"git -C rebase-null $null rebase -q -f --keep-empty HEAD~60"
-	last_good rebase-ours
-	row agent/rebase "$(turn 1)" "$(turn 2)" ms "rebase of 60 commits, agent : a signer that does nothing"
-	"$GH_BIN/gitsign-hsm" agent stop >/dev/null
-	git config --global hsm.agent off
+	. "$here/tests/bench/agent.sh"
+fi
+if wanted keys; then
+	. "$here/tests/bench/keys.sh"
 fi
 
 # --- verifying ------------------------------------------------------------------
