@@ -43,6 +43,7 @@ reader() { # NAME FILE...
 	[ "$percent" -ge $((min * 10)) ] || bad=1
 }
 reader CMS lib/sig/cms_read.c lib/sig/cms_token.c lib/sig/cms_check.c
+reader certificate lib/sig/cert.c lib/sig/cert_form.c
 reader CRL lib/sig/crl_read.c
 reader object lib/object/commit.c lib/object/tag.c lib/object/header.c lib/object/ident.c \
 	lib/object/armor.c lib/object/oid.c

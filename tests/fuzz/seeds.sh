@@ -31,7 +31,17 @@ nameConstraints = permitted;email:example.com
 [odd]
 subjectAltName = otherName:1.2.3;UTF8:x,dirName:dn
 1.2.3.4 = ASN1:UTF8String:unknown
+[cipher]
+keyUsage = keyEncipherment
+[plain]
 END
+{
+	echo '[many]'
+	for i in $(seq 65); do echo "1.2.3.$i = ASN1:NULL"; done
+	printf '[people]\nsubjectAltName = '
+	for i in $(seq 33); do printf 'email:a%s@example.com,' "$i"; done
+	printf 'DNS:a\n'
+} >>req.conf
 
 cert() { # KEY EXTENSIONS SUBJECT
 	openssl req -x509 -new -key "$1.key" -config req.conf -extensions "$2" -subj "$3" \
@@ -56,10 +66,31 @@ for key in rsa p256 p521 ed25519; do
 	cert "$key" ca "/CN=An Authority"
 done
 cert p256 odd "/CN=Ålice + \\/x/UID=a"
-{
-	printf P
-	cat rsa.leaf.crt p256.ca.crt
-} >"$out/cert/pem"
+long=$(printf 'OU=%060d/' $(seq 20))
+for ext in cipher many people; do cert p256 "$ext" /CN=a; done
+cert p521 cipher "/${long}CN=a"
+cert p521 plain /
+# A chain, in any order, and more than may be.
+for pair in 'mid ca root p256.key p256.ca.crt' 'end leaf mid p521.key mid.crt'; do
+	# shellcheck disable=SC2086 # words
+	set -- $pair
+	key=p521
+	[ "$1" = mid ] || key=ed25519
+	openssl req -x509 -new -key $key.key -config req.conf -extensions "$2" -subj "/CN=$1" \
+		-CA "$5" -CAkey "$4" -days 30 -out "$1.crt" 2>/dev/null
+done
+pem() { # NAME FILE...
+	name=$1
+	shift
+	{
+		printf P
+		cat "$@"
+	} >"$out/cert/pem$name"
+}
+pem '' rsa.leaf.crt p256.ca.crt
+pem -chain end.crt p256.ca.crt mid.crt
+pem -many rsa.leaf.crt rsa.leaf.crt rsa.leaf.crt rsa.leaf.crt rsa.leaf.crt
+: >"$out/cert/nothing"
 
 for key in rsa p256 p521; do
 	sign plain "$key"
