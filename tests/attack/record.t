@@ -107,6 +107,32 @@ case_140f() {
 	done
 	twin push main
 }
+case_147a() {
+	cat >>../policy <<-EOF2
+		[rule "marks"]
+			ref = refs/tags/marks/*
+			tag = signed
+			accepts = main
+			signer = alice
+	EOF2
+	hk_commit 'lands later'
+	gh_setup git tag -s -m one marks/one
+	gh_setup git tag -s -m two marks/two
+	: >../server/refs/heads/main.lock
+	git push -q origin main marks/one >/dev/null 2>&1
+	rm ../server/refs/heads/main.lock
+	hk_at refs/heads/main | grep -q "$two" && hk_at refs/tags/marks/one >/dev/null ||
+		diag "the tag did not land alone"
+	attack push marks/two
+	twin push main marks/two
+}
+case_30a() {
+	for name in gitsign-hsm/record refs/../gitsign-hsm/record refs/heads/../../gitsign-hsm/record \
+		gitsign-hsm hooks/pre-receive config; do
+		attack raw "$zero $one $name"
+	done
+	twin raw "$zero $one refs/heads/gitsign-hsm/record"
+}
 case_140g() {
 	hk_unsigned 'bad'
 	bad=$(git rev-parse HEAD)

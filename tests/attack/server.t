@@ -79,4 +79,20 @@ case_88c() {
 	twin push HEAD:main
 }
 
+case_152a() {
+	hk_commit 'one more'
+	good=$(git rev-parse HEAD)
+	gh_setup git reset -q --hard "$two"
+	hk_unsigned 'bad'
+	git -C ../server config core.repositoryFormatVersion 1
+	for extension in 'worktreeConfig true' 'preciousObjects true' 'objectFormat sha1'; do
+		# shellcheck disable=SC2086 # two words
+		git -C ../server config extensions.${extension}
+		attack push HEAD:main
+		git -C ../server config --unset "extensions.${extension% *}"
+	done
+	git -C ../server config extensions.preciousObjects true
+	twin push "$good:main"
+}
+
 attack_run
