@@ -7,10 +7,10 @@
 # their own, which gitsign-hsm turns into.
 SIGNER_OBJS := $(call objs,$(addprefix gitsign-hsm/,settings.c select.c \
 	cert_files.c signer.c make.c status.c))
-FRONT_OBJS := $(call objs,$(addprefix gitsign-hsm/,main.c args.c front.c deliver.c settings.c \
-	verb_table.c))
-DIRECT_OBJS := $(SIGNER_OBJS) $(call objs,$(addprefix gitsign-hsm/,direct.c args.c sign.c foreign.c verify.c \
-	deliver.c judge_one.c))
+FRONT_OBJS := $(call objs,$(addprefix gitsign-hsm/,main.c args.c front.c front_verify.c \
+	deliver.c settings.c verb_table.c))
+DIRECT_OBJS := $(SIGNER_OBJS) $(call objs,$(addprefix gitsign-hsm/,direct.c verifier.c verifier_sample.c \
+	args.c sign.c foreign.c verify.c deliver.c judge_one.c))
 AGENT_OBJS := $(SIGNER_OBJS) $(call objs,gitsign-hsm/agent/*.c)
 SHARED_OBJS := $(SIGNER_OBJS) $(call objs,gitsign-hsm/judge_one.c gitsign-hsm/verb_table.c)
 VERB_OBJS := $(filter-out $(FRONT_OBJS) $(DIRECT_OBJS),$(call objs,gitsign-hsm/*.c)) $(SHARED_OBJS)

@@ -117,6 +117,8 @@ int main(int argc, char **argv)
 			return r;
 		return run_sibling("direct", argv);
 	case ARGS_VERIFY:
+		if (front_verify(argv, &a, &r))
+			return r;
 		return run_sibling("direct", argv);
 	case ARGS_LIST:
 		return list_keys(&a);

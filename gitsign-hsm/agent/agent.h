@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -62,6 +63,13 @@ const struct agent_config *server_config(void);
 void server_status(bool json, struct buf *out);
 
 #define READY_FD 3
+
+/* --- verifier.c: the process that verifies ------------------------------------------ */
+
+/* Listens for it, and keeps it running from the first client on. */
+int verifier_listen(struct err *err);
+pid_t verifier_pid(void); /* 0: none runs */
+void verifier_end(void);  /* nobody finds it any more; it ends when this process does */
 
 /* --- lock.c ------------------------------------------------------------------ */
 

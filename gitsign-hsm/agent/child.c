@@ -24,10 +24,8 @@ struct child {
 	int fd, words;
 };
 
-/* The program again, so that nothing of this process's memory is in the child. */
-static int spawn(int fd, int words, pid_t *pid)
+int child_spawn(const char *program, char *zero, char *mode, const int fds[2], pid_t *pid)
 {
-	static char zero[] = "gitsign-hsm-agent", mode[] = "--worker";
 	char *argv[] = { zero, mode, NULL };
 	posix_spawn_file_actions_t fa;
 	int rc = posix_spawn_file_actions_init(&fa);
@@ -38,17 +36,26 @@ static int spawn(int fd, int words, pid_t *pid)
 		rc = posix_spawn_file_actions_addopen(&fa, i, "/dev/null", 2 /* O_RDWR */, 0);
 	/* Above both numbers first: one of the two may have the other's. */
 	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&fa, fd, 200);
+		rc = posix_spawn_file_actions_adddup2(&fa, fds[0], 200);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&fa, words, WORKER_WORDS_FD);
+		rc = posix_spawn_file_actions_adddup2(&fa, fds[1], WORKER_WORDS_FD);
 	if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(&fa, 200, WORKER_FD);
 	if (rc == 0)
 		rc = posix_spawn_file_actions_addclosefrom_np(&fa, WORKER_WORDS_FD + 1);
 	if (rc == 0)
-		rc = posix_spawn(pid, "/proc/self/exe", &fa, NULL, argv, environ);
+		rc = posix_spawn(pid, program, &fa, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&fa);
 	return rc;
+}
+
+/* The program again, so that nothing of this process's memory is in the child. */
+static int spawn(int fd, int words, pid_t *pid)
+{
+	static char zero[] = "gitsign-hsm-agent", mode[] = "--worker";
+	const int fds[2] = { fd, words };
+
+	return child_spawn("/proc/self/exe", zero, mode, fds, pid);
 }
 
 static void close_pair(const int *pair)

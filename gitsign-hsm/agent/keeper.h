@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/alg.h"
 #include "base/buf.h"
@@ -79,6 +80,8 @@ size_t keeper_count(size_t *signatures);
 struct child;
 int child_start(const char *module, const char *args, struct child **ret, struct err *err);
 void child_end(struct child *c); /* kills it; accepts NULL */
+/* `program` with one argument; `fds` become 3 and 4, and 0 to 2 nobody's. An errno. */
+int child_spawn(const char *program, char *zero, char *mode, const int fds[2], pid_t *pid);
 bool child_is(const struct child *c, const char *module, const char *args);
 /*
  * One request, `wanted` being the answer's first byte; the whole answer in `reply`.

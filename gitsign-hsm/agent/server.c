@@ -69,8 +69,11 @@ static void status_json(struct buf *out, size_t modules, size_t signatures, int6
 	buf_addf(out, "{\"pid\":%ld,\"version\":\"%s\",\"socket\":", (long)getpid(), GH_VERSION);
 	text_json(out, bytes_str(dir));
 	out->n--; /* the quote */
-	buf_addf(out, "/%s\",\"locked\":%s,\"modules\":%zu,\"signatures\":%zu,", AGENT_SOCKET,
-		 lock_is() ? "true" : "false", modules, signatures);
+	buf_addf(out,
+		 "/%s\",\"locked\":%s,\"modules\":%zu,\"signatures\":%zu,"
+		 "\"verifier\":%ld,",
+		 AGENT_SOCKET, lock_is() ? "true" : "false", modules, signatures,
+		 (long)verifier_pid());
 	if (config.ssh) {
 		buf_add_str(out, "\"ssh\":");
 		text_json(out, bytes_str(dir));
@@ -98,6 +101,8 @@ void server_status(bool json, struct buf *out)
 	if (config.ssh)
 		buf_addf(out, "socket for ssh: %s/%s\n", dir, AGENT_SSH_SOCKET);
 	buf_addf(out, "modules open: %zu, signatures by them: %zu\n", n, signatures);
+	if (verifier_pid() != 0)
+		buf_addf(out, "verifier: process %ld\n", (long)verifier_pid());
 	buf_addf(out, "ends after %lld minutes without use, or in %lld minutes\n",
 		 (long long)(config.idle_ms / 60000), (long long)(left_s / 60));
 }
@@ -232,6 +237,8 @@ static int serve(bool tell, const struct given *given, struct err *err)
 	r = clients_serve(listener, session_run, err);
 	if (r == 0 && ssh >= 0)
 		r = clients_serve(ssh, ssh_run, err);
+	if (r == 0)
+		r = verifier_listen(err);
 	if (r != 0)
 		return r;
 	if (tell)
@@ -239,6 +246,7 @@ static int serve(bool tell, const struct given *given, struct err *err)
 	loop();
 	clients_end();
 	close_sockets(given, listener, ssh);
+	verifier_end();
 	wait_busy();
 	_exit(0); /* the threads that are left go with us; the children see us go */
 }

@@ -315,11 +315,16 @@ void os_stdio_restore(struct os_stdio *s)
 	hidden = *s = (struct os_stdio){ -1, -1 };
 }
 
-void os_exit(int status)
+void os_check_leaks(void)
 {
 #ifdef __SANITIZE_ADDRESS__
-	__lsan_do_leak_check(); /* exit() would have done it */
+	__lsan_do_leak_check();
 #endif
+}
+
+void os_exit(int status)
+{
+	os_check_leaks(); /* exit() would have done it */
 	_exit(status);
 }
 

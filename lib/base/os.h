@@ -55,6 +55,8 @@ void os_stdio_restore(struct os_stdio *s);
  * hang, crash or print. Flush stdout before.
  */
 void os_exit(int status) __attribute__((noreturn));
+/* What os_exit() does first where a sanitizer is built in: ends the process when it leaks. */
+void os_check_leaks(void);
 
 size_t os_processors(void); /* that this process may run on; at least 1 */
 

@@ -160,12 +160,12 @@ static int make_socket(const char *path, int flags, struct sockaddr_un *a, int *
 	return r;
 }
 
-int rundir_connect_path(const char *path, int *ret, struct err *err)
+/* `flags`: SOCK_NONBLOCK, or 0. */
+static int connect_path(const char *path, int flags, int *ret, struct err *err)
 {
-	struct sockaddr_un a;
-	int fd, r = make_socket(path, 0, &a, &fd, err);
-
 	const struct timeval wait = { .tv_sec = CONNECT_S };
+	struct sockaddr_un a;
+	int fd, r = make_socket(path, flags, &a, &fd, err);
 
 	if (r != 0)
 		return r;
@@ -179,6 +179,11 @@ int rundir_connect_path(const char *path, int *ret, struct err *err)
 	else
 		*ret = fd;
 	return r;
+}
+
+int rundir_connect_path(const char *path, int *fd, struct err *err)
+{
+	return connect_path(path, 0, fd, err);
 }
 
 static int listen_at(const char *path, int *ret, struct err *err)
@@ -198,15 +203,25 @@ static int listen_at(const char *path, int *ret, struct err *err)
 	return r;
 }
 
-int rundir_connect(const char *name, int *fd, struct err *err)
+static int connect_name(const char *name, int flags, int *fd, struct err *err)
 {
 	struct buf path = BUF_INIT;
 	int r = path_of(name, false, &path, err);
 
 	if (r == 0)
-		r = rundir_connect_path(buf_str(&path), fd, err);
+		r = connect_path(buf_str(&path), flags, fd, err);
 	buf_free(&path);
 	return r;
+}
+
+int rundir_connect(const char *name, int *fd, struct err *err)
+{
+	return connect_name(name, 0, fd, err);
+}
+
+int rundir_connect_now(const char *name, int *fd, struct err *err)
+{
+	return connect_name(name, SOCK_NONBLOCK, fd, err);
 }
 
 int rundir_listen(const char *name, int *fd, struct err *err)

@@ -28,6 +28,8 @@ int rundir_lock(const char *name, int timeout_ms, int *fd, struct err *err);
  * name: hold a lock, so that it is not another one's.
  */
 int rundir_connect(const char *name, int *fd, struct err *err);
+/* The same, but a queue that is full is not waited for at all. */
+int rundir_connect_now(const char *name, int *fd, struct err *err);
 int rundir_listen(const char *name, int *fd, struct err *err);
 /* The same for a socket elsewhere, such as SSH_AUTH_SOCK names. */
 int rundir_connect_path(const char *path, int *fd, struct err *err);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/pem.h"
 #include "base/text.h"
+#include "sig/cert_keep.h"
 
 #define EXTENSIONS_MAX 64
 #define SUBJECT_MAX 1024 /* bytes, before it is cut: a status line is for people */
@@ -149,7 +150,8 @@ static int check_repeats(const X509 *x, struct err *err)
 
 		for (j = i + 1; j < n; j++)
 			if (!OBJ_cmp(a, X509_EXTENSION_get_object(X509_get_ext(x, j))))
-				return err_set(err, ERR_INPUT, "the certificate repeats an extension");
+				return err_set(err, ERR_INPUT,
+					       "the certificate repeats an extension");
 	}
 	return 0;
 }
@@ -181,8 +183,9 @@ static int read_emails(struct cert *c, struct err *err)
 
 	names = X509_get_ext_d2i(c->x509, NID_subject_alt_name, &crit, NULL);
 	if (!names)
-		return crit == -1 ? 0 : err_set(err, ERR_INPUT,
-						"the certificate's subjectAltName is malformed");
+		return crit == -1 ? 0
+				  : err_set(err, ERR_INPUT,
+					    "the certificate's subjectAltName is malformed");
 	for (i = 0; i < sk_GENERAL_NAME_num(names) && rc == 0; i++)
 		rc = add_email(c, sk_GENERAL_NAME_value(names, i), err);
 	GENERAL_NAMES_free(names);
@@ -263,6 +266,11 @@ int cert_parse(struct bytes der, struct cert **ret, struct err *err)
 	if (der.n == 0 || der.n > CERT_MAX_DER)
 		return err_set(err, ERR_INPUT, "a certificate must have 1 to %zu bytes, not %zu",
 			       CERT_MAX_DER, der.n);
+	c = cert_kept(der);
+	if (c) {
+		*ret = c;
+		return 0;
+	}
 	c = xcalloc(1, sizeof(*c));
 	c->der = xmalloc(der.n);
 	c->der_n = der.n;
@@ -278,6 +286,7 @@ int cert_parse(struct bytes der, struct cert **ret, struct err *err)
 	}
 	read_usage(c);
 	c->subject = subject_text(c);
+	cert_keep(c);
 	*ret = c;
 	return 0;
 }
@@ -288,6 +297,10 @@ void cert_free(struct cert *c)
 
 	if (!c)
 		return;
+	if (c->owners > 0) {
+		c->owners--;
+		return;
+	}
 	for (i = 0; i < c->emails_n; i++)
 		free(c->emails[i]);
 	X509_free(c->x509);

@@ -18,7 +18,7 @@
 
 struct cert {
 	X509 *x509;
-	uint8_t *der;       /* owned */
+	uint8_t *der; /* owned */
 	size_t der_n;
 	struct bytes issuer; /* DER of the Name, a view into der */
 	struct bytes serial; /* content octets of the INTEGER, a view into der */
@@ -26,12 +26,12 @@ struct cert {
 	struct alg_key alg;
 	uint8_t sha1[20];
 	uint8_t sha256[32];
-	uint8_t spki_sha256[32]; /* of the whole SubjectPublicKeyInfo */
-	char *subject;       /* "/CN=Name/O=..." escaped for status lines; never empty */
+	uint8_t spki_sha256[32];       /* of the whole SubjectPublicKeyInfo */
+	char *subject;                 /* "/CN=Name/O=..." escaped for status lines; never empty */
 	char *emails[CERT_MAX_EMAILS]; /* rfc822Name of the subjectAltName, in order,
 	                                  parsed from the ASN.1, only well-formed ones */
 	size_t emails_n;
-	bool emails_malformed; /* a rfc822Name with NUL, control bytes or a bad form */
+	bool emails_malformed;         /* a rfc822Name with NUL, control bytes or a bad form */
 	int64_t not_before, not_after; /* seconds since 1970; not_after is inclusive */
 	bool is_ca;
 	bool self_issued;
@@ -40,9 +40,11 @@ struct cert {
 	 * emailProtection. */
 	bool usage_ok;
 	const char *usage_why; /* what is wrong, when not usage_ok */
+	unsigned owners;       /* beside the first (cert_keep.h) */
 };
 
-/* Exactly one certificate, nothing behind it. The caller frees with cert_free(). */
+/* Exactly one certificate, nothing behind it. The caller frees with cert_free(), and changes
+ * nothing: it may not be the only owner. */
 int cert_parse(struct bytes der, struct cert **ret, struct err *err);
 void cert_free(struct cert *c); /* accepts NULL */
 static inline void cert_freep(struct cert **c)

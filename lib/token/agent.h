@@ -123,6 +123,8 @@ bool agent_answer_get(struct secret *frame, enum agent_kind asked, uint32_t *cod
  * reason for that.
  */
 int agent_start(const char *program, struct err *err);
+/* The same without waiting, unless an agent answers, begins already, or was tried just now. */
+void agent_start_behind(const char *program);
 
 /* --- the client ------------------------------------------------------------------ */
 

@@ -3,12 +3,16 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os.h"
+#include "base/rundir.h"
 #include "base/wire.h"
 #include "token/agent.h"
 
 #define START_MS 20000
+#define AGAIN_S 5
 
 extern char **environ;
 
@@ -59,6 +63,41 @@ static int wait_ready(int fd, struct err *err)
 			    (const char *)text.p);
 	buf_free(&said);
 	return r;
+}
+
+/* One that cannot come up is not tried for each object that is verified: a try is written into
+ * the lock's file, for its time of change. */
+static bool tried_lately(int lock)
+{
+	struct stat st;
+	int64_t age;
+
+	if (fstat(lock, &st) != 0)
+		return true;
+	age = os_now() - (int64_t)st.st_mtim.tv_sec;
+	return (st.st_size > 0 && age >= 0 && age < AGAIN_S) || pwrite(lock, "\n", 1, 0) != 1;
+}
+
+void agent_start_behind(const char *program)
+{
+	int fd = -1, lock, ends[2];
+	pid_t pid;
+	bool lately;
+
+	/* One that systemd has the socket of is woken up by this. */
+	if (rundir_connect_now(AGENT_SOCKET, &fd, NULL) == 0) {
+		close(fd);
+		return;
+	}
+	if (rundir_lock(AGENT_LOCK_FILE, 0, &lock, NULL) != 0 || lock < 0)
+		return;
+	lately = tried_lately(lock);
+	close(lock);
+	if (lately || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return;
+	(void)spawn(program, ends[1], &pid);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 int agent_start(const char *program, struct err *err)

@@ -195,10 +195,20 @@ if wanted log; then
 	cpu git -C log.git -c gpg.x509.program=/bin/true log --format=%G? main
 	row log/nothing "$burnt" "$(calc "c * 2" "c=$CPU")" ms \
 		"git log --format=%G?, a commit, processor time : a verifier that does nothing"
+	git config --global hsm.agent auto
+	warm() { git -C log.git log -1 --format=%G? main >/dev/null && "$GH_BIN/gitsign-hsm" agent status | grep -q ^verifier; }
+	i=0
+	until warm 2>/dev/null; do i=$((i + 1)) && [ $i -lt 100 ] || bail 'no verifier'; sleep 0.1; done
+	cpu git -C log.git log --format=%G? main
+	good
+	agent=$(calc "w * 2" "w=$WALL")
+	"$GH_BIN/gitsign-hsm" agent stop
+	git config --global hsm.agent off
 	cpu git -C log.git -c gpg.x509.program=gpgsm log --format=%G? main
 	good
-	row log/gpgsm "$ours" "$(calc 'w * 2' "w=$WALL")" ms "git log --format=%G?, a commit : gpgsm"
-	calc '1000 / a' "a=$ours" | awk '{ printf "# %d a second\n", $1 }'
+	row log/gpgsm "$agent" "$(calc 'w * 2' "w=$WALL")" ms "git log --format=%G?, a commit, by the agent : gpgsm"
+	row log/gpgsm-direct "$ours" "$(calc 'w * 2' "w=$WALL")" ms "git log --format=%G?, a commit : gpgsm"
+	for a in "$agent" "$ours"; do calc '1000 / a' "a=$a" | awk '{ printf "# %d a second\n", $1 }'; done
 fi
 if wanted hook; then
 	echo "# the hook over new commits: $commits of P-256, fewer where signing is slow"

@@ -1,13 +1,14 @@
 /*
  * What comes over the agent's sockets; the first byte chooses. '0': a request for a
  * signature; '1': an answer to a question; '2': what ssh wants signed, behind a key blob;
- * '3': frames, as they come.
+ * '3': frames, as they come; '4': what is handed over to the verifier.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/handover.h"
 #include "base/wire.h"
 #include "token/agent.h"
 #include "token/agent_ssh.h"
@@ -37,6 +38,20 @@ static void check_ask(struct bytes in)
 	must(strlen(agent_purpose_name(ask.purpose)) > 0);
 	(void)agent_purpose_of(ask.payload);
 	agent_ask_free(&ask);
+	buf_free(&again);
+}
+
+static void check_handover(struct bytes in)
+{
+	struct buf again = BUF_INIT;
+	struct handover h;
+
+	if (!handover_get(in, &h))
+		return;
+	must(h.args_n > 0 && h.args_n <= HANDOVER_ARGS_MAX && h.env_n <= HANDOVER_ENV_MAX);
+	handover_put(&again, h.place, h.args, h.env);
+	must(bytes_eq(buf_bytes(&again), in));
+	handover_free(&h);
 	buf_free(&again);
 }
 
@@ -98,9 +113,9 @@ static void check_frames(struct bytes in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const check[])(struct bytes) = { check_ask, check_answer, check_ssh,
-						       check_frames };
+						       check_frames, check_handover };
 
-	if (size == 0 || size > 65536 || data[0] < '0' || data[0] > '3')
+	if (size == 0 || size > 65536 || data[0] < '0' || data[0] > '4')
 		return 0;
 	check[data[0] - '0'](bytes_of(data + 1, size - 1));
 	return 0;

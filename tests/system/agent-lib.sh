@@ -20,9 +20,32 @@ agent_world() {
 	EOP
 }
 
+# agent_tree: a copy of the programs in $GH_BIN, and in $direct one that a test takes away.
+agent_tree() {
+	mkdir -p "$GH_WORLD/tree/libexec"
+	cp -R "$GH_BIN" "$GH_WORLD/tree/bin"
+	cp -R "$GH_LIBEXEC" "$GH_WORLD/tree/libexec/gitsign-hsm"
+	GH_BIN=$GH_WORLD/tree/bin
+	direct=$GH_WORLD/tree/libexec/gitsign-hsm/direct
+}
+# extract COMMIT DATA SIG: its signed bytes, and its signature, into files of the world.
+extract() {
+	git cat-file commit "$1" | sed '/^gpgsig/,/^ -----END/d' >"$GH_WORLD/$2"
+	git cat-file commit "$1" |
+		sed -n '/^gpgsig/,/^ -----END/{s/^gpgsig //;s/^ //;p;}' >"$GH_WORLD/$3"
+}
+# without_direct COMMAND...: its status, while the direct program cannot be run.
+without_direct() {
+	local rc=0
+	chmod 0 "$direct"
+	"$@" >/dev/null 2>&1 || rc=$?
+	chmod 755 "$direct"
+	return $rc
+}
+
 agent() { "$GH_BIN/gitsign-hsm" agent "$@"; }
 agent_pid() { agent status 2>/dev/null | sed -n 's/^running as process \([0-9]*\),.*/\1/p'; }
-agent_worker() { ps -o pid= --ppid "$(agent_pid)" 2>/dev/null | tr -d ' '; }
+agent_worker() { pgrep -P "$(agent_pid)" -f -- --worker; }
 agent_gone() { ! agent status; }
 # agent_end: stops the agent and waits for its end.
 agent_end() {

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "sig/cert.h"
+#include "sig/cert_keep.h"
 #include "tests/unit/pki.h"
 
 static struct cert *parse_ok(const struct pki_cert *p)
@@ -305,6 +306,72 @@ START_TEST(chains)
 }
 END_TEST
 
+START_TEST(keeping)
+{
+	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
+	struct pki_cert p = pki_make(&(struct pki_spec){ .cn = "A" }, &root, false);
+	struct cert *one = parse_ok(&p), *two, *three;
+	uint8_t *bent = xmalloc(p.der.n);
+
+	ck_assert_uint_eq(cert_keep_count(), 0);
+	cert_keep_start();
+	two = parse_ok(&p);
+	three = parse_ok(&p);
+	ck_assert_ptr_ne(one, two);
+	ck_assert_ptr_eq(two, three);
+	ck_assert_str_eq(one->subject, two->subject);
+	ck_assert_uint_eq(cert_keep_count(), 1);
+	ck_assert(bytes_eq(cert_keep_at(0), buf_bytes(&p.der)));
+	/* other bytes are another certificate, however alike; what is none is not kept */
+	memcpy(bent, p.der.p, p.der.n);
+	bent[p.der.n - 1] ^= 1;
+	cert_free(one);
+	ck_assert_int_eq(cert_parse(bytes_of(bent, p.der.n), &one, NULL), 0);
+	ck_assert_ptr_ne(one, two);
+	refused(bytes_of(bent, p.der.n - 1), "");
+	ck_assert_uint_eq(cert_keep_count(), 2);
+	/* all owners may go in any order */
+	cert_free(two);
+	cert_keep_end();
+	ck_assert_str_eq(three->subject, "/CN=A");
+	cert_free(three);
+	cert_free(one);
+	two = parse_ok(&p);
+	ck_assert_uint_eq(cert_keep_count(), 0);
+	cert_free(two);
+	free(bent);
+	pki_free(&p);
+	pki_free(&root);
+}
+END_TEST
+
+START_TEST(keeping_is_bounded)
+{
+	struct pki_spec s = { .cn = "B", .serial = 1 };
+	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
+	struct cert *first = NULL, *last = NULL;
+
+	cert_keep_start();
+	for (int i = 0; i <= CERT_KEEP_MAX; i++) {
+		struct pki_cert p = pki_make(&s, &root, false);
+		struct cert *c = parse_ok(&p);
+
+		s.serial++;
+		cert_free(i == 0 ? NULL : last);
+		last = c;
+		if (i == 0)
+			first = c;
+		pki_free(&p);
+	}
+	ck_assert_uint_eq(cert_keep_count(), CERT_KEEP_MAX);
+	ck_assert(bytes_eq(cert_keep_at(0), bytes_of(first->der, first->der_n)));
+	ck_assert_uint_eq(last->owners, 0);
+	cert_free(last);
+	cert_keep_end();
+	pki_free(&root);
+}
+END_TEST
+
 #define N(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int main(void)
@@ -325,6 +392,8 @@ int main(void)
 	tcase_add_test(tc, flipped);
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, chains);
+	tcase_add_test(tc, keeping);
+	tcase_add_test(tc, keeping_is_bounded);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
