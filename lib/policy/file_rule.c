@@ -182,6 +182,17 @@ static void check_commit_keys(struct policy_draft *d, const struct policy_rule *
 			     "`tag' (remove it)", r->name);
 }
 
+/* What another key of the rule leaves without an effect, whoever reads it believes. */
+static void check_vain_keys(struct policy_draft *d, const struct policy_rule *r)
+{
+	if (!r->judges_tags && r->commits == COMMITS_ANY && r->author != AUTHOR_ANY)
+		policy_fault(d, r->line, "rule \"%s\" has `author' beside commits = any, where no "
+			     "signature is asked for (remove one)", r->name);
+	if (r->judges_tags && r->tags_signed && r->allow_rewind)
+		policy_fault(d, r->line, "rule \"%s\" has rewind = allow, but a signed tag stays what "
+			     "it is (remove it)", r->name);
+}
+
 /* Beside target = any a tag rule accepts nothing: it has no commits. */
 static void check_target(struct policy_draft *d, const struct policy_rule *r)
 {
@@ -220,6 +231,7 @@ void policy_end_rule(struct policy_draft *d)
 		r->tags_signed = true;
 	}
 	check_commit_keys(d, r);
+	check_vain_keys(d, r);
 	if (tags == r->refs.n && tags > 0 && !commits)
 		check_target(d, r);
 }
