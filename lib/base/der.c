@@ -54,12 +54,7 @@ bool der_peek(struct bytes in, uint8_t *tag)
 
 bool der_take(struct bytes *in, unsigned tag, struct der_item *ret)
 {
-	struct bytes rest = *in;
-
-	if (in->n == 0 || in->p[0] != tag || !der_next(&rest, ret))
-		return false;
-	*in = rest;
-	return true;
+	return in->n > 0 && in->p[0] == tag && der_next(in, ret);
 }
 
 bool der_take_optional(struct bytes *in, unsigned tag, struct der_item *ret, bool *found)

@@ -23,9 +23,17 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 uint64_t hash_bytes(uint64_t h, struct bytes v)
 {
-	uint64_t word;
+	uint64_t other, word;
 
 	h = mix(h, v.n);
+	/* Two chains, for the processor to follow at once. */
+	for (other = mix(h, h); v.n >= 16; v = bytes_skip(v, 16)) {
+		memcpy(&word, v.p, 8);
+		h = mix(h ^ word, h);
+		memcpy(&word, v.p + 8, 8);
+		other = mix(other ^ word, other);
+	}
+	h = mix(h ^ other, h);
 	for (; v.n >= 8; v = bytes_skip(v, 8)) {
 		memcpy(&word, v.p, 8);
 		h = mix(h ^ word, h);

@@ -53,6 +53,30 @@ static inline block values_of(block c)
 	       (plus & 62) | (slash & 63) | (~(upper | lower | digit | plus | slash) & 64);
 }
 
+static inline bool any_of(block v)
+{
+	uint64_t halves[2];
+
+	memcpy(halves, &v, BLOCK);
+	return (halves[0] | halves[1]) != 0;
+}
+
+size_t base64_span(struct bytes v)
+{
+	size_t n = 0;
+
+	for (; v.n - n >= BLOCK; n += BLOCK) {
+		block c;
+
+		memcpy(&c, v.p + n, BLOCK);
+		/* '/' stands before '0'. */
+		if (any_of(~((block)((block)((c | 32) - 'a') < 26) |
+			     (block)((block)(c - '/') < 11) | (block)(c == '+'))))
+			break;
+	}
+	return n;
+}
+
 static uint8_t value_of(uint8_t c)
 {
 	return values_of((block){ c })[0];
@@ -69,31 +93,33 @@ static groups groups_of(block v)
 	return (twelve & 4095) << 12 | twelve >> 16;
 }
 
-/*
- * Whole blocks without padding, as long as there are any; returns the bytes made. One more than
- * these is written to. On machines with the low byte first.
- */
+/* Two groups as their six bytes; eight are written. On machines with the low byte first. */
+static uint8_t *put_groups(uint8_t *out, uint64_t two)
+{
+	const uint64_t x = htobe64(two << 40 | two >> 32 << 16);
+
+	memcpy(out, &x, sizeof(x));
+	return out + 6;
+}
+
+/* Whole blocks without padding, as long as there are any; returns the bytes made. */
 static size_t decode_blocks(struct bytes *line, uint8_t *p)
 {
 	const uint8_t *in = line->p, *end = line->p + line->n;
 	uint8_t *out = p;
 
 	for (; end - in >= BLOCK; in += BLOCK) {
-		uint64_t all[2];
+		uint64_t halves[2];
 		groups g;
 		block v;
 
 		memcpy(&v, in, BLOCK);
 		v = values_of(v);
-		memcpy(all, &v, BLOCK);
-		if ((all[0] | all[1]) & 0x4040404040404040)
+		if (any_of(v & 64))
 			break;
-		g = groups_of(v) << 8;
-		for (size_t i = 0; i < BLOCK / 4; i++, out += 3) {
-			uint32_t x = htobe32(g[i]);
-
-			memcpy(out, &x, 4);
-		}
+		g = groups_of(v);
+		memcpy(halves, &g, BLOCK);
+		out = put_groups(put_groups(out, halves[0]), halves[1]);
 	}
 	*line = bytes_of(in, (size_t)(end - in));
 	return (size_t)(out - p);
@@ -107,7 +133,7 @@ struct decoder {
 
 static bool decode(struct decoder *d, struct bytes line, struct buf *out)
 {
-	uint8_t *p = buf_reserve(out, line.n + 1);
+	uint8_t *p = buf_reserve(out, line.n); /* more than the bytes that are written */
 	bool blocks = d->have == 0 && d->pad == 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
 	size_t n = blocks ? decode_blocks(&line, p) : 0;
 

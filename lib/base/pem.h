@@ -31,6 +31,8 @@ int pem_read_one(struct bytes text, const char *label, bool crlf, struct buf *de
  */
 int pem_next(struct bytes *rest, const char *label, struct buf *der, bool *found, struct err *err);
 
+/* How many characters at the front are surely of the alphabet: a multiple of 16. */
+size_t base64_span(struct bytes v);
 void base64_encode(struct buf *out, struct bytes v);
 
 #endif

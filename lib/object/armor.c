@@ -62,15 +62,10 @@ static uint8_t strange(uint8_t c)
 static bool is_base64(struct bytes line)
 {
 	uint8_t bad = 0;
-	size_t i = 0;
 
 	if (line.n == 0 || line.n > LINE_MAX_CHARS)
 		return false;
-	/* Without a branch, in pieces that compilers make one step of. */
-	for (; line.n - i >= 16; i += 16)
-		for (size_t k = 0; k < 16; k++)
-			bad |= strange(line.p[i + k]);
-	for (; i < line.n; i++)
+	for (size_t i = base64_span(line); i < line.n; i++)
 		bad |= strange(line.p[i]);
 	return bad == 0;
 }

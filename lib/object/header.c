@@ -53,8 +53,7 @@ bool object_unfold(struct bytes first, struct bytes *rest, struct buf *out)
 	while (rest->n > 0 && rest->p[0] == ' ') {
 		if (!object_line(rest, &line))
 			return false;
-		buf_add_bytes(out, bytes_skip(line, 1));
-		buf_add_byte(out, '\n');
+		buf_add(out, line.p + 1, line.n); /* with its line's end */
 	}
 	return true;
 }

@@ -1,9 +1,10 @@
 /* Object ids and the names of object types. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alg.h"
 #include "object/object.h"
+
+#define OBJECT_HEAD_MAX 32
 
 static const char *const type_names[] = {
 	[OBJECT_NONE] = "nothing", [OBJECT_COMMIT] = "commit", [OBJECT_TREE] = "tree",
@@ -25,27 +26,29 @@ enum object_type object_type_of(struct bytes name)
 	return OBJECT_NONE;
 }
 
-/* Value + 1 of a lower-case hexadecimal digit, 0 for everything else. */
+/* 16 + the value of a lower-case hexadecimal digit, 0 for everything else. */
 static const uint8_t hex_values[256] = {
-	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21,
+	['6'] = 22, ['7'] = 23, ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27,
+	['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
 };
 
 bool oid_parse(struct bytes hex, struct oid *ret)
 {
 	struct oid o = { .n = (uint8_t)(hex.n / 2) };
+	unsigned good = 16;
 
 	if (hex.n != 40 && hex.n != 64)
 		return false;
 	for (size_t i = 0; i < o.n; i++) {
 		unsigned hi = hex_values[hex.p[2 * i]], lo = hex_values[hex.p[2 * i + 1]];
 
-		if (!hi || !lo)
-			return false;
-		o.b[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
+		good &= hi & lo;
+		o.b[i] = (uint8_t)(hi << 4 | (lo & 15));
 	}
-	*ret = o;
-	return true;
+	if (good)
+		*ret = o;
+	return good;
 }
 
 const char *oid_hex(const struct oid *o, char out[OID_HEX_MAX])
@@ -75,18 +78,32 @@ bool oid_eq(const struct oid *a, const struct oid *b)
 	return a->n == b->n && memcmp(a->b, b->b, a->n) == 0;
 }
 
+/* "TYPE SIZE" with its NUL, which an id begins with. Made for each object that is read: no printf. */
+static struct bytes object_head(enum object_type t, size_t size, char head[OBJECT_HEAD_MAX])
+{
+	char *end = head + OBJECT_HEAD_MAX, *p = end;
+	struct bytes name = bytes_str(object_type_name(t));
+
+	*--p = '\0';
+	do
+		*--p = (char)('0' + size % 10);
+	while ((size /= 10) > 0);
+	*--p = ' ';
+	p -= name.n;
+	memcpy(p, name.p, name.n);
+	return bytes_of(p, (size_t)(end - p));
+}
+
 bool oid_of_object(enum object_type t, struct bytes content, uint8_t hash_bytes, struct oid *ret)
 {
 	enum alg_hash h = hash_bytes == 20 ? HASH_SHA1 : HASH_SHA256;
 	uint8_t md[HASH_MAX_SIZE];
-	char head[40];
+	char head[OBJECT_HEAD_MAX];
 	struct bytes v[2];
-	int n;
 
 	if ((hash_bytes != 20 && hash_bytes != 32) || t < OBJECT_COMMIT || t > OBJECT_TAG)
 		return false;
-	n = snprintf(head, sizeof(head), "%s %zu", object_type_name(t), content.n);
-	v[0] = bytes_of(head, (size_t)n + 1); /* with its NUL */
+	v[0] = object_head(t, content.n, head);
 	v[1] = content;
 	if (!alg_digest(h, v, 2, md))
 		return false;

@@ -126,7 +126,6 @@ static void judge_raw(struct judge *j, struct judge_job *job, const struct judge
 		      const struct judge_commit *in, struct judge_fate *ret)
 {
 	struct object_commit c = { .parents = NULL };
-	struct err why = ERR_INIT;
 
 	if (in->too_large) {
 		find_too_large(j, job, &in->id);
@@ -135,8 +134,10 @@ static void judge_raw(struct judge *j, struct judge_job *job, const struct judge
 			       xasprintf("a %s, which a commit names as its parent",
 					 object_type_name(in->type)),
 			       xstrdup("Make that commit again on top of a commit."), MEND_NONE);
-	} else if (object_parse_commit(in->raw, repo_hash_bytes(j->c->repo), &c, &why)) {
-		judge_job_find(j, job, &in->id, BYTES_NONE, xasprintf("malformed: %s", why.text),
+	} else if (object_parse_commit(in->raw, repo_hash_bytes(j->c->repo), &c,
+				       &j->why)) {
+		judge_job_find(j, job, &in->id, BYTES_NONE,
+			       xasprintf("malformed: %s", j->why.text),
 			       xstrdup("Make the commit again:"), MEND_SIGN);
 	} else {
 		ret->good = judge_parsed(j, job, s, in, &c, ret);

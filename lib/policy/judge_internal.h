@@ -79,6 +79,7 @@ struct judge {
 	size_t cert_faults_n;
 	char *pusher; /* escaped; NULL: nobody who may push anywhere */
 	struct policy_names addresses; /* of signers whom the policy does not name */
+	struct err why;                /* of the commit in hand: kept, as it is large */
 };
 
 /* judge_find.c. `seen` and `cure` are owned strings for people: what comes from

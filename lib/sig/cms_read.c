@@ -79,11 +79,11 @@ static bool take_issuer_serial(const struct cms *c, struct bytes *in)
 
 	if (!der_take_optional(in, DER_SEQUENCE, &seq, &has))
 		return false;
-	return !has || (der_take(&seq.value, DER_SEQUENCE, &names) &&
-			der_take(&seq.value, DER_INTEGER, &serial) && seq.value.n == 0 &&
-			der_take(&names.value, DER_CONTEXT_CONSTRUCTED(4), &name) &&
-			names.value.n == 0 && bytes_eq(name.value, c->issuer) &&
-			bytes_eq(serial.value, c->serial));
+	return !has ||
+	       (der_take(&seq.value, DER_SEQUENCE, &names) &&
+		der_take(&seq.value, DER_INTEGER, &serial) && seq.value.n == 0 &&
+		der_take(&names.value, DER_CONTEXT_CONSTRUCTED(4), &name) && names.value.n == 0 &&
+		bytes_eq(name.value, c->issuer) && bytes_eq(serial.value, c->serial));
 }
 
 /*
@@ -164,14 +164,17 @@ static bool known_capability(struct bytes oid, struct bytes params)
 		struct bytes oid;
 		bool bits; /* a key length of at most two octets may follow (RC2) */
 	} known[] = {
-		{ { (const uint8_t *)"\x60\x86\x48\x01\x65\x03\x04\x01\x02", 9 }, false }, /* aes128 */
-		{ { (const uint8_t *)"\x60\x86\x48\x01\x65\x03\x04\x01\x16", 9 }, false }, /* aes192 */
-		{ { (const uint8_t *)"\x60\x86\x48\x01\x65\x03\x04\x01\x2a", 9 }, false }, /* aes256 */
-		{ { (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x03\x07", 8 }, false },	   /* 3DES */
-		{ { (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x03\x02", 8 }, true },	   /* RC2 */
-		{ { (const uint8_t *)"\x2b\x0e\x03\x02\x07", 5 }, false },		   /* DES */
-		{ { (const uint8_t *)"\x2a\x85\x03\x02\x02\x09", 6 }, false }, /* GOST 94 */
-		{ { (const uint8_t *)"\x2a\x85\x03\x02\x02\x15", 6 }, false }, /* GOST 89 */
+		{ { (const uint8_t *)"\x60\x86\x48\x01\x65\x03\x04\x01\x02", 9 },
+		  false }, /* aes128 */
+		{ { (const uint8_t *)"\x60\x86\x48\x01\x65\x03\x04\x01\x16", 9 },
+		  false }, /* aes192 */
+		{ { (const uint8_t *)"\x60\x86\x48\x01\x65\x03\x04\x01\x2a", 9 },
+		  false },                                                             /* aes256 */
+		{ { (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x03\x07", 8 }, false }, /* 3DES */
+		{ { (const uint8_t *)"\x2a\x86\x48\x86\xf7\x0d\x03\x02", 8 }, true },  /* RC2 */
+		{ { (const uint8_t *)"\x2b\x0e\x03\x02\x07", 5 }, false },             /* DES */
+		{ { (const uint8_t *)"\x2a\x85\x03\x02\x02\x09", 6 }, false },         /* GOST 94 */
+		{ { (const uint8_t *)"\x2a\x85\x03\x02\x02\x15", 6 }, false },         /* GOST 89 */
 		{ { (const uint8_t *)"\x2a\x85\x03\x07\x01\x01\x02\x02", 8 }, false },
 		{ { (const uint8_t *)"\x2a\x85\x03\x07\x01\x01\x02\x03", 8 }, false },
 	};
@@ -199,8 +202,7 @@ static bool read_capabilities(struct cms *c, struct bytes v)
 		return false;
 	while (list.value.n > 0) {
 		if (++n > 16 || !der_take(&list.value, DER_SEQUENCE, &cap) ||
-		    !der_take(&cap.value, DER_OID, &oid) ||
-		    !known_capability(oid.value, cap.value))
+		    !der_take(&cap.value, DER_OID, &oid) || !known_capability(oid.value, cap.value))
 			return false;
 	}
 	return true;
@@ -227,7 +229,7 @@ enum attr { A_TYPE, A_DIGEST, A_TIME, A_ESS, A_ESS2, A_CAPS, A_PROTECTION, A_KIN
 
 static enum attr attr_of(struct bytes oid)
 {
-	const struct bytes oids[A_KINDS] = {
+	static const struct bytes oids[A_KINDS] = {
 		[A_TYPE] = OID_CONTENT_TYPE,
 		[A_DIGEST] = OID_MESSAGE_DIGEST,
 		[A_TIME] = OID_SIGNING_TIME,
@@ -248,7 +250,7 @@ static bool read_attribute(struct cms *c, enum attr kind, struct bytes value, st
 	static bool (*const readers[])(struct cms *, struct bytes) = {
 		[A_TYPE] = read_content_type, [A_DIGEST] = read_message_digest,
 		[A_TIME] = read_signing_time, [A_ESS] = read_ess_v1,
-		[A_ESS2] = read_ess_v2,	      [A_CAPS] = read_capabilities,
+		[A_ESS2] = read_ess_v2,       [A_CAPS] = read_capabilities,
 	};
 
 	return kind == A_PROTECTION ? read_protection(value, p) : readers[kind](c, value);
@@ -446,35 +448,32 @@ static int read_message(struct cms *c, struct err *err)
 
 int cms_parse(struct bytes ber, struct cms *ret, struct err *err)
 {
-	struct cms c = { .own = BUF_INIT, .der = ber };
 	struct bytes in = ber;
 	struct der_item whole;
 	bool changed;
 	int r;
 
+	*ret = (struct cms){ .own = BUF_INIT, .der = ber };
 	if (ber.n > CMS_MAX_DER)
 		return err_set(err, ERR_INPUT, "the signature is larger than %zu bytes",
 			       CMS_MAX_DER);
 	/* Not a definite outer length: BER. Faults further in are found below. */
 	if (!der_next(&in, &whole)) {
-		if (!der_from_ber(ber, &c.own, &changed)) {
-			buf_free(&c.own);
+		if (!der_from_ber(ber, &ret->own, &changed)) {
+			cms_free(ret);
 			return bad(err, "neither DER nor BER");
 		}
-		c.der = buf_bytes(&c.own);
+		ret->der = buf_bytes(&ret->own);
 	}
-	r = read_message(&c, err);
-	if (r != 0 && c.own.n == 0 && der_from_ber(ber, &c.own, &changed) && changed) {
-		c = (struct cms){ .own = c.own };
-		c.der = buf_bytes(&c.own);
-		r = read_message(&c, err);
+	r = read_message(ret, err);
+	if (r != 0 && ret->own.n == 0 && der_from_ber(ber, &ret->own, &changed) && changed) {
+		*ret = (struct cms){ .own = ret->own };
+		ret->der = buf_bytes(&ret->own);
+		r = read_message(ret, err);
 	}
-	if (r != 0) {
-		cms_free(&c);
-		return r;
-	}
-	*ret = c;
-	return 0;
+	if (r != 0)
+		cms_free(ret);
+	return r;
 }
 
 void cms_free(struct cms *c)

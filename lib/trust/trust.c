@@ -29,7 +29,9 @@ struct trust {
 	const struct trust *of; /* the one whose anchors and keys these are; NULL: our own */
 	int64_t now;
 	struct known_table *known;
-	struct buf der; /* of the signature in hand: kept to spare allocations */
+	/* Of the signature in hand: kept to spare allocations, and zeroes in what is large. */
+	struct buf der;
+	struct err why;
 };
 
 static const char *const level_names[] = {
@@ -481,7 +483,8 @@ static void judge_good(const struct trust *t, const struct cms *c, const struct 
 	} else if (!t->limits.hashes[c->hash]) {
 		say(v, VERDICT_FORBIDDEN, "the signature's digest algorithm is not allowed");
 	} else if (!v->has_signing_time) {
-		say(v, VERDICT_FORBIDDEN, "the signature does not say when it was made (signingTime)");
+		say(v, VERDICT_FORBIDDEN,
+		    "the signature does not say when it was made (signingTime)");
 	} else if (k->level != VERDICT_GOOD) {
 		say(v, k->level, k->why ? k->why : "not judged");
 	} else {
@@ -493,15 +496,14 @@ static void judge_cms(struct trust *t, const struct bytes *payload, size_t paylo
 		      const struct cms *c, struct verdict *v)
 {
 	struct known *k = known_get(t->known, c);
-	struct err err = ERR_INIT;
 
 	if (!k->leaf) {
 		say(v, VERDICT_BAD, k->why);
 		return;
 	}
 	if (cms_check(c, payload, payload_n, bytes_of(k->leaf->der, k->leaf->der_n), k->key,
-		      &err)) {
-		say(v, VERDICT_BAD, err.text);
+		      &t->why)) {
+		say(v, VERDICT_BAD, t->why.text);
 		return;
 	}
 	v->cert = k->leaf;
@@ -523,13 +525,12 @@ static bool is_foreign(struct bytes armor)
 static void judge_x509(struct trust *t, const struct bytes *payload, size_t payload_n,
 		       struct bytes armor, struct verdict *v)
 {
-	struct err err = ERR_INIT;
 	struct cms c;
 
 	buf_clear(&t->der);
-	if (pem_read_one(armor, PEM_SIGNED_MESSAGE, false, &t->der, &err) ||
-	    cms_parse(buf_bytes(&t->der), &c, &err)) {
-		say(v, VERDICT_BAD, err.text);
+	if (pem_read_one(armor, PEM_SIGNED_MESSAGE, false, &t->der, &t->why) ||
+	    cms_parse(buf_bytes(&t->der), &c, &t->why)) {
+		say(v, VERDICT_BAD, t->why.text);
 		return;
 	}
 	judge_cms(t, payload, payload_n, &c, v);
@@ -545,9 +546,8 @@ void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n,
 void trust_judge_late(struct trust *t, const struct bytes *payload, size_t payload_n,
 		      struct bytes armor, int64_t when, int64_t grace, struct verdict *ret)
 {
-	*ret = (struct verdict){
-		.level = VERDICT_BAD, .when = when, .grace = grace, .why = "not judged"
-	};
+	*ret = (struct verdict){ .when = when, .grace = grace };
+	say(ret, VERDICT_BAD, "not judged");
 	if (armor.n == 0)
 		say(ret, VERDICT_UNSIGNED, "there is no signature");
 	else if (is_foreign(armor))

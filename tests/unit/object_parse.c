@@ -42,6 +42,67 @@ struct row {
 #define OK32(s) { true, 32, { (const uint8_t *)(s), sizeof(s) - 1 } }
 #define NO32(s) { false, 32, { (const uint8_t *)(s), sizeof(s) - 1 } }
 
+/* --- ids ------------------------------------------------------------------- */
+
+/* Each byte at each place; what is wrong leaves what was there. */
+START_TEST(ids)
+{
+	static const char digits[] = "0123456789abcdef";
+	char hex[41] = ID_A, back[OID_HEX_MAX];
+	struct oid id = { .n = 0 };
+	unsigned taken = 0;
+
+	for (size_t at = 0; at < 40; at++) {
+		char was = hex[at];
+
+		for (int byte = 0; byte < 256; byte++) {
+			bool in = byte != 0 && strchr(digits, byte) != NULL;
+
+			hex[at] = (char)byte;
+			id.n = 0;
+			ck_assert_int_eq(oid_parse(bytes_of(hex, 40), &id), in);
+			ck_assert_uint_eq(id.n, in ? 20 : 0);
+			if (in)
+				ck_assert_str_eq(oid_hex(&id, back), hex);
+			taken += in;
+		}
+		hex[at] = was;
+	}
+	ck_assert_uint_eq(taken, 40 * 16);
+	ck_assert(!oid_parse(bytes_of(hex, 39), &id) && !oid_parse(bytes_of(hex, 38), &id));
+}
+END_TEST
+
+/* As `git hash-object -t blob`, of sizes of one, two and six digits. */
+START_TEST(ids_of_objects)
+{
+	static const struct {
+		size_t n;
+		const char *sha1, *sha256;
+	} t[] = {
+		{ 0, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+		  "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813" },
+		{ 10, "72035e10b5524757f990eb198acfce358b268c12",
+		  "2cc1a93c8ba664f9790ddb77cfac0d430155ee960652b593b87f3f71ad83286b" },
+		{ 100000, "56e0448612acbb706b96b7e8e46a210f15386a38",
+		  "7e45ad7ac31cbd9c56b0a1680ce2dfa475d31025fed1c9dcf98861d2d288ec0f" },
+	};
+	static uint8_t content[100000];
+	char hex[OID_HEX_MAX];
+	struct oid id;
+
+	memset(content, 'x', sizeof(content));
+	for (size_t i = 0; i < N(t); i++) {
+		ck_assert(oid_of_object(OBJECT_BLOB, bytes_of(content, t[i].n), 20, &id));
+		ck_assert_str_eq(oid_hex(&id, hex), t[i].sha1);
+		ck_assert(oid_of_object(OBJECT_BLOB, bytes_of(content, t[i].n), 32, &id));
+		ck_assert_str_eq(oid_hex(&id, hex), t[i].sha256);
+	}
+	ck_assert(!oid_of_object(OBJECT_NONE, BYTES_NONE, 20, &id));
+	ck_assert(!oid_of_object(OBJECT_BLOB, BYTES_NONE, 21, &id));
+}
+END_TEST
+
 /* --- names of refs, idents ------------------------------------------------ */
 
 START_TEST(ref_names)
@@ -567,6 +628,8 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_test(tc, ids);
+	tcase_add_test(tc, ids_of_objects);
 	tcase_add_test(tc, ref_names);
 	tcase_add_test(tc, idents);
 	tcase_add_test(tc, commit_table);
