@@ -188,6 +188,25 @@ case_93h() {
 	not_by below
 	GH_CA=root
 }
+# row COUNT: so many authorities, each below the one before.
+row() {
+	local i
+	authority row1 root
+	i=1
+	while [ "$i" -lt "$1" ]; do
+		i=$((i + 1))
+		authority "row$i" "row$((i - 1))"
+	done
+}
+case_93i() {
+	row 9
+	person below
+	by below
+	GH_CA=row8
+	person below
+	not_by below
+	GH_CA=root
+}
 case_93g() {
 	person odd 'basicConstraints=critical,CA:true' 'keyUsage=critical,digitalSignature,keyCertSign'
 	by odd
