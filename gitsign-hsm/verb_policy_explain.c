@@ -5,6 +5,7 @@
 
 #include "audit.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "base/text.h"
 #include "json.h"
 #include "policy/file_internal.h"
@@ -28,7 +29,7 @@ static char *rank_text(const char *pattern)
 {
 	size_t rank = policy_pattern_rank(pattern);
 
-	return rank == SIZE_MAX ? xstrdup("without a wildcard")
+	return rank == SIZE_MAX ? xstrdup("no wildcard")
 				: xasprintf("%zu bytes before the first wildcard", rank);
 }
 
@@ -55,9 +56,14 @@ static const char *object_text(const struct policy_rule *r)
 	}
 }
 
+static bool wants_signature(const struct policy_rule *r)
+{
+	return r->judges_tags ? r->tags_signed : r->commits != COMMITS_ANY;
+}
+
 static void ask_identity(struct buf *b, const struct policy_rule *r)
 {
-	if (r->committer_match)
+	if (r->committer_match && wants_signature(r))
 		ask(b, r->judges_tags ? "The tagger's e-mail is one of the signer's."
 				      : "The committer's e-mail is one of the signer's.");
 	if (r->author == AUTHOR_MATCH)
@@ -87,7 +93,8 @@ static char *asks_of(const struct policy_rule *r)
 	if (!r->judges_tags && !r->any_root)
 		ask(&b, "A commit without parents only where nothing is accepted yet.");
 	if (r->expiry_grace > 0)
-		ask(&b, "A certificate may have expired a while ago (expiryGrace).");
+		buf_addf(&b, "A certificate may have expired, at most %lld h before the push "
+			 "(expiryGrace).\n", (long long)(r->expiry_grace + 3599) / 3600);
 	return buf_detach(&b);
 }
 
@@ -110,8 +117,18 @@ static void print_others(const struct policy *p, const struct policy_rule *rule,
 	}
 }
 
+/* Once, later, or now: the window of the signer; a key may have one of its own. */
+static const char *may_sign(const struct policy_signer *s, int64_t now)
+{
+	if (now < s->valid_from)
+		return "not yet";
+	return now >= s->valid_until ? "not any more" : "may sign";
+}
+
 static void print_people(const struct policy *p, const struct policy_rule *r)
 {
+	int64_t now = os_now();
+
 	for (size_t i = 0; i < p->signers_n; i++) {
 		const struct policy_signer *s = &p->signers[i];
 		struct facts f;
@@ -119,7 +136,7 @@ static void print_people(const struct policy *p, const struct policy_rule *r)
 		if (!policy_rule_allows(p, r, s))
 			continue;
 		facts_of_signer(p, s, &f);
-		printf("may sign       %s", s->name);
+		printf("%-14s %s", may_sign(s, now), s->name);
 		for (size_t k = 0; k < f.n; k++) {
 			_cleanup_free_ char *text = fact_text(&f.v[k]);
 
@@ -177,6 +194,8 @@ static void print_text(const struct policy *p, const struct policy_rule *r, cons
 
 static void json_people(struct buf *b, const struct policy *p, const struct policy_rule *r)
 {
+	int64_t now = os_now();
+
 	json_put_name(b, "maySign");
 	buf_add_byte(b, '[');
 	for (size_t i = 0; i < p->signers_n; i++) {
@@ -188,6 +207,7 @@ static void json_people(struct buf *b, const struct policy *p, const struct poli
 		json_put_comma(b);
 		buf_add_byte(b, '{');
 		json_put_text(b, "name", p->signers[i].name);
+		json_put_bool(b, "now", strcmp(may_sign(&p->signers[i], now), "may sign") == 0);
 		facts_json(b, &f);
 		buf_add_byte(b, '}');
 		facts_free(&f);

@@ -51,7 +51,7 @@ exits 3 'explain needs a policy' pol explain main
 exits 0 'explain' pol explain --policy ../new main
 line=$(grep -n 'rule "main"' ../new | cut -d: -f1)
 like 'the rule, its line, and why' "$(out)" \
-	"^rule +\"main\" \(../new:$line\): refs/heads/main has without a wildcard"
+	"^rule +\"main\" \(../new:$line\): refs/heads/main has no wildcard"
 like 'what yields to it' "$(out)" '^yields +rule "work" .*refs/heads/\*\* has 11 bytes before'
 like 'what watches it' "$(out)" '^watched by +rule "strict" '
 like 'who may sign' "$(out)" '^may sign +bob  email bob@example.com  keys trust:corp'
@@ -59,6 +59,19 @@ unlike 'and who may not' "$(out)" '^may sign +carol'
 like 'what is asked' "$(out)" '^Each new commit is signed'
 like 'direction' "$(out)" '^It goes forward only'
 like 'deletion' "$(out)" '^It is not deleted'
+sed 's/^\[signer "bob"\]/&\n\tvalidUntil = 2020-01-01/; s/^\[signer "alice"\]/&\n\tvalidFrom = 2120-01-01/' \
+	../new >../windows
+exits 0 'windows' pol explain --policy ../windows topic
+like 'who may sign no more' "$(out)" '^not any more +bob .*validUntil 2020'
+like 'who may not yet' "$(out)" '^not yet +alice .*validFrom 2120'
+like 'who may' "$(out)" '^may sign +carol'
+exits 0 'as JSON' pol explain --json --policy ../windows topic
+is 'bob may not' "$(field maySign.1.now)" false
+is 'carol may' "$(field maySign.2.now)" true
+sed '/^tag = signed/s/signed/any/; s/^\t*commits = tip/\tcommits = any/; s/committer = any/expiryGrace = 90m/' ../new >../asks
+exits 0 'without signatures' pol explain --policy ../asks topic
+unlike 'no committer is asked for' "$(out)" 'committer'
+like 'the grace is said' "$(out)" 'at most 2 h before the push'
 exits 0 'another ref' pol explain --policy ../new refs/heads/topic/x
 like 'has another rule' "$(out)" '^rule +"work" '
 like 'everybody signs' "$(out)" '^may sign +carol .*validUntil 2030-01-01T00:00:00Z'
