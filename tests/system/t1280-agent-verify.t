@@ -40,7 +40,7 @@ directly() {
 	GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.agent GIT_CONFIG_VALUE_0=off "$@"
 }
 verifier() { agent status 2>/dev/null | sed -n 's/^verifier: process \([0-9]*\)$/\1/p'; }
-plainly() { verify "$GH_WORLD/sig" - <"$GH_WORLD/data"; }
+plainly() { verify "$GH_WORLD/sig" - <"$GH_WORLD/data" >"$GH_WORLD/plain"; }
 served() { without_direct plainly; }
 children() { ps -o pid= --ppid "$1" | wc -l; }
 # same DESCRIPTION DATA WORDS...: status, output and errors with the verifier alone are
@@ -107,6 +107,11 @@ like 'certificates that are kept are trusted by nobody for that' \
 	"$(cat "$GH_WORLD/o2")" 'TRUST_UNDEFINED'
 git config --unset hsm.roots
 same 'good once more' ../data ../sig -
+GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.roots GIT_CONFIG_VALUE_0=$GH_WORLD/ca/stranger.pem
+export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+without_direct plainly
+unset GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+like 'the environment is that of who asks' "$(cat "$GH_WORLD/plain")" 'TRUST_UNDEFINED'
 like 'it is' "$(cat "$GH_WORLD/o2")" GOODSIG
 same 'an expired certificate' ../data ../old -
 like 'and expired it is' "$(cat "$GH_WORLD/o2")" '^\[GNUPG:\] EXPKEYSIG '
@@ -141,8 +146,13 @@ ok 'which does it' preloaded
 limited() { prlimit --cpu=1000 "$GH_BIN/gitsign-hsm" --status-fd=1 --verify "$GH_WORLD/sig" - <"$GH_WORLD/data"; }
 not_ok 'a limit: the direct program' without_direct limited
 ok 'which does it' limited
-foreign() { directly env GIT_CONFIG_VALUE_0=auto "$GH_LIBEXEC/../../bin/gitsign-hsm" --status-fd=1 --verify "$GH_WORLD/sig" - <"$GH_WORLD/data"; }
-ok 'another installation has its own' foreign
+cp -R "$GH_WORLD/tree" "$GH_WORLD/other"
+foreign() {
+	"$GH_WORLD/other/bin/gitsign-hsm" --status-fd=1 --verify "$GH_WORLD/sig" - <"$GH_WORLD/data"
+}
+ok 'another installation verifies' foreign
+chmod 0 "$GH_WORLD/other/libexec/gitsign-hsm/direct"
+not_ok 'by its own program' foreign
 
 # --- stopped, killed -----------------------------------------------------------------------
 another() { served && [ -n "$(verifier)" ] && [ "$(verifier)" != "$pid" ]; }
