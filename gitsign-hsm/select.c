@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "cert_files.h"
 
+#define ABOVE_MAX 64 /* whatever a token says who issued whom */
+
 static bool parse_digest(const char *text, struct selector *ret)
 {
 	char hex[65];
@@ -62,10 +64,11 @@ int selector_parse(const char *text, struct selector *ret, struct err *err)
 			s.kind = SELECT_URI;
 		} else if (!parse_digest(text, &s) && !parse_email(text, &s)) {
 			shown = text_escaped(bytes_str(text));
-			return err_set(err, ERR_KEY,
-				       "%s names no key: give a certificate's fingerprint (40 or 64 "
-				       "hexadecimal digits), an e-mail address or a pkcs11: URI",
-				       shown);
+			return err_set(
+				err, ERR_KEY,
+				"%s names no key: give a certificate's fingerprint (40 or 64 "
+				"hexadecimal digits), an e-mail address or a pkcs11: URI",
+				shown);
 		}
 	}
 	*ret = s;
@@ -108,47 +111,108 @@ void candidate_judge(struct candidate *c, int64_t now)
 		(void)select_in_force(x, now, c->why, sizeof(c->why));
 }
 
-int candidates_load(const struct settings *s, struct token *t, const struct uri *u, int64_t now,
-		    struct candidates *ret, struct err *err)
+static void parse_one(struct candidate *k, int64_t now)
 {
-	struct candidates c = { .n = 0 };
-	const struct token_slot *slots;
-	struct uri where = { .slot_id = -1 };
+	struct err why = ERR_INIT;
+
+	k->passed = false;
+	if (cert_parse(bytes_of(k->object->der, k->object->der_n), &k->cert, &why) != 0)
+		snprintf(k->why, sizeof(k->why), "%.150s", why.text);
+	else
+		candidate_judge(k, now);
+}
+
+/* Without a look into the certificate; true where only that can tell. */
+static bool may_match(const struct token_object *o, const struct selector *want)
+{
+	enum alg_hash h = want->kind == SELECT_SHA1 ? HASH_SHA1 : HASH_SHA256;
+	struct bytes der = bytes_of(o->der, o->der_n);
+	uint8_t digest[HASH_MAX_SIZE];
+
+	if (want->kind == SELECT_URI)
+		return !want->uri.has_id ||
+		       bytes_eq(bytes_of(o->id, o->id_n), bytes_of(want->uri.id, want->uri.id_n));
+	if (want->kind != SELECT_SHA1 && want->kind != SELECT_SHA256)
+		return true;
+	return !alg_digest(h, &der, 1, digest) ||
+	       memcmp(digest, want->digest, alg_hash_size(h)) == 0;
+}
+
+static void take_objects(struct candidates *c, struct token *t, const struct selector *want,
+			 int64_t now)
+{
 	size_t slots_n;
+	const struct token_slot *slots = token_slots(t, &slots_n);
+
+	c->v = xcalloc(c->objects.n + 1, sizeof(c->v[0]));
+	for (size_t i = 0; i < c->objects.n; i++) {
+		struct candidate *k = &c->v[c->n++];
+
+		k->object = &c->objects.v[i];
+		k->slot = &slots[k->object->slot_index];
+		k->passed = want != NULL && !may_match(k->object, want);
+		if (!k->passed)
+			parse_one(k, now);
+	}
+}
+
+int candidates_load(const struct settings *s, struct token *t, const struct selector *want,
+		    int64_t now, struct candidates *ret, struct err *err)
+{
+	bool by_uri = want != NULL && want->kind == SELECT_URI;
+	struct candidates c = { .n = 0 };
+	struct uri where = { .slot_id = -1 };
 	int r;
 
 	/* All certificates of the token: the chain stands among them. */
-	if (u != NULL) {
-		where = *u;
+	if (by_uri) {
+		where = want->uri;
 		where.object = NULL;
 		where.type = NULL;
 		where.id = NULL;
 		where.id_n = 0;
 		where.has_id = false;
 	}
-	r = token_certificates(t, u != NULL ? &where : NULL, &c.objects, err);
+	r = token_certificates(t, by_uri ? &where : NULL, &c.objects, err);
 	if (r == 0)
-		r = cert_files_match(s, t, u != NULL ? &where : NULL, &c.objects, err);
+		r = cert_files_match(s, t, by_uri ? &where : NULL, &c.objects, err);
 	if (r != 0) {
 		token_objects_free(&c.objects);
 		return r;
 	}
-	slots = token_slots(t, &slots_n);
-	c.v = xcalloc(c.objects.n + 1, sizeof(c.v[0]));
-	for (size_t i = 0; i < c.objects.n; i++) {
-		struct candidate *k = &c.v[c.n++];
-		const struct token_object *o = &c.objects.v[i];
-		struct err why = ERR_INIT;
-
-		k->object = o;
-		k->slot = &slots[o->slot_index];
-		if (cert_parse(bytes_of(o->der, o->der_n), &k->cert, &why) != 0)
-			snprintf(k->why, sizeof(k->why), "%.150s", why.text);
-		else
-			candidate_judge(k, now);
-	}
+	take_objects(&c, t, want, now);
 	*ret = c;
 	return 0;
+}
+
+/* `leaf` or what was parsed as one that may be above it. */
+static bool may_be_above(const struct candidates *c, const struct candidate *k,
+			 const struct cert *leaf)
+{
+	struct bytes der = bytes_of(k->object->der, k->object->der_n);
+
+	if (cert_may_issue(der, leaf))
+		return true;
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].cert != NULL && c->v[i].cert->is_ca &&
+		    cert_may_issue(der, c->v[i].cert))
+			return true;
+	return false;
+}
+
+void candidates_parse(struct candidates *c, const struct cert *leaf, int64_t now)
+{
+	size_t room = leaf != NULL ? ABOVE_MAX : c->n, before;
+
+	do {
+		before = room;
+		for (size_t i = 0; i < c->n && room > 0; i++) {
+			if (!c->v[i].passed || (leaf != NULL && !may_be_above(c, &c->v[i], leaf)))
+				continue;
+			parse_one(&c->v[i], now);
+			room--;
+		}
+	} while (leaf != NULL && room > 0 && room < before);
 }
 
 void candidates_free(struct candidates *c)
@@ -254,8 +318,7 @@ static bool same(const struct candidate *a, const struct candidate *b)
 }
 
 int candidates_pick(const struct candidates *c, const struct selector *s,
-		    const struct selector *fallback, const struct candidate **ret,
-		    struct err *err)
+		    const struct selector *fallback, const struct candidate **ret, struct err *err)
 {
 	const struct candidate *found = NULL, *preferred = NULL;
 	size_t usable = 0, preferred_n = 0;

@@ -36,6 +36,7 @@ struct candidate {
 	const struct token_slot *slot;
 	struct cert *cert; /* NULL: not a certificate that can be read */
 	char why[160];     /* why it cannot sign; "" when it can */
+	bool passed;       /* it is not what is looked for, and was not parsed */
 };
 
 struct candidates {
@@ -44,9 +45,15 @@ struct candidates {
 	size_t n;
 };
 
-/* Everything on the tokens that `u` (NULL: all) fits, and what hsm.certificate adds. */
-int candidates_load(const struct settings *s, struct token *t, const struct uri *u, int64_t now,
-		    struct candidates *ret, struct err *err);
+/*
+ * Everything on the tokens that `want` fits (a URI's token; NULL: all), and what
+ * hsm.certificate adds. Certificates that a fingerprint or a URI's id in `want` cannot mean
+ * are passed: on a token with a thousand keys, parsing them is nearly all there is to do.
+ */
+int candidates_load(const struct settings *s, struct token *t, const struct selector *want,
+		    int64_t now, struct candidates *ret, struct err *err);
+/* Parses what was passed: all of it, or what may stand in the chain of `leaf` (not NULL). */
+void candidates_parse(struct candidates *c, const struct cert *leaf, int64_t now);
 void candidates_free(struct candidates *c);
 
 /*
@@ -54,8 +61,7 @@ void candidates_free(struct candidates *c);
  * that `fallback` (hsm.key; may be NULL) names wins. ERR_KEY with the list else.
  */
 int candidates_pick(const struct candidates *c, const struct selector *s,
-		    const struct selector *fallback, const struct candidate **ret,
-		    struct err *err);
+		    const struct selector *fallback, const struct candidate **ret, struct err *err);
 
 /* Is the certificate within its validity? `why` ("expired at ...", 64 bytes do) is set if not. */
 bool select_in_force(const struct cert *x, int64_t now, char *why, size_t room);

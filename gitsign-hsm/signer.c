@@ -27,8 +27,20 @@ struct token_config signer_token_config(const struct settings *s, const struct o
 	};
 }
 
+/* A refusal lists what else there is; a signature wants what stands above its certificate. */
+static int pick(struct signer *s, const struct selector *want, const struct selector *fallback,
+		int64_t now, struct err *err)
+{
+	struct candidates *c = &s->candidates;
+	int r = candidates_pick(c, want, fallback, &s->key, err);
+
+	candidates_parse(c, r == 0 ? s->key->cert : NULL, now);
+	return r == 0 ? 0 : candidates_pick(c, want, fallback, &s->key, err);
+}
+
 static int choose(struct signer *s, const char *key, struct err *err)
 {
+	int64_t now = os_now();
 	struct selector want = { .kind = SELECT_ANY }, fallback = { .kind = SELECT_ANY };
 	const char *standard = s->settings->key;
 	bool has_fallback = standard != NULL && standard[0] != '\0';
@@ -43,13 +55,11 @@ static int choose(struct signer *s, const char *key, struct err *err)
 		err_prefix(err, "hsm.key");
 		goto out;
 	}
-	r = candidates_load(s->settings, s->token, want.kind == SELECT_URI ? &want.uri : NULL,
-			    os_now(), &s->candidates, err);
+	r = candidates_load(s->settings, s->token, &want, now, &s->candidates, err);
 	if (r == 0)
 		r = cert_files_load(s->settings, "hsm.chain", &s->further, err);
 	if (r == 0)
-		r = candidates_pick(&s->candidates, &want, has_fallback ? &fallback : NULL, &s->key,
-				    err);
+		r = pick(s, &want, has_fallback ? &fallback : NULL, now, err);
 out:
 	selector_free(&want);
 	selector_free(&fallback);

@@ -309,6 +309,23 @@ void cert_free(struct cert *c)
 	free(c);
 }
 
+bool cert_may_issue(struct bytes der, const struct cert *c)
+{
+	const unsigned char *p;
+	X509_NAME *name;
+	struct walk w;
+	bool may;
+
+	if (!walk_cert(der, &w))
+		return true;
+	p = w.subject.whole.p;
+	name = d2i_X509_NAME(NULL, &p, (long)w.subject.whole.n);
+	may = name == NULL || X509_NAME_cmp(name, X509_get_issuer_name(c->x509)) == 0;
+	X509_NAME_free(name);
+	ERR_clear_error();
+	return may;
+}
+
 bool cert_has_email(const struct cert *c, struct bytes email)
 {
 	size_t i;

@@ -59,6 +59,12 @@ static inline void cert_freep(struct cert **c)
  */
 bool cert_other_sha256(const struct cert *c, EVP_PKEY *issuer, uint8_t ret[32]);
 
+/*
+ * Can this certificate, by its subject, be the issuer of `c`? For choosing what to parse,
+ * which costs twenty times as much: true also for what cannot be read.
+ */
+bool cert_may_issue(struct bytes der, const struct cert *c);
+
 bool cert_has_email(const struct cert *c, struct bytes email); /* text_email_eq */
 
 /* A list of them, as in a chain or a bundle. */

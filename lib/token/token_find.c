@@ -105,16 +105,47 @@ int token_search(struct token *t, size_t slot_index, CK_OBJECT_CLASS class, cons
 	return r;
 }
 
+static void set_names(struct bytes id, struct bytes label, uint8_t **id_ret, size_t *id_n,
+		      char **label_ret)
+{
+	struct buf copy = BUF_INIT;
+
+	buf_add_bytes(&copy, id);
+	*id_n = id.n;
+	*id_ret = (uint8_t *)buf_detach(&copy);
+	*label_ret = text_escaped(label);
+}
+
 void token_names(struct token *t, CK_OBJECT_HANDLE o, uint8_t **id, size_t *id_n, char **label)
 {
 	struct buf text = BUF_INIT, bytes = BUF_INIT;
 
 	(void)token_attribute(t, o, CKA_ID, ID_MAX, &bytes);
 	(void)token_attribute(t, o, CKA_LABEL, LABEL_MAX, &text);
-	*label = text_escaped(buf_bytes(&text));
+	set_names(buf_bytes(&bytes), buf_bytes(&text), id, id_n, label);
+	buf_free(&bytes);
 	buf_free(&text);
-	*id_n = bytes.n;
-	*id = (uint8_t *)buf_detach(&bytes);
+}
+
+/* Value, id and label in one call. Tokens may refuse that for one that they do not have. */
+static bool read_at_once(struct token *t, CK_OBJECT_HANDLE h, struct token_object *ret)
+{
+	uint8_t der[GUESS], id[256], label[256];
+	CK_ATTRIBUTE a[] = { { CKA_VALUE, der, sizeof(der) },
+			     { CKA_ID, id, sizeof(id) },
+			     { CKA_LABEL, label, sizeof(label) } };
+	CK_RV rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, h, a, 3);
+	struct buf value = BUF_INIT;
+
+	if (rv != CKR_OK || a[0].ulValueLen == 0 || a[0].ulValueLen > sizeof(der) ||
+	    a[1].ulValueLen > sizeof(id) || a[2].ulValueLen > sizeof(label))
+		return false;
+	set_names(bytes_of(id, a[1].ulValueLen), bytes_of(label, a[2].ulValueLen), &ret->id,
+		  &ret->id_n, &ret->label);
+	buf_add(&value, der, a[0].ulValueLen);
+	ret->der_n = value.n;
+	ret->der = (uint8_t *)buf_detach(&value);
+	return true;
 }
 
 static bool read_certificate(struct token *t, size_t slot, CK_OBJECT_HANDLE h,
@@ -122,11 +153,13 @@ static bool read_certificate(struct token *t, size_t slot, CK_OBJECT_HANDLE h,
 {
 	struct buf value = BUF_INIT;
 
+	ret->slot_index = slot;
+	if (read_at_once(t, h, ret))
+		return true;
 	if (!token_attribute(t, h, CKA_VALUE, CERT_MAX, &value) || value.n == 0) {
 		buf_free(&value);
 		return false;
 	}
-	ret->slot_index = slot;
 	token_names(t, h, &ret->id, &ret->id_n, &ret->label);
 	ret->der_n = value.n;
 	ret->der = (uint8_t *)buf_detach(&value);

@@ -107,4 +107,24 @@ for i in 1 2 3 4 5 6 7 8; do
 done
 isnt 'a signature calls the module' "${few:-0}" 0
 is 'keys beside ours cost no call' "$(calls)" "$few"
+
+# Certificates beside ours are not parsed, but for those that are above it.
+gh_authority upper root
+gh_authority lower upper
+printf 'f1\n' >keys/f1.id
+printf 'f2\n' >keys/f2.id
+gh_store ca/upper.pem f1 # with ids that tell nothing
+gh_store ca/lower.pem f2
+gh_key below EC:prime256v1 below@example.com
+gh_authority root2
+gh_key aside EC:prime256v1 aside@example.com
+cd work || bail cd
+for how in "$(gh_fp below)" "$(gh_fp below sha1)" "$(gh_uri below)" below@example.com; do
+	ok "a key under two authorities: $how" git -c user.signingKey="$how" commit -q -S --allow-empty -m x
+	is 'the signature carries both' "$(git log -1 --format='%G?')" G
+done
+exits 4 'a fingerprint that is none of theirs' gitsign-hsm --status-fd=2 -bsau \
+	"$(gh_fp aside | tr 0-9a-f 1-9a-f0)" <../payload
+like 'they are listed' "$(cat "$GH_ERR")" 'CN=below .*another key'
+like 'all of them' "$(cat "$GH_ERR")" 'CN=aside .*another key'
 done_testing

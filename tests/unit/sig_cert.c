@@ -297,6 +297,11 @@ START_TEST(chains)
 	ck_assert_ptr_eq(out[0], pool.v[2]);
 	ck_assert_uint_eq(cert_chain_for(c, &pool, out, 0), 0);
 	ck_assert_uint_eq(cert_chain_for(pool.v[1], &pool, out, 4), 0);
+	/* by the name alone */
+	ck_assert(cert_may_issue(buf_bytes(&ica.der), c) && cert_may_issue(buf_bytes(&fake.der), c));
+	ck_assert(!cert_may_issue(buf_bytes(&root.der), c));
+	ck_assert(!cert_may_issue(buf_bytes(&leaf.der), c));
+	ck_assert(cert_may_issue(BYTES_LIT("what is that"), c) && cert_may_issue(BYTES_NONE, c));
 	cert_free(c);
 	cert_list_free(&pool);
 	pki_free(&leaf);
