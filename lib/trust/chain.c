@@ -183,6 +183,15 @@ static uint32_t purposes_of(X509 *x)
 	return has & XKU_ANYEKU ? signs : has & signs;
 }
 
+/* OpenSSL counts nsCertType among what it knows, and asks for it under no purpose of ours. */
+static const char *extension_fault(const X509 *x)
+{
+	int at = X509_get_ext_by_NID(x, NID_netscape_cert_type, -1);
+
+	return at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(x, at)) ?
+		       "a critical extension that is not asked about here: nsCertType" : NULL;
+}
+
 /* The chain that OpenSSL found good. */
 static void judge_built(const STACK_OF(X509) *chain, struct chain_result *r)
 {
@@ -197,6 +206,7 @@ static void judge_built(const STACK_OF(X509) *chain, struct chain_result *r)
 		EVP_PKEY *key = X509_get0_pubkey(x);
 
 		fault = key ? chain_key_fault(key) : "a key that cannot be read";
+		fault = fault ? fault : extension_fault(x);
 		if (fault) {
 			fail(r, VERDICT_FORBIDDEN, fault, x);
 			return;

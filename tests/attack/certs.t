@@ -175,7 +175,9 @@ case_93e() {
 case_93f() {
 	person odd '1.2.3.4=critical,DER:0500'
 	by odd
-	person odd '1.2.3.4=DER:0500'
+	person odd 'nsCertType=critical,server'
+	by odd
+	person odd '1.2.3.4=DER:0500' 'nsCertType=server'
 	not_by odd
 }
 case_93h() {
