@@ -86,10 +86,13 @@ static void check_pushee(struct judge *j, const struct object_push_cert *c)
 	      "hsm.pushUrl.");
 }
 
-/* git writes user.signingKey there, word for word. */
+/* git writes user.signingKey there, word for word. A scheme has no case (RFC 3986 3.1). */
 static void check_pusher(struct judge *j, const struct object_push_cert *c)
 {
-	if (bytes_starts(c->pusher, BYTES_LIT("pkcs11:")) && memchr(c->pusher.p, '?', c->pusher.n))
+	struct bytes scheme = BYTES_LIT("pkcs11:"), v = c->pusher;
+
+	if (v.n > scheme.n && text_eq_nocase(bytes_of(v.p, scheme.n), scheme) &&
+	    memchr(v.p, '?', v.n))
 		fault(j, xstrdup("it publishes a PKCS#11 URI with a query part, where PINs stand"),
 		      "If a PIN was in it, change the PIN. Let user.signingKey name the key by its "
 		      "certificate:\ngitsign-hsm setup");

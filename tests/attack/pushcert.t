@@ -254,6 +254,7 @@ case_45b() {
 case_145a() {
 	to_free
 	attack signed_push 'CERT_PUSHER=pkcs11:token=world?pin-value=1234'
+	attack signed_push 'CERT_PUSHER=PKCS11:token=world?pin-value=1234'
 	twin signed_push 'CERT_PUSHER=pkcs11:token=world;id=%01'
 }
 case_132a() {
