@@ -17,6 +17,7 @@
 #include "keeper.h"
 
 #define PAUSE_MS 1000 /* between two starts */
+#define MISSING_MAX 3 /* times; once it may just be replaced */
 
 static int listener = -1;
 static _Atomic pid_t pid;
@@ -51,15 +52,18 @@ static int wait_end(pid_t started)
 	}
 }
 
-/* From a start to an end; false: it cannot verify at all. */
+/* From a start to an end; false: it cannot verify at all, or is not there any more. */
 static bool run_one(void)
 {
+	static int missing;
 	pid_t started = 0;
-	int ends[2], status = 0;
+	int ends[2], status = 0, r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return true;
-	if (spawn(ends[1], &started) == 0) { /* else it is being replaced, or the machine full */
+	r = spawn(ends[1], &started);
+	missing = r == ENOENT ? missing + 1 : 0;
+	if (r == 0) {
 		close(ends[1]);
 		atomic_store(&pid, started);
 		status = wait_end(started);
@@ -68,7 +72,7 @@ static bool run_one(void)
 		close(ends[1]);
 	}
 	close(ends[0]);
-	return !WIFEXITED(status) || WEXITSTATUS(status) == 0;
+	return missing < MISSING_MAX && (!WIFEXITED(status) || WEXITSTATUS(status) == 0);
 }
 
 static void *attend(void *arg)

@@ -290,6 +290,17 @@ else
 	ok 'nor has it grown' test "$(memory)" -le "$((memory + 256))"
 fi
 
+# --- taken away -----------------------------------------------------------------------------
+pid=$(verifier)
+mv "$direct" "$direct.away"
+missed() { plainly; [ ! -e "$XDG_RUNTIME_DIR/gitsign-hsm/verify" ]; }
+ok 'where the program is gone for good nobody waits for it' until_true missed
+mv "$direct.away" "$direct"
+ok 'the direct program does it' plainly
+agent_end
+ok 'and the next agent' until_true served
+pid=$(verifier)
+
 # --- the end -------------------------------------------------------------------------------
 ok 'a locked agent' agent lock
 ok 'still verifies' served
