@@ -28,7 +28,8 @@ static struct judge_finding *add(struct judge *j, enum judge_mend mend,
 	struct judge_result *out = j->out;
 
 	if (out->findings_n == j->findings_cap) {
-		j->findings_cap = j->findings_cap ? j->findings_cap * 2 : 16;
+		/* Of a commit's own there is one as a rule, and a push may bring many of these. */
+		j->findings_cap = j->findings_cap ? j->findings_cap * 2 : 1;
 		out->findings = xreallocarray(out->findings, j->findings_cap,
 					      sizeof(*out->findings));
 		j->notes = xreallocarray(j->notes, j->findings_cap, sizeof(*j->notes));
@@ -79,7 +80,8 @@ void judge_take_findings(struct judge *j, struct judge_job *job, struct judge_fa
 			j->out->refused = true;
 	}
 	job->findings += f->findings_n;
-	f->findings_n = 0;
+	f->findings_n = 0; /* their strings are the push's now */
+	judge_fate_free(f);
 }
 
 /*
@@ -202,6 +204,9 @@ void judge_fate_free(struct judge_fate *f)
 		finding_free(&f->findings[i]);
 	free(f->findings);
 	free(f->notes);
+	f->findings = NULL;
+	f->notes = NULL;
+	f->findings_n = 0;
 }
 
 void judge_result_free(struct judge_result *r)
