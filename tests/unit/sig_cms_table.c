@@ -216,11 +216,18 @@ static void stamp(struct forge *f, struct buf *b)
 				      "\x31\x02\x30\x00");
 }
 
+#define ENTRY "\x30\x11\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x03\x01\x31\x03\x04\x01x"
+
 static void entry(struct forge *f, struct buf *b)
 {
 	(void)b;
-	f->unsigned_attrs =
-		BYTES_LIT("\x30\x11\x06\x0a\x2b\x06\x01\x04\x01\x83\xbf\x30\x03\x01\x31\x03\x04\x01x");
+	f->unsigned_attrs = BYTES_LIT(ENTRY);
+}
+
+static void entries(struct forge *f, struct buf *b)
+{
+	(void)b;
+	f->unsigned_attrs = BYTES_LIT(ENTRY ENTRY);
 }
 
 static void unknown_unsigned(struct forge *f, struct buf *b)
@@ -439,6 +446,7 @@ static const struct message {
 	{ "timeStampToken that is none", EC, 0, stamp, NULL, IN, "timestamp" },
 	{ "two timeStampTokens", EC, FORGE_TOKENS, NULL, NULL, IN, "or twice" },
 	{ "gitsign's entry", EC, 0, entry, NULL, 0, NULL },
+	{ "gitsign's entry twice", EC, 0, entries, NULL, IN, "or twice" },
 	{ "unknown unsigned attribute", EC, 0, unknown_unsigned, NULL, IN, "not allowed" },
 	{ "counterSignature", EC, 0, counter_signature, NULL, IN, "not allowed" },
 
