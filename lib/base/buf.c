@@ -30,32 +30,17 @@ void buf_clear(struct buf *b)
 		b->p[0] = 0;
 }
 
-uint8_t *buf_reserve(struct buf *b, size_t more)
+void buf_grow(struct buf *b, size_t more)
 {
-	size_t need, cap;
+	size_t need, cap = b->cap + b->cap / 2;
 
 	if (more > BUF_MAX || b->n > BUF_MAX - more)
 		too_large();
 	need = b->n + more + 1; /* the NUL */
-	if (need > b->cap) {
-		cap = b->cap + b->cap / 2;
-		if (cap < need)
-			cap = need < 64 ? 64 : need;
-		b->p = xreallocarray(b->p, cap, 1);
-		b->cap = cap;
-	}
-	b->p[b->n] = 0;
-	return b->p + b->n;
-}
-
-void buf_add(struct buf *b, const void *p, size_t n)
-{
-	uint8_t *to = buf_reserve(b, n);
-
-	if (n)
-		memcpy(to, p, n);
-	b->n += n;
-	b->p[b->n] = 0;
+	if (cap < need)
+		cap = need < 64 ? 64 : need;
+	b->p = xreallocarray(b->p, cap, 1);
+	b->cap = cap;
 }
 
 void buf_add_bytes(struct buf *b, struct bytes v)
@@ -66,12 +51,6 @@ void buf_add_bytes(struct buf *b, struct bytes v)
 void buf_add_str(struct buf *b, const char *s)
 {
 	buf_add(b, s, strlen(s));
-}
-
-void buf_add_byte(struct buf *b, uint8_t c)
-{
-	*buf_reserve(b, 1) = c;
-	b->p[++b->n] = 0;
 }
 
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap)

@@ -6,6 +6,7 @@
 #include "base/text.h"
 
 #define LINE_MAX_CHARS 76
+#define LINE_USUAL 64
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -40,6 +41,7 @@ void pem_write(struct buf *out, const char *label, struct bytes der)
 
 /* 16 characters at once; a comparison gives 0xff where it holds (gcc's vector extensions). */
 #define BLOCK 16
+#define VECTORS (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) /* groups are decoded by them */
 typedef uint8_t block __attribute__((vector_size(BLOCK)));
 
 /* The six bits of each character; above them where it is not of the alphabet. */
@@ -125,6 +127,21 @@ static size_t decode_blocks(struct bytes *line, uint8_t *p)
 	return (size_t)(out - p);
 }
 
+/* Lines as pem_write() makes them, as long as there are any: their ends are not looked for. */
+static void decode_full_lines(struct bytes *rest, struct buf *out)
+{
+	while (rest->n > LINE_USUAL && rest->p[LINE_USUAL] == '\n') {
+		struct bytes line = bytes_of(rest->p, LINE_USUAL);
+		size_t n = decode_blocks(&line, buf_reserve(out, LINE_USUAL));
+
+		if (line.n > 0)
+			break;
+		out->n += n;
+		*rest = bytes_skip(*rest, LINE_USUAL + 1);
+	}
+	buf_reserve(out, 0); /* the NUL */
+}
+
 struct decoder {
 	uint32_t acc;
 	int have; /* characters of the group in hand */
@@ -134,7 +151,7 @@ struct decoder {
 static bool decode(struct decoder *d, struct bytes line, struct buf *out)
 {
 	uint8_t *p = buf_reserve(out, line.n); /* more than the bytes that are written */
-	bool blocks = d->have == 0 && d->pad == 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+	bool blocks = d->have == 0 && d->pad == 0 && VECTORS;
 	size_t n = blocks ? decode_blocks(&line, p) : 0;
 
 	for (size_t i = 0; i < line.n; i++) {
@@ -204,6 +221,8 @@ static int read_body(struct bytes *rest, const char *label, bool crlf, struct bu
 	struct decoder d = { 0, 0, 0 };
 	struct bytes line;
 
+	if (VECTORS)
+		decode_full_lines(rest, der);
 	while (next_line(rest, crlf, &line)) {
 		if (is_mark(line, "END", label)) {
 			if (d.have != 0)

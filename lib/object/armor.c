@@ -3,6 +3,7 @@
 #include "object/object_internal.h"
 
 #define LINE_MAX_CHARS 76
+#define LINE_USUAL 64
 
 static const struct armor_kind {
 	const char *label;
@@ -94,7 +95,14 @@ static int take_lines(struct bytes *rest, bool any_length, size_t *n, struct byt
 	size_t length = 0;
 	bool last = false;
 
-	for (*n = 0; object_line(rest, end); (*n)++) {
+	/* Most have this length: their ends are not looked for. */
+	for (*n = 0; rest->n > LINE_USUAL && rest->p[LINE_USUAL] == '\n' &&
+		     base64_span(bytes_of(rest->p, LINE_USUAL)) == LINE_USUAL;
+	     (*n)++) {
+		*rest = bytes_skip(*rest, LINE_USUAL + 1);
+		length = LINE_USUAL;
+	}
+	for (; object_line(rest, end); (*n)++) {
 		if (!is_base64(*end))
 			return 0;
 		if (*n == 0)
