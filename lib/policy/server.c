@@ -190,6 +190,21 @@ static int load_certs(const struct reader *r, struct server *s, struct err *err)
 	return err_set(err, ERR_CONFIG, "hsm.certMaxAge is not a time from 1s to 24h");
 }
 
+/* git setup.c, git_config_perm(): a word, 0 to 2, or a mode; without a value: group. */
+static bool is_shared(const struct gitconf *c)
+{
+	const char *v = gitconf_get(c, "core.sharedrepository");
+	char *end;
+	long mode;
+
+	if (!v || strcmp(v, "umask") == 0)
+		return false;
+	mode = strtol(v, &end, 8);
+	if (*v && *end == '\0')
+		return mode == 1 || mode == 2 || (mode & 022);
+	return !*v || gitconf_truth(v) != 0;
+}
+
 static int load_values(const struct reader *r, struct server *s, struct err *err)
 {
 	const char *state = server_value(r, "statedir");
@@ -201,6 +216,7 @@ static int load_values(const struct reader *r, struct server *s, struct err *err
 		rc = absolute("hsm.stateDir", state, &s->state_dir, err);
 	else if (rc == 0)
 		s->state_dir = xasprintf("%s/gitsign-hsm", s->git_dir);
+	s->shared = is_shared(r->conf);
 	if (rc == 0)
 		rc = load_clock(r, s, err);
 	if (rc == 0)
@@ -345,11 +361,22 @@ static void inspect_shallow(struct inspection *in, const struct server *s)
 		     "Run `git fetch --unshallow` in it");
 }
 
+static void inspect_shared(struct inspection *in, const struct server *s)
+{
+	_cleanup_free_ char *shown = text_escaped(bytes_str(s->git_dir));
+	_cleanup_free_ char *text = xasprintf(
+		"core.sharedRepository has git let others write to the repository: git config "
+		"core.sharedRepository umask, then chmod -R go-w '%s'", shown);
+
+	if (s->shared)
+		tell(in, text);
+}
+
 size_t server_inspect(const struct server *s, const char *hook,
 		      void (*problem)(const char *text, void *ctx), void *ctx)
 {
 	static const char *const parts[] = { "config", "config.worktree", "HEAD", "packed-refs",
-					     "refs", "objects", "hooks", "hooks/pre-receive",
+					     "refs", "refs/heads", "refs/tags", "objects", "hooks", "hooks/pre-receive",
 					     "hooks/post-receive", "hooks/reference-transaction",
 					     "info", "worktrees" };
 	struct inspection in = { problem, ctx, 0 };
@@ -368,6 +395,7 @@ size_t server_inspect(const struct server *s, const char *hook,
 	if (s->policy)
 		inspect_path(&in, s->policy, true);
 	inspect_path(&in, s->state_dir, false);
+	inspect_shared(&in, s);
 	inspect_shallow(&in, s);
 	return in.n;
 }

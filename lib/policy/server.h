@@ -27,6 +27,7 @@ struct server {
 	size_t push_urls_n;
 	int64_t cert_max_age; /* hsm.certMaxAge, seconds */
 	bool asks_certs;   /* receive.certNonceSeed: git takes push certificates */
+	bool shared;       /* core.sharedRepository: git lets others write what it makes */
 	struct oid *introductions;
 	size_t introductions_n;
 };
@@ -53,7 +54,8 @@ char *server_plain_url(const char *url);
 
 /*
  * Calls `problem` with one text for each reason why a hook here enforces nothing:
- * owner, modes of repository, hook, policy and state directory, truncated history.
+ * owner, modes of repository, hook, policy and state directory, core.sharedRepository,
+ * truncated history.
  * `hook` is the running hook's file, or NULL. Returns how many there were.
  */
 size_t server_inspect(const struct server *s, const char *hook,

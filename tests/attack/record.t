@@ -188,11 +188,17 @@ case_141b() {
 }
 case_27a() {
 	hk_commit 'three'
-	for part in . refs objects hooks config HEAD; do
+	for part in . refs refs/heads refs/tags objects hooks config HEAD; do
 		chmod o+w "../server/$part"
 		attack push main
 		chmod o-w "../server/$part"
 	done
+	for shared in group all true 1 0660; do
+		git -C ../server config core.sharedRepository $shared
+		attack push main
+		chmod -R go-w ../server
+	done
+	git -C ../server config core.sharedRepository 0640
 	twin push main
 }
 case_151a() {
