@@ -91,14 +91,37 @@ int clients_serve(int listener, session_fn *run, struct err *err);
 void clients_end(void);
 bool clients_thread(void *(*run)(void *), void *arg); /* one of the agent's threads, detached */
 
+/* --- room.c: memory for requests ---------------------------------------------------- */
+
+#define ROOM_FREE ((size_t)256 << 10) /* a request of so much needs no room: few are larger */
+
+struct room {
+	size_t n;
+	pid_t pid;
+	bool in;
+	struct room *next;
+};
+/*
+ * Room for the n bytes of a request of the process at the other end of `fd`. Waits in turn while
+ * too much is taken, or while that process has another one. False: not within the time. `r`
+ * stays where it is until room_give(), also when nothing had to be taken.
+ */
+bool room_take(struct room *r, int fd, size_t n, int wait_ms);
+void room_give(struct room *r);
+
 /* --- session.c, ssh.c: one connection to the private socket, or to ssh's -------- */
 
 session_fn session_run, ssh_run;
 
 #define REQUEST_MS (60 * 60 * 1000) /* a silent connection */
+#define BODY_MS 30000               /* a request that has begun */
+#define ROOM_MS 10000
 #define REPLY_SEND_MS 30000
 
-/* Receives a request, has it answered into `out`, sends that. False: the end. */
+/*
+ * Receives a request, has it answered into `out`, sends that. False: the end. One that there
+ * is no room for is not kept, and the answer says so.
+ */
 typedef void session_reply_fn(int fd, struct buf *in, struct buf *out);
 bool session_serve(int fd, size_t max, session_reply_fn *reply, struct buf *in, struct buf *out);
 /* AGENT_EXT_SIGN; `forwarded`: for a client that may be anywhere. */

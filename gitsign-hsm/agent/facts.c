@@ -6,16 +6,24 @@
 #include "consent.h"
 
 #define SUBJECT_MAX 100
+#define NAME_SHOWN 200
+#define REF_SHOWN 1000 /* no hook of ours takes a longer one */
 #define REFS_MAX 5
 #define SHORT_HEX 12
 
-static void add_quoted(struct buf *out, struct bytes v, size_t max)
+static void add_cut(struct buf *out, struct bytes v, size_t max)
 {
 	bool cut = v.n > max;
 
-	buf_add_byte(out, '"');
 	text_escape(out, bytes_of(v.p, cut ? max : v.n));
-	buf_add_str(out, cut ? "...\"" : "\"");
+	buf_add_str(out, cut ? "..." : "");
+}
+
+static void add_quoted(struct buf *out, struct bytes v, size_t max)
+{
+	buf_add_byte(out, '"');
+	add_cut(out, v, max);
+	buf_add_byte(out, '"');
 }
 
 static struct bytes first_line(struct bytes v)
@@ -35,9 +43,9 @@ static void add_oid(struct buf *out, const char *what, const struct oid *o)
 static void add_ident(struct buf *out, const char *what, const struct object_ident *i)
 {
 	buf_addf(out, "\n  %s: ", what);
-	text_escape(out, i->name);
+	add_cut(out, i->name, NAME_SHOWN);
 	buf_add_str(out, " <");
-	text_escape(out, i->email);
+	add_cut(out, i->email, NAME_SHOWN);
 	buf_add_byte(out, '>');
 }
 
@@ -99,7 +107,7 @@ static void add_commands(struct buf *text, struct bytes commands, size_t n)
 
 	for (size_t i = 0; i < REFS_MAX && object_push_cert_command(&commands, &c); i++) {
 		buf_add_str(text, "\n  ");
-		text_escape(text, c.ref);
+		add_cut(text, c.ref, REF_SHOWN);
 		add_oid(text, " from", &c.old);
 		add_oid(text, " to", &c.new_);
 	}

@@ -290,6 +290,7 @@ int server_run(bool tell, struct err *err)
 	if (r == 0 && chdir("/") != 0)
 		r = err_errno(err, ERR_IO, "cannot leave the directory");
 	forget_git();
+	os_memory_returns(ROOM_FREE);
 	if (r == 0)
 		r = config_load(&config, err);
 	if (r == 0)

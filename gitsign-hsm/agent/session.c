@@ -373,17 +373,53 @@ static void reply(int fd, struct buf *frame, struct buf *out)
 		buf_add_byte(out, AGENT_FAILURE);
 }
 
+/* Only objects to sign are so large. They can be signed without us. */
+static void reply_no_room(int fd, struct buf *in, struct buf *out)
+{
+	struct err err = ERR_INIT;
+	struct asker asker;
+	struct audit_entry e = { .asker = &asker };
+
+	(void)in;
+	err_set(&err, ERR_IO,
+		"the agent has other large requests in hand, and no room for this one: try again");
+	if (asker_of(fd, &asker))
+		log_refusal(&e, &err);
+	refuse(out, AGENT_KIND_ELSEWHERE, ERR_IO, &err);
+}
+
+/* What a large request has left is not kept for the next one. */
+static void shrink(struct buf *b)
+{
+	if (b->cap > ROOM_FREE)
+		buf_free(b);
+}
+
 bool session_serve(int fd, size_t max, session_reply_fn *answer, struct buf *in, struct buf *out)
 {
-	bool closed, sent;
+	struct room room;
+	bool closed, sent = false;
+	size_t n;
+	int r = agent_recv_head(fd, max, REQUEST_MS, &n, &closed, NULL);
 
-	if (agent_recv(fd, max, REQUEST_MS, in, &closed, NULL) != 0)
+	if (r != 0)
 		return false;
-	server_busy(true);
-	buf_clear(out);
-	answer(fd, in, out);
-	sent = agent_send(fd, buf_bytes(out), REPLY_SEND_MS, NULL) == 0;
-	server_busy(false);
+	if (room_take(&room, fd, n, ROOM_MS)) {
+		r = agent_recv_body(fd, n, BODY_MS, in, NULL);
+	} else {
+		r = agent_recv_skip(fd, n, BODY_MS, NULL);
+		answer = reply_no_room;
+	}
+	if (r == 0) {
+		server_busy(true);
+		buf_clear(out);
+		answer(fd, in, out);
+		sent = agent_send(fd, buf_bytes(out), REPLY_SEND_MS, NULL) == 0;
+		server_busy(false);
+	}
+	shrink(in);
+	shrink(out);
+	room_give(&room);
 	return sent;
 }
 

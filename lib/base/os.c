@@ -8,6 +8,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -39,6 +42,15 @@ void os_start(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);
+}
+
+void os_memory_returns(size_t bytes)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_THRESHOLD, (int)bytes);
+#else
+	(void)bytes;
+#endif
 }
 
 int64_t os_now(void)

@@ -12,6 +12,9 @@
 /* First thing in every main(): descriptors 0-2 open (a closed one fails when used), SIGPIPE ignored, no core
  * dumps, not traceable by others, umask 077, locale left at C. */
 void os_start(void);
+/* For a process that stays: memory in pieces of more than so many bytes goes back to the system
+ * when it is freed. */
+void os_memory_returns(size_t bytes);
 
 int64_t os_now(void);          /* seconds since 1970, UTC */
 int64_t os_monotonic_ms(void); /* a clock that never goes back */

@@ -79,6 +79,10 @@ int agent_send(int fd, struct bytes body, int timeout_ms, struct err *err);
  * the other side closed before its first byte.
  */
 int agent_recv(int fd, size_t max, int timeout_ms, struct buf *body, bool *closed, struct err *err);
+/* The same in two steps: the length, within 1..`max`; then so many bytes, or past them. */
+int agent_recv_head(int fd, size_t max, int timeout_ms, size_t *n, bool *closed, struct err *err);
+int agent_recv_body(int fd, size_t n, int timeout_ms, struct buf *body, struct err *err);
+int agent_recv_skip(int fd, size_t n, int timeout_ms, struct err *err);
 /* Is something there to read (or the end) within the time? */
 bool agent_readable(int fd, int timeout_ms);
 /* The same into locked memory: for frames that hold a PIN. The caller frees it. */
@@ -89,10 +93,11 @@ int agent_send_secret(int fd, struct bytes head, const struct secret *s, int tim
 
 /* --- requests and answers ------------------------------------------------------ */
 
+#define AGENT_ASK_TEXT_MAX ((size_t)64 << 10)
 struct agent_ask {
 	enum agent_purpose purpose;
 	struct bytes payload;
-	const char *key, *config, *where;
+	const char *key, *config, *where; /* AGENT_ASK_TEXT_MAX each */
 };
 void agent_ask_put(struct buf *out, const struct agent_ask *ask);
 /* `body` behind the extension's name. Texts are owned (agent_ask_free), the payload is a

@@ -130,27 +130,55 @@ static int recv_length(int fd, size_t max, size_t *n, bool *closed, int64_t unti
 	return 0;
 }
 
-int agent_recv(int fd, size_t max, int timeout_ms, struct buf *body, bool *closed, struct err *err)
+#define PART ((size_t)65536)
+
+/* Room as it comes: a length alone takes no memory. */
+static int recv_body(int fd, size_t n, int64_t until, struct buf *body, struct err *err)
 {
-	int64_t until = os_monotonic_ms() + timeout_ms;
-	size_t n = 0;
 	bool torn;
-	int r = recv_length(fd, max, &n, closed, until, err);
 
-	if (r != 0)
-		return r;
 	buf_clear(body);
-	/* Room as it comes: a length alone takes no memory. */
 	while (body->n < n) {
-		size_t part = n - body->n < 65536 ? n - body->n : 65536;
+		size_t part = n - body->n < PART ? n - body->n : PART;
+		int r = recv_bytes(fd, buf_reserve(body, part), part, &torn, until, err);
 
-		r = recv_bytes(fd, buf_reserve(body, part), part, &torn, until, err);
 		if (r != 0)
 			return r;
 		body->n += part;
 		body->p[body->n] = '\0';
 	}
 	return 0;
+}
+
+int agent_recv(int fd, size_t max, int timeout_ms, struct buf *body, bool *closed, struct err *err)
+{
+	int64_t until = os_monotonic_ms() + timeout_ms;
+	size_t n = 0;
+	int r = recv_length(fd, max, &n, closed, until, err);
+
+	return r != 0 ? r : recv_body(fd, n, until, body, err);
+}
+
+int agent_recv_head(int fd, size_t max, int timeout_ms, size_t *n, bool *closed, struct err *err)
+{
+	return recv_length(fd, max, n, closed, os_monotonic_ms() + timeout_ms, err);
+}
+
+int agent_recv_body(int fd, size_t n, int timeout_ms, struct buf *body, struct err *err)
+{
+	return recv_body(fd, n, os_monotonic_ms() + timeout_ms, body, err);
+}
+
+int agent_recv_skip(int fd, size_t n, int timeout_ms, struct err *err)
+{
+	int64_t until = os_monotonic_ms() + timeout_ms;
+	struct buf part = BUF_INIT;
+	int r = 0;
+
+	for (size_t left = n; left > 0 && r == 0; left -= left < PART ? left : PART)
+		r = recv_body(fd, left < PART ? left : PART, until, &part, err);
+	buf_free(&part);
+	return r;
 }
 
 int agent_recv_secret(int fd, int timeout_ms, struct secret *body, struct err *err)
@@ -190,14 +218,19 @@ void agent_ask_free(struct agent_ask *a)
 	*a = (struct agent_ask){ .purpose = AGENT_NOTHING };
 }
 
+static bool get_text(struct bytes *in, char **ret)
+{
+	return wire_text(in, ret) && strlen(*ret) <= AGENT_ASK_TEXT_MAX;
+}
+
 bool agent_ask_get(struct bytes body, struct agent_ask *ret)
 {
 	char *key = NULL, *config = NULL, *where = NULL;
 	struct bytes payload;
 	uint8_t purpose;
 
-	if (wire_byte(&body, &purpose) && wire_string(&body, &payload) && wire_text(&body, &key) &&
-	    wire_text(&body, &config) && wire_text(&body, &where) && body.n == 0 &&
+	if (wire_byte(&body, &purpose) && wire_string(&body, &payload) && get_text(&body, &key) &&
+	    get_text(&body, &config) && get_text(&body, &where) && body.n == 0 &&
 	    purpose >= AGENT_COMMIT && purpose <= AGENT_PUSH && payload.n <= AGENT_PAYLOAD_MAX) {
 		*ret = (struct agent_ask){ (enum agent_purpose)purpose, payload, key, config,
 					   where };

@@ -54,6 +54,28 @@ START_TEST(asks)
 }
 END_TEST
 
+START_TEST(long_asks)
+{
+	char *text = xmalloc(AGENT_ASK_TEXT_MAX + 2);
+
+	memset(text, 'x', AGENT_ASK_TEXT_MAX + 1);
+	for (int i = 0; i < 6; i++) {
+		struct agent_ask ask = sample, got;
+		struct buf b = BUF_INIT;
+
+		text[AGENT_ASK_TEXT_MAX + i % 2] = '\0';
+		*(i < 2 ? &ask.key : i < 4 ? &ask.config : &ask.where) = text;
+		agent_ask_put(&b, &ask);
+		ck_assert_int_eq(agent_ask_get(body_of(&b), &got), i % 2 == 0);
+		if (i % 2 == 0)
+			agent_ask_free(&got);
+		text[AGENT_ASK_TEXT_MAX] = 'x';
+		buf_free(&b);
+	}
+	free(text);
+}
+END_TEST
+
 static bool answers(enum agent_kind kind, const char *tail, enum agent_kind asked)
 {
 	struct buf b = BUF_INIT;
@@ -89,6 +111,30 @@ START_TEST(answer)
 	ck_assert(answers(AGENT_KIND_PIN, "", AGENT_KIND_PIN));
 	ck_assert(!answers(AGENT_KIND_PIN, "x", AGENT_KIND_PIN));
 	ck_assert(!answers(AGENT_KIND_TOUCH, "", AGENT_KIND_PIN));
+}
+END_TEST
+
+START_TEST(steps)
+{
+	struct buf b = BUF_INIT;
+	bool closed;
+	size_t n;
+	int s[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(agent_send(s[0], BYTES_LIT("hello"), 1000, NULL), 0);
+	ck_assert_int_eq(agent_recv_head(s[1], 5, 1000, &n, &closed, NULL), 0);
+	ck_assert_uint_eq(n, 5);
+	ck_assert_int_eq(agent_recv_skip(s[1], n, 1000, NULL), 0);
+	ck_assert_int_eq(agent_recv_head(s[1], 5, 1000, &n, &closed, NULL), 0);
+	ck_assert_int_eq(agent_recv_body(s[1], n, 1000, &b, NULL), 0);
+	ck_assert_str_eq(buf_str(&b), "hello");
+	ck_assert_int_ne(agent_recv_head(s[1], 4, 1000, &n, &closed, NULL), 0);
+	ck_assert_int_ne(agent_recv_skip(s[1], 6, 50, NULL), 0);
+	close(s[0]);
+	close(s[1]);
+	buf_free(&b);
 }
 END_TEST
 
@@ -173,6 +219,8 @@ int main(void)
 	int failed;
 
 	tcase_add_test(c, asks);
+	tcase_add_test(c, long_asks);
+	tcase_add_test(c, steps);
 	tcase_add_test(c, answer);
 	tcase_add_test(c, frames);
 	tcase_add_test(c, purposes);
