@@ -80,7 +80,7 @@ int audit_read_record(struct audit *a, struct err *err)
 		return 0;
 	rc = record_open(a->server.state_dir, LOCK_WAIT_MS, NULL, NULL, &a->record, err);
 	if (rc == 0)
-		rc = past_settle(a->record, a->repo, err);
+		rc = past_settle(a->record, a->repo, a->server.clock_reset, err);
 	if (rc == 0)
 		record_unlock(a->record);
 	return rc;

@@ -31,7 +31,7 @@ int record_place_read(struct record_place *p, struct err *err)
 		return rc;
 	if (record_note(p->record) != NULL)
 		fprintf(stderr, "gitsign-hsm: %s\n", record_note(p->record));
-	return past_settle(p->record, p->repo, err);
+	return past_settle(p->record, p->repo, p->server.clock_reset, err);
 }
 
 void record_place_close(struct record_place *p)

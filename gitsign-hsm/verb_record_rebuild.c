@@ -49,7 +49,7 @@ static int open_all(struct rebuild *b, const char *path, struct err *err)
 	if (rc == 0 && damage.code != 0)
 		fprintf(stderr, "gitsign-hsm: %s\n", damage.text);
 	if (rc == 0 && damage.code == 0)
-		rc = past_settle(b->old, b->audit.repo, err);
+		rc = past_settle(b->old, b->audit.repo, b->audit.server.clock_reset, err);
 	return rc;
 }
 

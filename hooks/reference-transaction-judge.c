@@ -14,11 +14,9 @@
 #include "record/serial.h"
 
 #define PACKED_MAX ((size_t)256 << 20)
-/*
- * What a push brings lands at once when it was judged, which takes no longer than a day
- * ([limits] time, gitsign-hsm-policy(5)): an older entry is of a push that never landed.
- */
-#define AWAITED_S (25 * 3600)
+/* What a push brings lands at once when it was judged: but for other hooks, which may take
+ * their time. */
+#define LANDING_S 3600
 
 /* --- which changes are to be judged ------------------------------------------- */
 
@@ -91,26 +89,26 @@ static void drop_packed(struct hook *h)
 			drop(h, i);
 }
 
-/* Has pre-receive judged this very change, not before `since`, and is it to land? */
-static bool awaited(const struct record_entry *e, size_t n, int64_t since,
+/* Has pre-receive judged this very change, and is it to land? */
+static bool awaited(const struct record_awaited *a, const struct record_entry *e, size_t n,
 		    const struct judge_update *u)
 {
 	while (n-- > 0)
-		if (e[n].state == RECORD_PENDING && e[n].received >= since &&
-		    strcmp(e[n].ref, u->ref) == 0 && oid_eq(&e[n].new_, &u->new_) &&
-		    oid_eq(&e[n].old, &u->old))
+		if (record_is_awaited(a, &e[n]) && strcmp(e[n].ref, u->ref) == 0 &&
+		    oid_eq(&e[n].new_, &u->new_) && oid_eq(&e[n].old, &u->old))
 			return true;
 	return false;
 }
 
 static void drop_awaited(struct hook *h)
 {
-	int64_t since = os_now() - AWAITED_S;
+	const struct record_awaited a = record_awaited_at(
+		h->record, os_now(), h->server.clock_reset, h->policy->time + LANDING_S);
 	size_t n;
 	const struct record_entry *e = record_entries(h->record, &n);
 
 	for (size_t i = h->updates_n; i-- > 0;)
-		if (awaited(e, n, since, &h->updates[i]))
+		if (awaited(&a, e, n, &h->updates[i]))
 			drop(h, i);
 }
 
@@ -165,9 +163,9 @@ static int judge_and_say(struct hook *h, struct err *err)
 
 static int judge_rest(struct hook *h, struct err *err)
 {
-	int rc = hook_load_policy(h, err);
+	int rc = 0;
 
-	if (rc == 0 && h->record)
+	if (h->record)
 		rc = record_serial_check(h->server.state_dir, h->policy->serial,
 					 h->policy->rules_digest, err);
 	if (rc == 0)
@@ -201,6 +199,8 @@ static int run(struct hook *h, struct err *err)
 		drop_packed(h);
 	if (rc == 0 && h->updates_n > 0 && !h->server.no_record)
 		rc = record_read(h->server.state_dir, &h->record, err);
+	if (rc == 0 && h->updates_n > 0)
+		rc = hook_load_policy(h, err);
 	if (rc == 0 && h->record)
 		drop_awaited(h);
 	return rc || h->updates_n == 0 ? rc : judge_rest(h, err);

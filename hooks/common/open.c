@@ -113,7 +113,7 @@ static int open_record(struct hook *h, struct err *err)
 		rc = record_serial_keep(h->server.state_dir, h->policy->serial,
 					h->policy->rules_digest, err);
 	if (rc == 0)
-		rc = past_settle(h->record, h->repo, err);
+		rc = past_settle(h->record, h->repo, h->server.clock_reset, err);
 	if (rc == 0)
 		h->past = past_of_record(h->record, h->repo);
 	return rc;

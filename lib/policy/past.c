@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "policy/judge.h"
 
 struct tip {
@@ -124,9 +125,12 @@ static int ref_value(const char *ref, struct oid *ret, void *ctx, struct err *er
 	return rc;
 }
 
-int past_settle(struct record *r, struct repo *repo, struct err *err)
+int past_settle(struct record *r, struct repo *repo, uint64_t clock_reset, struct err *err)
 {
-	return record_settle(r, ref_value, repo, err);
+	const struct record_awaited a =
+		record_awaited_at(r, os_now(), clock_reset, RECORD_AWAITED_S);
+
+	return record_settle(r, &a, ref_value, repo, err);
 }
 
 /* --- making one ------------------------------------------------------------- */

@@ -27,8 +27,9 @@ int past_refs(struct repo *repo, struct past_ref **ret, size_t *n, struct err *e
 /* Names and array. */
 void past_refs_free(struct past_ref *v, size_t n);
 
-/* Settles what the record has pending by the repository's refs: record_settle(). */
-int past_settle(struct record *r, struct repo *repo, struct err *err);
+/* Settles what the record has pending by the repository's refs and the clock: record_settle();
+ * hsm.clockReset as record_time() takes it. */
+int past_settle(struct record *r, struct repo *repo, uint64_t clock_reset, struct err *err);
 /* From the record and the repository's refs, both borrowed. */
 struct past *past_of_record(const struct record *r, struct repo *repo);
 /*

@@ -18,15 +18,15 @@
 enum record_state { RECORD_PENDING = 'p', RECORD_LANDED = 'l', RECORD_DROPPED = 'd' };
 
 struct record_entry {
-	uint64_t seq;          /* from 1 */
+	uint64_t seq; /* from 1 */
 	enum record_state state;
-	int64_t received;      /* receive time */
-	uint8_t policy[32];    /* digest of the policy that judged it */
-	char *rule;            /* name of the rule; "" for none */
+	int64_t received;   /* receive time */
+	uint8_t policy[32]; /* digest of the policy that judged it */
+	char *rule;         /* name of the rule; "" for none */
 	char *ref;
-	struct oid old, new_;  /* null: created, deleted */
-	bool forward;          /* new descends from old: old need not be walked from again */
-	char *who;             /* signer names, comma-separated; may be "" */
+	struct oid old, new_; /* null: created, deleted */
+	bool forward;         /* new descends from old: old need not be walked from again */
+	char *who;            /* signer names, comma-separated; may be "" */
 };
 
 struct record;
@@ -68,12 +68,24 @@ void record_close(struct record *r);
 const struct record_entry *record_entries(const struct record *r, size_t *n);
 
 /*
+ * From when on an entry is pending in earnest: what a push brings lands soon after it was
+ * judged, which takes a day at most ([limits] time, gitsign-hsm-policy(5)). An older one,
+ * or one up to number `skip` (see record_time()), is of a push that never landed.
+ */
+#define RECORD_AWAITED_S (25 * 3600)
+struct record_awaited {
+	int64_t since;
+	uint64_t skip;
+};
+
+/*
  * Settles pending entries by what the refs are now: landed when the ref stands at
- * `new_`; dropped when it stands at neither `old` nor `new_`; else still pending.
+ * `new_`; dropped when it stands at neither `old` nor `new_`, or is not awaited any
+ * more; else still pending.
  * Written and synced at once: what the refs are now is not known later.
  * `value` returns the ref's present value (null: does not exist).
  */
-int record_settle(struct record *r,
+int record_settle(struct record *r, const struct record_awaited *awaited,
 		  int (*value)(const char *ref, struct oid *ret, void *ctx, struct err *err),
 		  void *ctx, struct err *err);
 
@@ -97,6 +109,10 @@ int record_replace(struct record *r, const char *dir, const struct record_entry 
  * the entry whose time it is, 0 when it is now.
  */
 int64_t record_time(const struct record *r, int64_t now, uint64_t skip, uint64_t *from);
+/* What is pending at `now` when a push is judged and lands in `seconds`. */
+struct record_awaited record_awaited_at(const struct record *r, int64_t now, uint64_t skip,
+					int64_t seconds);
+bool record_is_awaited(const struct record_awaited *a, const struct record_entry *e);
 
 /* Landed tips of the rules for which `want` is true: the ids that history is walked
  * back to. Owned array in *ret (free()). */

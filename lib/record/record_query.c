@@ -45,7 +45,20 @@ static int write_verdicts(struct record *r, const struct verdict *v, size_t n, s
 	return rc;
 }
 
-int record_settle(struct record *r,
+bool record_is_awaited(const struct record_awaited *a, const struct record_entry *e)
+{
+	return e->state == RECORD_PENDING && e->seq > a->skip && e->received >= a->since;
+}
+
+struct record_awaited record_awaited_at(const struct record *r, int64_t now, uint64_t skip,
+					int64_t seconds)
+{
+	uint64_t from;
+
+	return (struct record_awaited){ record_time(r, now, skip, &from) - seconds, skip };
+}
+
+int record_settle(struct record *r, const struct record_awaited *awaited,
 		  int (*value)(const char *ref, struct oid *ret, void *ctx, struct err *err),
 		  void *ctx, struct err *err)
 {
@@ -62,14 +75,14 @@ int record_settle(struct record *r,
 		rc = value(e->ref, &now, ctx, err);
 		if (rc)
 			return rc;
-		if (!same(&now, &e->new_) && same(&now, &e->old))
+		if (!same(&now, &e->new_) && same(&now, &e->old) && record_is_awaited(awaited, e))
 			continue;
 		if (n == cap) {
 			cap = cap ? 2 * cap : 16;
 			v = xreallocarray(v, cap, sizeof(*v));
 		}
-		v[n++] = (struct verdict){ i, same(&now, &e->new_) ? RECORD_LANDED
-								   : RECORD_DROPPED };
+		v[n++] = (struct verdict){ i,
+					   same(&now, &e->new_) ? RECORD_LANDED : RECORD_DROPPED };
 	}
 	return n ? write_verdicts(r, v, n, err) : 0;
 }
@@ -92,7 +105,7 @@ int64_t record_time(const struct record *r, int64_t now, uint64_t skip, uint64_t
 /* By ref, and by rule and ref: open addressing, each slot the newest entry. */
 struct record_index {
 	bool built;
-	uint64_t seed;      /* refs are chosen by pushers: no collisions on purpose */
+	uint64_t seed; /* refs are chosen by pushers: no collisions on purpose */
 	size_t mask;
 	size_t *by_ref, *by_rule;
 	size_t *earlier_ref, *earlier_rule; /* entry -> the one before it with its key */

@@ -94,18 +94,31 @@ not_ok 'another branch too' git push -q origin HEAD:wanted
 rm "$server/hooks/update"
 ok 'which is then moved' update refs/heads/wanted "$two"
 git -C "$server" fetch -q "$GH_WORLD/work" next
-mv ../policy ../policy.good
-kept 'another change is judged: without a policy it is refused' 'update refused: .*policy' \
+cp ../policy ../policy.good
+{
+	hk_head | sed 's/alice@/nobody@/'
+	printf '[rule "all"]\n\tref = refs/heads/**\n\tsigner = bob\n'
+} >../policy
+kept 'another change is judged: by this policy it is refused' 'refs/heads/other: .*refused' \
 	update refs/heads/other "$six"
-kept 'to another value' 'policy' update refs/heads/main "$one"
-kept 'of a ref that stood there too' 'policy' update refs/heads/twin "$six"
-kept 'from another value' 'policy' update refs/heads/wanted "$six"
+kept 'to another value' 'not a fast-forward' update refs/heads/main "$one"
+kept 'of a ref that stood there too' 'refs/heads/twin: ' update refs/heads/twin "$six"
+kept 'from another value' 'refs/heads/wanted: ' update refs/heads/wanted "$six"
 # awaited: the entry of the change that is waited for.
 awaited=$(grep " refs/heads/main $(hk_at refs/heads/main) $six " "$server/gitsign-hsm/record" |
 	cut -d' ' -f2)
-hk_received "$awaited" $(($(date +%s) - 172800))
-kept 'what was judged two days ago is judged again' 'policy' update refs/heads/main "$six"
-hk_received "$awaited" $(($(date +%s) - 3600))
+hk_received "$awaited" $(($(date +%s) - 600 - 3600 - 60))
+kept 'what was judged longer ago is judged again' 'refs/heads/main: ' update refs/heads/main "$six"
+hk_received "$awaited" $(($(date +%s) - 600 - 3300))
+printf '[limits]\n\ttime = 60\n' >>../policy
+kept 'how long one push may be judged counts' 'refs/heads/main: ' update refs/heads/main "$six"
+sed -i '$d' ../policy && sed -i '$d' ../policy
+git -C "$server" config hsm.clockReset "$awaited"
+kept 'and what a wrong clock said does not' 'refs/heads/main: ' update refs/heads/main "$six"
+git -C "$server" config --unset hsm.clockReset
+mv ../policy ../policy.bad
+kept 'without a policy nothing lands' 'update refused: .*policy' update refs/heads/main "$six"
+mv ../policy.bad ../policy
 ok 'the one that was judged may still land' update refs/heads/main "$six"
 mv ../policy.good ../policy
 is 'and has' "$(hk_at refs/heads/main)" "$six"

@@ -499,10 +499,10 @@ START_TEST(disk_full_when_settling)
 	small = (struct rlimit){ before.n + 10, old.rlim_max };
 	r = opened();
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	FAILS(record_settle(r, value_one, NULL, &err), ERR_IO, "cannot write");
+	FAILS(record_settle(r, &any_time, value_one, NULL, &err), ERR_IO, "cannot write");
 	ck_assert_int_eq(record_entries(r, &n)[0].state, RECORD_PENDING);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
-	OK(record_settle(r, value_one, NULL, &err));
+	OK(record_settle(r, &any_time, value_one, NULL, &err));
 	ck_assert_int_eq(record_entries(r, &n)[0].state, RECORD_LANDED);
 	record_close(r);
 	buf_free(&before);

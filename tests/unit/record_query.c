@@ -32,7 +32,7 @@ static void settle(struct record *r, const struct ref *v, size_t n)
 {
 	struct refs refs = { v, n, 0, false };
 
-	OK(record_settle(r, value_of, &refs, &err));
+	OK(record_settle(r, &any_time, value_of, &refs, &err));
 }
 
 #define SETTLE(r, ...)                                     \
@@ -95,6 +95,28 @@ START_TEST(settled_one_of_two)
 }
 END_TEST
 
+/* A push that never landed: what it would have changed is as before, long after. */
+START_TEST(settled_by_time)
+{
+	struct refs refs = { (const struct ref[]){ { MAIN, 1 }, { TAG, 3 } }, 2, 0, false };
+	struct record_awaited a;
+	struct record *r = opened();
+
+	append(r, "main", TAG, 3, 4, false, 5000);  /* of a clock that was ahead */
+	append(r, "main", MAIN, 0, 1, false, 10);   /* long ago, but landed */
+	append(r, "main", WORK, 0, 2, false, 999);  /* too long ago */
+	append(r, "main", WORK, 0, 3, false, 1000); /* may come yet */
+	OK(record_commit(r, &err));
+	a = record_awaited_at(r, 1200, 0, 200); /* time does not go back */
+	ck_assert_int_eq(a.since, 5000 - 200);
+	a = record_awaited_at(r, 1200, 1, 200);
+	ck_assert_int_eq(a.since, 1000);
+	OK(record_settle(r, &a, value_of, &refs, &err));
+	expect_states(r, "dldp");
+	record_close(r);
+}
+END_TEST
+
 START_TEST(settled_only_when_known)
 {
 	struct refs refs = { NULL, 0, 0, true };
@@ -102,10 +124,10 @@ START_TEST(settled_only_when_known)
 
 	append(r, "main", MAIN, 0, 1, false, 1);
 	append(r, "main", WORK, 0, 2, false, 1);
-	OK(record_settle(r, value_of, &refs, &err)); /* queued ones are not there yet */
+	OK(record_settle(r, &any_time, value_of, &refs, &err)); /* queued ones are not there yet */
 	ck_assert_uint_eq(refs.asked, 0);
 	OK(record_commit(r, &err));
-	FAILS(record_settle(r, value_of, &refs, &err), ERR_REPO, "cannot be read");
+	FAILS(record_settle(r, &any_time, value_of, &refs, &err), ERR_REPO, "cannot be read");
 	expect_states(r, "pp");
 	record_close(r);
 	r = opened();
@@ -319,10 +341,10 @@ START_TEST(many)
 	record_close(r);
 	r = opened();
 	ck_assert_uint_eq(entries_of(r), 100 * 1000);
-	OK(record_settle(r, value_of, &refs, &err));
+	OK(record_settle(r, &any_time, value_of, &refs, &err));
 	ck_assert_uint_eq(refs.asked, 100 * 1000);
 	refs = (struct refs){ now, 1000, 0, false };
-	OK(record_settle(r, value_of, &refs, &err));
+	OK(record_settle(r, &any_time, value_of, &refs, &err));
 	ck_assert_uint_eq(refs.asked, 1000);
 	record_close(r);
 	r = opened();
@@ -354,6 +376,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, settled_by_refs);
 	tcase_add_test(tc, settled_one_of_two);
+	tcase_add_test(tc, settled_by_time);
 	tcase_add_test(tc, settled_only_when_known);
 	tcase_add_test(tc, tips_are_the_newest);
 	tcase_add_test(tc, tips_after_rewinds);

@@ -26,7 +26,7 @@ static void settle(void)
 {
 	struct record *r = opened();
 
-	OK(record_settle(r, at_two, NULL, &err));
+	OK(record_settle(r, &any_time, at_two, NULL, &err));
 	record_close(r);
 }
 

@@ -57,6 +57,9 @@ static inline struct oid id(unsigned n)
 	return o;
 }
 
+/* However long ago it was received. */
+static const struct record_awaited any_time = { 0, 0 };
+
 static inline struct record *opened(void)
 {
 	struct record *r = NULL;
