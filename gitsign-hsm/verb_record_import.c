@@ -75,6 +75,16 @@ static int check_all(struct repo *repo, const struct record *r, struct err *err)
 
 /* --- in its place -------------------------------------------------------------------- */
 
+/* It is set for a record in which entries have these numbers. */
+static void say_clock(uint64_t reset)
+{
+	if (reset != 0)
+		printf("hsm.clockReset = %llu leaves out the times of as many entries of this "
+		       "record. "
+		       "If it was not set for this one: git config --unset hsm.clockReset\n",
+		       (unsigned long long)reset);
+}
+
 /* Under the lock: a push that is being judged would be forgotten. */
 static int put(struct record_place *p, const struct record *from, bool replace, struct err *err)
 {
@@ -97,6 +107,8 @@ static int put(struct record_place *p, const struct record *from, bool replace, 
 		printf("%zu entries imported\n", n);
 	if (rc == 0 && kept != NULL)
 		printf("the old record is %s/%s\n", p->server.state_dir, kept);
+	if (rc == 0)
+		say_clock(p->server.clock_reset);
 	return rc;
 }
 

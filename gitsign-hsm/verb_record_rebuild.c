@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "findings.h"
 #include "gitcmd.h"
+#include "record/serial.h"
 #include "record_place.h"
 #include "say.h"
 #include "verbs.h"
@@ -34,7 +35,7 @@ static void rebuild_free(struct rebuild *b)
 
 static int open_all(struct rebuild *b, const char *path, struct err *err)
 {
-	struct err damage;
+	struct err damage = ERR_INIT;
 	int rc = audit_open(path, NULL, false, &b->audit, err);
 
 	if (rc == 0 && b->audit.server.no_record)
@@ -46,6 +47,9 @@ static int open_all(struct rebuild *b, const char *path, struct err *err)
 	if (rc == 0)
 		rc = record_take(b->audit.server.state_dir, RECORD_PLACE_WAIT_MS, &b->old, &damage,
 				 err);
+	if (rc == 0) /* one that the hook refuses makes no record either */
+		rc = record_serial_check(b->audit.server.state_dir, b->audit.policy->serial,
+					 b->audit.policy->rules_digest, err);
 	if (rc == 0 && damage.code != 0)
 		fprintf(stderr, "gitsign-hsm: %s\n", damage.text);
 	if (rc == 0 && damage.code == 0)

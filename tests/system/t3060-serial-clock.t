@@ -38,6 +38,11 @@ refused 'so is one without a serial' 'has serial 0' origin main
 gh_run "$GH_BIN/gitsign-hsm" hook status "$GH_WORLD/server"
 is 'hook status calls it a problem' "$GH_STATUS" 3
 like 'in the same words' "$(tr '\n' ' ' <"$GH_OUT")" 'has serial 0'
+serial 12
+before=$(grep ' p ' "$state/record")
+exits 3 'no record is made anew by an older one' "$GH_BIN/gitsign-hsm" record rebuild "$GH_WORLD/server"
+like 'for the same reason' "$(cat "$GH_ERR")" 'serial 13 was in force'
+is 'and it is as it was' "$(grep ' p ' "$state/record")" "$before"
 serial 14
 accepted 'one with a higher serial is let in' origin main
 cat "$GH_WORLD/ca/root.pem" >>"$GH_WORLD/ca/root.pem.new"

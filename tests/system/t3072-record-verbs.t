@@ -129,6 +129,10 @@ exits 1 'a time that has not come' rec check
 like 'and the way out' "$(cat "$GH_OUT")" 'entry 5 .*2100-01-01.*git config hsm.clockReset 5$'
 git -C "$server" config hsm.clockReset 5
 exits 0 'is no problem any more' rec check
+exits 0 'another record comes' rec import --replace "$GH_WORLD/before"
+like 'that number may not be one of it' "$(cat "$GH_OUT")" \
+	'^hsm.clockReset = 5 leaves out .* git config --unset hsm.clockReset'
+sums "$state/record" '^v1 5 p \d+' 'v1 5 p 4102444800'
 
 # --- rebuild ----------------------------------------------------------------------------------------
 cp "$state/record" "$GH_WORLD/before"

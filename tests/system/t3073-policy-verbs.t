@@ -176,6 +176,23 @@ exits 0 'what is not in it is not judged' pol replay --ref refs/heads/main --ran
 exits 3 'without a record there is nothing to replay' pol replay ../policy .
 exits 2 'half a range' pol replay --ref refs/heads/main --range HEAD~2.. ../policy .
 exits 2 'a range without a ref' pol replay --range HEAD~2..HEAD ../policy .
+# A branch that was rewound, and what stood there is gone.
+gone=$(git rev-parse HEAD)
+gh_setup git push -q -f origin HEAD~1:refs/heads/loose
+gh_setup git reset -q --hard HEAD~1
+hk_commit 'five'
+gh_setup git push -q -f origin HEAD:refs/heads/loose
+exits 0 'rewinds are replayed' pol replay ../policy ../server
+like 'too' "$(out)" '^work +5 +5 +0 +0 +enforce'
+git -C ../server reflog expire --expire=all --all
+rm "../server/objects/$(echo "$gone" | cut -c1-2)/$(echo "$gone" | cut -c3-)"
+not_ok 'what stood there is gone' git -C ../server cat-file -e "$gone"
+sed 's/rewind = allow/rewind = deny/' ../policy >../strict
+exits 1 'a rewind from there is one' pol replay ../strict ../server
+like 'as it was' "$(out)" 'not a fast-forward'
+exits 0 'it is not judged' pol replay ../policy ../server
+like 'and the others are' "$(out)" '^work +4 +4 +0 +0 +enforce'
+like 'which it says' "$(out)" '^1 updates are of objects that are gone'
 
 # --- init --for ------------------------------------------------------------------------------------
 for kind in plain gitlab gitea gitolite; do
