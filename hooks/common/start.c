@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/deadline.h"
 #include "base/alg.h"
@@ -55,12 +56,29 @@ static void scrub_environment(bool client)
 	setenv("LC_ALL", "C", 1);
 }
 
+/*
+ * Packs are mapped, by us and by libgit2: where such a file ends before what was mapped, or its
+ * disk fails, there is nothing to return to. Only what a signal handler may do.
+ */
+static void lost(int signal_number)
+{
+	static const char text[] =
+		"\ngitsign-hsm: refused: a file of the repository became shorter while it was "
+		"read,\n"
+		"  or its disk has failed. The server's administrator can see with: git fsck\n";
+	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)signal_number;
+	_exit(n < 0 ? ERR_IO : ERR_REPO);
+}
+
 static void start(bool client)
 {
 	scrub_environment(client);
 	os_start();
 	/* A limit on the size of files makes the write fail, which is then said. */
 	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGBUS, lost);
 	/* Its configuration file can load code: nobody here has asked for it. */
 	alg_start_verifier();
 }

@@ -1,0 +1,55 @@
+#!/bin/sh
+# A pack that becomes shorter while the hook reads it: a disk that fails, a hand that errs.
+. "${GH_SRC:-tests}/system/lib.sh"
+. "${GH_SRC:-tests}/system/hook-lib.sh"
+
+hk_world
+zero=0000000000000000000000000000000000000000
+# threads N: the policy, with so many threads.
+threads() {
+	{
+		hk_head
+		printf '%s\n' '[limits]' "threads = $1" '[rule "main"]' 'ref = refs/heads/**' \
+			'commits = any' 'signer = role:maintainers'
+	} >"$GH_WORLD/policy"
+	chmod 644 "$GH_WORLD/policy"
+}
+hk_commit 'first'
+i=0
+while [ "$i" -lt 600 ]; do
+	i=$((i + 1))
+	printf 'commit refs/heads/main\ncommitter a <a@example.com> %d +0000\ndata 9\n' "17000$((10000 + i))"
+	printf 'number%03d\n' "$i"
+	[ "$i" -gt 1 ] || printf 'from refs/heads/main^0\n'
+	echo
+done | gh_setup git fast-import --quiet
+gh_setup git reset -q --hard main
+hk_commit 'last'
+tip=$(git rev-parse HEAD)
+gh_setup git -C ../server fetch -q ../work main:refs/heads/main
+gh_setup git -C ../server -c pack.window=0 repack -q -a -d --no-write-bitmap-index
+git -C ../server update-ref -d refs/heads/main
+pack=$(ls "$GH_WORLD"/server/objects/pack/*.pack)
+ok 'a pack of some pages' test "$(stat -c %s "$pack")" -gt 20000
+cp "$pack" ../whole
+chmod 644 "$pack"
+# hook [NAME=VALUE...]: the hook over what stands in the server's objects, and no record.
+hook() {
+	rm -rf ../server/gitsign-hsm
+	cp ../whole "$pack"
+	(
+		cd ../server || exit 99
+		echo "$zero $tip refs/heads/main" | env GIT_DIR=. "$@" hooks/pre-receive
+	)
+}
+for n in 1 2 8; do
+	threads "$n"
+	exits 0 "whole, with $n threads" hook
+	exits 7 "cut while it is mapped, with $n threads" hook LD_PRELOAD="$GH_TOOLS/cut.so" \
+		ASAN_OPTIONS=verify_asan_link_order=0
+	like 'is said, with what to do' "$(tr '\n' ' ' <"$GH_ERR")" \
+		'gitsign-hsm: refused: .*became shorter while it was read.* git fsck'
+	ok 'and has happened' test "$(stat -c %s "$pack")" = 4096
+done
+
+done_testing
