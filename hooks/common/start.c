@@ -74,11 +74,13 @@ static void lost(int signal_number)
 
 static void start(bool client)
 {
+	const struct sigaction on_lost = { .sa_handler = lost };
+
 	scrub_environment(client);
 	os_start();
 	/* A limit on the size of files makes the write fail, which is then said. */
 	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGBUS, lost);
+	(void)sigaction(SIGBUS, &on_lost, NULL);
 	/* Its configuration file can load code: nobody here has asked for it. */
 	alg_start_verifier();
 }

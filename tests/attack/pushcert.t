@@ -156,8 +156,11 @@ case_36c() {
 }
 case_36d() {
 	forgotten 86400
+	was=$(date +%s)
 	gh_setup git -C ../server config hsm.clockReset "$(grep -c ' p ' ../server/gitsign-hsm/record)"
 	attack signed_push RAW_STATELESS=1 RAW_SEND="$GH_WORLD/request"
+	# A nonce of the very second in which the forgotten one was issued is not newer.
+	while [ "$(date +%s)" -le "$was" ]; do sleep 0.1; done
 	twin signed_push RAW_STATELESS=1
 }
 case_37a() {
