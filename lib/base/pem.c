@@ -150,7 +150,8 @@ struct decoder {
 
 static bool decode(struct decoder *d, struct bytes line, struct buf *out)
 {
-	uint8_t *p = buf_reserve(out, line.n); /* more than the bytes that are written */
+	/* A line of one character can end a group that others began: three bytes. */
+	uint8_t *p = buf_reserve(out, line.n + 3);
 	bool blocks = d->have == 0 && d->pad == 0 && VECTORS;
 	size_t n = blocks ? decode_blocks(&line, p) : 0;
 

@@ -162,6 +162,35 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* Lines of one to five characters, so that groups go over their ends, into a buffer of each size. */
+START_TEST(short_lines)
+{
+	uint8_t content[400];
+
+	for (size_t i = 0; i < sizeof(content); i++)
+		content[i] = (uint8_t)(i * 151 + 7);
+	for (size_t n = 1; n <= sizeof(content); n++)
+		for (size_t width = 1; width <= 5; width++) {
+			struct buf text = BUF_INIT, all = BUF_INIT, der = BUF_INIT;
+
+			base64_encode(&all, bytes_of(content, n));
+			buf_add_str(&text, BEGIN);
+			for (size_t i = 0; i < all.n; i += width) {
+				buf_add(&text, all.p + i, all.n - i < width ? all.n - i : width);
+				buf_add_byte(&text, '\n');
+			}
+			buf_add_str(&text, END);
+			ck_assert_int_eq(pem_read_one(buf_bytes(&text), PEM_SIGNED_MESSAGE, false,
+						      &der, NULL),
+					 0);
+			ck_assert(bytes_eq(buf_bytes(&der), bytes_of(content, n)));
+			buf_free(&text);
+			buf_free(&all);
+			buf_free(&der);
+		}
+}
+END_TEST
+
 /* What our strict decoder takes, OpenSSL's takes, as the same bytes. */
 START_TEST(same_as_openssl)
 {
@@ -283,6 +312,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, one_block, 0, N(blocks));
 	tcase_add_test(tc, round_trip);
+	tcase_add_test(tc, short_lines);
 	tcase_add_test(tc, same_as_openssl);
 	tcase_add_test(tc, each_byte);
 	tcase_add_test(tc, bundles);
