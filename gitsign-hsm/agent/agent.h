@@ -55,7 +55,7 @@ bool config_duration(const char *text, int64_t *ret);
  * goes there.
  */
 int server_run(bool tell, struct err *err);
-void server_stop(void);      /* when the reply is out */
+void server_stop(void);      /* ends it when the reply is out; nobody reaches it from now on */
 void server_busy(bool busy); /* a request is being served; as often false as true */
 void server_used(void);      /* a request that keeps the agent from ending for being idle */
 const struct agent_config *server_config(void);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "consent.h"
@@ -24,7 +25,8 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t busy_n;
 static int64_t started, last_used;
-static bool stopping;
+static bool stopping, unreachable;
+static pthread_cond_t left = PTHREAD_COND_INITIALIZER; /* when it is */
 static int wake[2] = { -1, -1 };
 static char *dir;
 static struct agent_config config;
@@ -51,12 +53,27 @@ void server_used(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* Until nobody reaches us: who asks after the reply is to meet the next agent. */
 void server_stop(void)
 {
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_MS / 1000;
 	pthread_mutex_lock(&lock);
 	stopping = true;
-	pthread_mutex_unlock(&lock);
 	(void)!write(wake[1], "", 1);
+	while (!unreachable && pthread_cond_timedwait(&left, &lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&lock);
+}
+
+static void tell_unreachable(void)
+{
+	pthread_mutex_lock(&lock);
+	unreachable = true;
+	pthread_cond_broadcast(&left);
+	pthread_mutex_unlock(&lock);
 }
 
 const struct agent_config *server_config(void)
@@ -246,6 +263,7 @@ static int serve(bool tell, const struct given *given, struct err *err)
 	loop();
 	clients_end();
 	close_sockets(given, listener, ssh);
+	tell_unreachable();
 	verifier_end();
 	wait_busy();
 	_exit(0); /* the threads that are left go with us; the children see us go */

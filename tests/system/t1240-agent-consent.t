@@ -88,12 +88,23 @@ again() {
 		raw >/dev/null 2>&1 || return 2
 		agent stop || return 3
 		"$GH_BIN/gitsign-hsm" agent >/dev/null 2>&1 &
-		# The one that is about to end may still answer.
 		until_true runs_as $! || return 4
 		i=$((i + 1))
 	done
 }
 ok 'one that is stopped gives place to the next at once' again
+left_at_once() {
+	local i
+	i=0
+	while [ $i -lt 15 ]; do
+		raw >/dev/null 2>&1 && agent stop && agent_gone || return 1
+		i=$((i + 1))
+	done
+}
+agent_end
+ok 'when stop is answered nobody reaches the agent any more' left_at_once
+"$GH_BIN/gitsign-hsm" agent >/dev/null 2>&1 &
+ok 'until the next' until_true runs_as $!
 
 # --- lock, status --------------------------------------------------------------------
 is 'status as JSON' "$(agent status --json | perl -MJSON::PP -0ne 'my $s = decode_json($_);
