@@ -43,7 +43,7 @@ if ! make -s V="$variant" DESTDIR="$stage" PREFIX=/usr \
 	say "run.sh: make install failed"
 	exit 1
 fi
-mkdir -p "$stage/src" "$stage/unit" "$stage/tools" "$stage/home" "$stage/tmp"
+mkdir -p "$stage/src" "$stage/unit" "$stage/tools" "$stage/home" "$stage/tmp" "$stage/told"
 cp -R tests "$stage/src/"
 mkdir "$stage/src/contrib"
 cp -R contrib/servers contrib/systemd "$stage/src/contrib/"
@@ -59,7 +59,7 @@ user=
 if [ "$(id -u)" = 0 ]; then
 	uid=$(id -u nobody)
 	gid=$(id -g nobody)
-	chown -R "$uid:$gid" "$stage/home" "$stage/tmp" "$stage/src"
+	chown -R "$uid:$gid" "$stage/home" "$stage/tmp" "$stage/src" "$stage/told"
 	user="setpriv --reuid=$uid --regid=$gid --clear-groups"
 fi
 
@@ -72,7 +72,7 @@ as() {
 		GH_BIN="$stage/usr/bin" GH_LIBEXEC="$stage/usr/libexec/gitsign-hsm" \
 		GH_HOOKS="$stage/usr/libexec/gitsign-hsm/hooks" GH_TOOLS="$stage/tools" \
 		GH_SRC="$stage/src/tests" GH_UNIT="$stage/unit" \
-		CK_DEFAULT_TIMEOUT=60 GH_SOAK="${GH_SOAK-}" \
+		CK_DEFAULT_TIMEOUT=60 GH_SOAK="${GH_SOAK-}" GH_FAILURES="$stage/told" \
 		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		LSAN_OPTIONS=suppressions="$stage/src/tests/lsan.supp":print_suppressions=0 \
@@ -134,6 +134,7 @@ prove_all() {
 	tests=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$stage/prove.log" | tail -n 1)
 	lost=$(sed -n 's/.*Wstat: .* Failed: \([0-9]*\))$/\1/p' \
 		"$stage/prove.log" | awk '{ n += $1 } END { print n + 0 }')
+	cat "$stage/prove.log" >>"$stage/prove.all"
 	[ ! -e "$stage/prove.failed" ] || rc=1
 	[ ! -e "$stage/prove.failed" ] || [ "$lost" != 0 ] || lost=1
 	bad=$((bad + lost))
@@ -150,6 +151,12 @@ if [ "$failed" != 0 ]; then
 	say "unit tests: $failed of $count FAILED"
 	cat "$stage/unit.failed" # once more at the end, where it is looked for
 	rc=1
+fi
+if [ "$bad" != 0 ]; then
+	# `told` holds what the others had to say, too.
+	for t in $(sed -n 's/^\(tests[^ ]*\) .*(Wstat: .*/\1/p' "$stage/prove.all"); do
+		[ ! -f "$stage/told/${t##*/}" ] || sed "s|^|    ${t##*/}: |" "$stage/told/${t##*/}"
+	done
 fi
 say "tests: $checks passed, $((failed + bad)) failed" | tee "$build/tests.sum"
 exit "$rc"

@@ -24,6 +24,8 @@ export GH_SRC GH_BIN GH_HOOKS GH_TOOLS GH_LIBEXEC
 gh_n=0
 gh_planned=
 gh_failed=0
+gh_told=/dev/null
+[ -z "${GH_FAILURES-}" ] || gh_told=$GH_FAILURES/${0##*/}
 GH_WORLD=
 GH_OUT=/dev/null
 GH_ERR=/dev/null
@@ -44,7 +46,12 @@ skip_all() {
 }
 
 diag() {
-	printf '%s\n' "$*" | sed 's/^/# /' >&2
+	printf '%s\n' "$*" | sed 's/^/# /' | gh_tell
+}
+
+# gh_tell: standard input is for whoever reads what failed: now, and at the end of the run.
+gh_tell() {
+	tee -a "$gh_told" >&2
 }
 
 # bail REASON: this script cannot go on; the others do.
@@ -62,6 +69,7 @@ fail() {
 	gh_n=$((gh_n + 1))
 	gh_failed=$((gh_failed + 1))
 	echo "not ok $gh_n - $1"
+	echo "not ok $gh_n - $1" >>"$gh_told"
 }
 
 # skip REASON [COUNT]: so many tests are not run.
@@ -84,8 +92,8 @@ gh_run() {
 gh_show() {
 	diag "command: $*"
 	diag "status: $GH_STATUS"
-	[ "$GH_OUT" = /dev/null ] || sed 's/^/#   out: /' "$GH_OUT" >&2
-	[ "$GH_ERR" = /dev/null ] || sed 's/^/#   err: /' "$GH_ERR" >&2
+	[ "$GH_OUT" = /dev/null ] || sed 's/^/#   out: /' "$GH_OUT" | gh_tell
+	[ "$GH_ERR" = /dev/null ] || sed 's/^/#   err: /' "$GH_ERR" | gh_tell
 }
 
 # ok DESCRIPTION COMMAND...

@@ -2,7 +2,7 @@
 # The harness itself: a world with a token key whose certificate chains to its
 # authority, and nothing of the user's in it.
 . "${GH_SRC:-tests}/system/lib.sh"
-plan 17
+plan 19
 
 gh_world
 is 'HOME lies in the world' "$HOME" "$GH_WORLD/home"
@@ -30,3 +30,20 @@ cd work || bail cd
 gh_use bob
 ok 'git commits' git commit -q --allow-empty -m one
 is 'as the one in use' "$(git log -1 --format=%ce)" bob@example.com
+
+# What failed is kept for the end of the run.
+mkdir "$GH_WORLD/told"
+cat >"$GH_WORLD/small.t" <<'EOF'
+. "$GH_SRC/system/lib.sh"
+is 'good' a a
+is 'bad' a b
+done_testing
+EOF
+exits 1 'a script with a check that fails' \
+	env GH_FAILURES="$GH_WORLD/told" sh "$GH_WORLD/small.t"
+is 'leaves a note of it' "$(cat "$GH_WORLD/told/small.t")" "$(cat <<-EOF
+	not ok 2 - bad
+	# got:    a
+	# wanted: b
+EOF
+)"
