@@ -181,6 +181,44 @@ static bool decode(struct decoder *d, struct bytes line, struct buf *out)
 	return true;
 }
 
+/* Likewise, behind a blank each; they are copied without it. */
+static void decode_full_folded(struct bytes *rest, struct buf *text, struct buf *der)
+{
+	while (rest->n > LINE_USUAL + 1 && rest->p[0] == ' ' && rest->p[LINE_USUAL + 1] == '\n') {
+		struct bytes line = bytes_of(rest->p + 1, LINE_USUAL);
+		size_t n = decode_blocks(&line, buf_reserve(der, LINE_USUAL));
+
+		if (line.n > 0)
+			break;
+		der->n += n;
+		buf_add(text, rest->p + 1, LINE_USUAL + 1);
+		*rest = bytes_skip(*rest, LINE_USUAL + 2);
+	}
+	buf_reserve(der, 0);
+}
+
+bool pem_take_folded(struct bytes *rest, struct buf *text, struct buf *der)
+{
+	size_t before = der->n, most = LINE_USUAL + 2;
+	struct decoder d = { 0, 0, 0 };
+	const uint8_t *lf;
+	struct bytes line;
+
+	if (VECTORS)
+		decode_full_folded(rest, text, der);
+	lf = rest->n > 0 ? memchr(rest->p, '\n', rest->n < most ? rest->n : most) : NULL;
+	if (lf == NULL || rest->p[0] != ' ')
+		return false;
+	line = bytes_of(rest->p + 1, (size_t)(lf - rest->p) - 1);
+	if (line.n > 0 && line.p[0] != '-') {
+		if (!decode(&d, line, der) || d.have != 0)
+			return false;
+		buf_add(text, line.p, line.n + 1);
+		*rest = bytes_skip(*rest, line.n + 2);
+	}
+	return der->n > before;
+}
+
 static void cut(struct buf *b, size_t n)
 {
 	b->n = n;

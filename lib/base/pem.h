@@ -31,6 +31,14 @@ int pem_read_one(struct bytes text, const char *label, bool crlf, struct buf *de
  */
 int pem_next(struct bytes *rest, const char *label, struct buf *der, bool *found, struct err *err);
 
+/*
+ * Takes the body of a block off the front of `*rest`, as git folds it into a header: each line
+ * behind a blank, all of 64 characters but the last one. Appends the lines without the blanks
+ * to `text`, and what they hold to `der`. False where anything else stands; what was taken
+ * and appended by then is the caller's to undo. What is taken pem_read_one() reads alike.
+ */
+bool pem_take_folded(struct bytes *rest, struct buf *text, struct buf *der);
+
 /* How many characters at the front are surely of the alphabet: a multiple of 16. */
 size_t base64_span(struct bytes v);
 void base64_encode(struct buf *out, struct bytes v);

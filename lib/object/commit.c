@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/pem.h"
 #include "base/text.h"
 #include "object/object_internal.h"
 
@@ -97,19 +98,51 @@ static void drop_empty_line(struct buf *armor)
 		armor->p[--armor->n] = '\0';
 }
 
+/*
+ * As nearly all signatures are written, read at once: false when this one is not, and it is to
+ * be read again, with its reason.
+ */
+static bool take_usual(struct reader *r, struct bytes value)
+{
+	struct bytes begin = BYTES_LIT("-----BEGIN SIGNED MESSAGE-----");
+	struct bytes end = BYTES_LIT(" -----END SIGNED MESSAGE-----\n"), rest = r->rest;
+	struct object_commit *c = &r->c;
+
+	if (!bytes_eq(value, begin))
+		return false;
+	buf_add(&c->signature, value.p, value.n + 1); /* with its line's end */
+	buf_reserve(&c->der, SIGNATURE_USUAL / 4 * 3);
+	if (pem_take_folded(&rest, &c->signature, &c->der) &&
+	    bytes_starts(rest, end)) {
+		rest = bytes_skip(rest, end.n);
+		if (rest.n == 0 || rest.p[0] != ' ') {
+			buf_add_bytes(&c->signature, bytes_skip(end, 1));
+			r->rest = rest;
+			return true;
+		}
+	}
+	buf_clear(&c->signature);
+	buf_free(&c->der);
+	return false;
+}
+
 /* `line` is the header's first line; what is signed is all but it and its continuation. */
 static int take_signature(struct reader *r, struct bytes line, struct bytes value)
 {
 	struct buf *s = &r->c.signature;
+	bool usual;
 
 	if (s->n > 0)
 		return err_set(r->err, ERR_INPUT, "more than one signature header");
 	/* What most signatures fit in, at once. */
 	buf_reserve(s, r->rest.n < SIGNATURE_USUAL ? r->rest.n + value.n : SIGNATURE_USUAL);
-	if (!object_unfold(value, &r->rest, s))
+	usual = take_usual(r, value);
+	if (!usual && !object_unfold(value, &r->rest, s))
 		return object_bad(r->err, "a line of the signature has no end", r->rest);
 	r->c.payload[0] = bytes_of(r->raw.p, (size_t)(line.p - r->raw.p));
 	r->c.payload[1] = r->rest;
+	if (usual)
+		return 0;
 	drop_empty_line(s);
 	return object_armor_check(buf_bytes(s), r->err);
 }
@@ -198,4 +231,5 @@ void object_commit_free(struct object_commit *c)
 	c->parents = NULL;
 	c->parents_n = 0;
 	buf_free(&c->signature);
+	buf_free(&c->der);
 }

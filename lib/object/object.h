@@ -60,6 +60,7 @@ struct object_commit {
 	/* What was signed is the concatenation of these. Without signature: the object. */
 	struct bytes payload[OBJECT_PAYLOAD_PIECES];
 	struct buf signature;   /* armor, continuation spaces taken off; empty: unsigned */
+	struct buf der;         /* what it holds, if X.509 and written as usual; empty: read it */
 };
 
 struct object_tag {

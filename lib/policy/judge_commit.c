@@ -101,7 +101,8 @@ static bool judge_parsed(struct judge *j, struct judge_job *job, const struct ju
 	bool tip = oid_eq(&in->id, &job->u->new_), wanted = wants_signature(job, tip);
 	struct judge_signed signature = {
 		.kind = "commit", .id = &in->id, .payload = c->payload,
-		.armor = buf_bytes(&c->signature), .message = c->message,
+		.armor = buf_bytes(&c->signature), .der = buf_bytes(&c->der),
+		.message = c->message,
 		.ident = &c->committer, .author = &c->author, .quiet = !wanted,
 	};
 

@@ -113,7 +113,7 @@ struct judge_signed {
 	const char *kind;
 	const struct oid *id;
 	const struct bytes *payload;
-	struct bytes armor, message;
+	struct bytes armor, der, message; /* der: what the armor holds; empty: not read yet */
 	const struct object_ident *ident, *author;
 	bool quiet;
 };

@@ -177,8 +177,8 @@ const char *judge_who(struct judge *j, struct judge_job *job, const struct judge
 	struct policy_who who;
 	struct verdict v;
 
-	trust_judge_late(j->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, when,
-			 job->rule->expiry_grace, &v);
+	trust_judge_late(j->trust, s->payload, OBJECT_PAYLOAD_PIECES, s->armor, s->der,
+			 when, job->rule->expiry_grace, &v);
 	if (v.level != VERDICT_GOOD) {
 		if (!s->quiet)
 			judge_job_find(j, job, s->id, s->message, judge_seen_text(s->kind, &v),

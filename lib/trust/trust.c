@@ -523,13 +523,19 @@ static bool is_foreign(struct bytes armor)
 }
 
 static void judge_x509(struct trust *t, const struct bytes *payload, size_t payload_n,
-		       struct bytes armor, struct verdict *v)
+		       struct bytes armor, struct bytes der, struct verdict *v)
 {
 	struct cms c;
 
-	buf_clear(&t->der);
-	if (pem_read_one(armor, PEM_SIGNED_MESSAGE, false, &t->der, &t->why) ||
-	    cms_parse(buf_bytes(&t->der), &c, &t->why)) {
+	if (der.n == 0) {
+		buf_clear(&t->der);
+		if (pem_read_one(armor, PEM_SIGNED_MESSAGE, false, &t->der, &t->why)) {
+			say(v, VERDICT_BAD, t->why.text);
+			return;
+		}
+		der = buf_bytes(&t->der);
+	}
+	if (cms_parse(der, &c, &t->why)) {
 		say(v, VERDICT_BAD, t->why.text);
 		return;
 	}
@@ -540,11 +546,12 @@ static void judge_x509(struct trust *t, const struct bytes *payload, size_t payl
 void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n, struct bytes armor,
 		 int64_t when, struct verdict *ret)
 {
-	trust_judge_late(t, payload, payload_n, armor, when, 0, ret);
+	trust_judge_late(t, payload, payload_n, armor, BYTES_NONE, when, 0, ret);
 }
 
 void trust_judge_late(struct trust *t, const struct bytes *payload, size_t payload_n,
-		      struct bytes armor, int64_t when, int64_t grace, struct verdict *ret)
+		      struct bytes armor, struct bytes der, int64_t when, int64_t grace,
+		      struct verdict *ret)
 {
 	*ret = (struct verdict){ .when = when, .grace = grace };
 	say(ret, VERDICT_BAD, "not judged");
@@ -553,5 +560,5 @@ void trust_judge_late(struct trust *t, const struct bytes *payload, size_t paylo
 	else if (is_foreign(armor))
 		say(ret, VERDICT_FOREIGN, "the signature is not X.509 but OpenPGP or SSH");
 	else
-		judge_x509(t, payload, payload_n, armor, ret);
+		judge_x509(t, payload, payload_n, armor, der, ret);
 }

@@ -139,9 +139,11 @@ void trust_judge(struct trust *t, const struct bytes *payload, size_t payload_n,
  * The same, but a chain of which certificates expired at most `grace` seconds before
  * `when` is good when the signature's own signingTime is not before the signer's certificate
  * was valid, and not after the first of them expired. Nothing else is excused: revocation and
- * CRLs are judged for `when`.
+ * CRLs are judged for `when`. `der` is what the armor holds, when that was read already; empty:
+ * it is read here.
  */
 void trust_judge_late(struct trust *t, const struct bytes *payload, size_t payload_n,
-		      struct bytes armor, int64_t when, int64_t grace, struct verdict *ret);
+		      struct bytes armor, struct bytes der, int64_t when, int64_t grace,
+		      struct verdict *ret);
 
 #endif

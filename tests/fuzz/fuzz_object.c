@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/pem.h"
 #include "object/object.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -46,6 +47,19 @@ static void check_signature(const struct buf *signature)
 	must(signature->n > 32 && memcmp(signature->p + signature->n - 6, end, 6) == 0);
 }
 
+/* What the fast way read is what the strict reader of armors reads. */
+static void check_der(const struct object_commit *c)
+{
+	struct buf der = BUF_INIT;
+
+	if (c->der.n > 0) {
+		must(pem_read_one(buf_bytes(&c->signature), PEM_SIGNED_MESSAGE, false, &der,
+				  NULL) == 0);
+		must(bytes_eq(buf_bytes(&der), buf_bytes(&c->der)));
+	}
+	buf_free(&der);
+}
+
 /* No byte is outside both what is signed and the signature. */
 static void check_commit(struct bytes raw, uint8_t hash_bytes)
 {
@@ -66,6 +80,7 @@ static void check_commit(struct bytes raw, uint8_t hash_bytes)
 	if (c.signature.n) {
 		header = header_size(key, buf_bytes(&c.signature));
 		check_signature(&c.signature);
+		check_der(&c);
 		must(signed_n + header == raw.n || signed_n + header + github == raw.n);
 		must(c.payload[1].p + c.payload[1].n == raw.p + raw.n);
 	} else {

@@ -385,7 +385,8 @@ static void judge_late(struct world *w, int64_t when, int64_t grace)
 	struct buf armor = BUF_INIT;
 
 	pem_write(&armor, PEM_SIGNED_MESSAGE, buf_bytes(&w->der));
-	trust_judge_late(w->t, &payload, 1, buf_bytes(&armor), when, grace, &w->v);
+	trust_judge_late(w->t, &payload, 1, buf_bytes(&armor), BYTES_NONE, when, grace,
+			 &w->v);
 	buf_free(&armor);
 }
 
