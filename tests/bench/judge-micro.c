@@ -1,24 +1,34 @@
 /*
  * judge-micro [NAME...]: what judging a signature costs in process, per kind of key: our
- * judgement, the bare public-key operation, and OpenSSL's CMS_verify over the same
- * messages (which has none of Ed25519). Microseconds of processor time, medians of rounds
- * in which all are timed in turn, a line "NAME judge bare cms" each.
+ * judgement, the bare public-key operation, OpenSSL's CMS_verify over the same messages
+ * (which has none of Ed25519), and what no judge of a pack can spare: inflating the commit,
+ * its id, the digests of what is signed and of the signed attributes. Microseconds of
+ * processor time, medians of rounds in which all are timed in turn, a line
+ * "NAME judge bare read cms" each.
  */
+#include <libdeflate.h>
 #include <openssl/cms.h>
 #include <time.h>
+#include <zlib.h>
 
+#include "object/object.h"
 #include "tests/unit/pki.h"
 #include "trust/trust.h"
 
 #define MESSAGES 64
 #define ROUNDS 15
 #define PAYLOAD_MAX 400 /* about what a commit without its signature has */
+#define ATTRS_SIZE 120
+#define OBJECT_MAX 16384
 
 struct sample {
 	char payload[PAYLOAD_MAX];
 	struct buf armor;
 	uint8_t md[HASH_MAX_SIZE];
 	struct buf sig; /* of md, or of the payload for Ed25519 */
+	struct buf object;
+	uint8_t deflated[OBJECT_MAX];
+	uLongf deflated_n;
 };
 
 static double now_us(void)
@@ -43,6 +53,50 @@ static void make_sample(struct sample *s, int i, const struct pki_cert *leaf,
 	PKI_MUST(alg_digest(h, &payload, 1, s->md));
 	pki_sign_raw(leaf->key, h, payload, &s->sig, NULL);
 	buf_free(&der);
+}
+
+/* As git packs it; the two ids are what cannot be compressed in a commit's headers. */
+static void make_object(struct sample *s)
+{
+	struct buf *o = &s->object;
+
+	for (int line = 0; line < 2; line++) {
+		buf_add_str(o, line == 0 ? "tree " : "\nparent ");
+		for (int i = 0; i < 20; i++)
+			buf_addf(o, "%02x", s->sig.p[20 * line + i]);
+	}
+	buf_add_str(o, "\nauthor hist <hist@example.com> 1700000000 +0000"
+		       "\ncommitter hist <hist@example.com> 1700000000 +0000\ngpgsig ");
+	for (size_t i = 0; i < s->armor.n; i++) {
+		buf_add_byte(o, s->armor.p[i]);
+		if (s->armor.p[i] == '\n' && i + 1 < s->armor.n)
+			buf_add_byte(o, ' ');
+	}
+	buf_addf(o, "\nchange number %u\n", (unsigned)s->sig.p[40]);
+	s->deflated_n = sizeof(s->deflated);
+	PKI_MUST(compress(s->deflated, &s->deflated_n, o->p, o->n) == Z_OK);
+}
+
+static double time_read(enum alg_hash h, struct sample *s)
+{
+	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+	static uint8_t out[OBJECT_MAX];
+	struct bytes attrs = bytes_of(out, ATTRS_SIZE);
+	double from = now_us(), us;
+
+	for (int i = 0; i < MESSAGES; i++) {
+		struct bytes payload = bytes_of(s[i].payload, PAYLOAD_MAX);
+		uint8_t md[HASH_MAX_SIZE];
+		struct oid id;
+
+		PKI_MUST(libdeflate_zlib_decompress(d, s[i].deflated, s[i].deflated_n, out,
+						    s[i].object.n, NULL) == LIBDEFLATE_SUCCESS);
+		PKI_MUST(oid_of_object(OBJECT_COMMIT, bytes_of(out, s[i].object.n), 20, &id));
+		PKI_MUST(alg_digest(h, &payload, 1, md) && alg_digest(h, &attrs, 1, md));
+	}
+	us = (now_us() - from) / MESSAGES;
+	libdeflate_free_decompressor(d);
+	return us;
 }
 
 static double time_judge(struct trust *t, struct sample *s)
@@ -154,7 +208,7 @@ static void bench(const char *name, const char *key)
 	struct trust *t;
 	struct buf pem = BUF_INIT;
 	X509_STORE *store = store_of(&root);
-	double judge[ROUNDS], bare[ROUNDS], cms[ROUNDS];
+	double judge[ROUNDS], bare[ROUNDS], read[ROUNDS], cms[ROUNDS];
 	int i;
 
 	trust_limits_default(&limits);
@@ -162,18 +216,23 @@ static void bench(const char *name, const char *key)
 	t = trust_new(&limits);
 	pki_pem(&pem, &root);
 	PKI_MUST(trust_add_roots(t, "corp", buf_bytes(&pem), NULL) == 0);
-	for (i = 0; i < MESSAGES; i++)
+	for (i = 0; i < MESSAGES; i++) {
 		make_sample(&s[i], i, &leaf, &ica);
+		make_object(&s[i]);
+	}
 	for (i = 0; i < ROUNDS; i++) {
 		judge[i] = time_judge(t, s);
 		bare[i] = time_bare(leaf.key, s);
+		read[i] = time_read(alg_hash_for(alg_of_key(leaf.key)), s);
 		cms[i] = time_cms(store, s);
 	}
-	printf("%s %.2f %.2f %.2f\n", name, median(judge), median(bare), median(cms));
+	printf("%s %.2f %.2f %.2f %.2f\n", name, median(judge), median(bare), median(read),
+	       median(cms));
 	X509_STORE_free(store);
 	for (i = 0; i < MESSAGES; i++) {
 		buf_free(&s[i].armor);
 		buf_free(&s[i].sig);
+		buf_free(&s[i].object);
 	}
 	free(s);
 	buf_free(&pem);
@@ -186,7 +245,7 @@ static void bench(const char *name, const char *key)
 int main(int argc, char **argv)
 {
 	static const char *const kinds[][2] = {
-		{ "p256", NULL },	   { "p384", "ec:P-384" },     { "rsa2048", "rsa:2048" },
+		{ "p256", NULL },          { "p384", "ec:P-384" },   { "rsa2048", "rsa:2048" },
 		{ "rsa3072", "rsa:3072" }, { "ed25519", "ed25519" },
 	};
 
