@@ -129,5 +129,5 @@ int main(int argc, char **argv)
 		help(stdout);
 		break;
 	}
-	return fflush(stdout) == 0 ? 0 : ERR_IO;
+	return os_stdout_end("gitsign-hsm", 0);
 }

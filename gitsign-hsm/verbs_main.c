@@ -65,9 +65,5 @@ int main(int argc, char **argv)
 		if (same(runners[i].noun, v->noun) && same(runners[i].verb, v->verb))
 			r = runners[i].run(argc - skip, argv + skip);
 	}
-	if (fflush(stdout) != 0 && r == 0) {
-		perror("gitsign-hsm: writing the result");
-		r = ERR_IO;
-	}
-	os_exit(r); /* some verbs load a module */
+	os_exit(os_stdout_end("gitsign-hsm", r)); /* some verbs load a module */
 }

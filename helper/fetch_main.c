@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 			continue;
 		int r = verbs[i].run(argc - 1, argv + 1);
 
-		os_exit(fflush(stdout) == 0 ? r : ERR_IO);
+		os_exit(os_stdout_end("git-credential-hsm", r));
 	}
 	say("credential-fetch is run by git-credential-hsm");
 	return ERR_USAGE;

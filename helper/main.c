@@ -83,7 +83,7 @@ static int git_verb(int (*run)(struct ask *), bool quit)
 static int capability(void)
 {
 	puts("version 0\ncapability authtype\ncapability state");
-	return fflush(stdout) == 0 ? 0 : ERR_IO;
+	return os_stdout_end("git-credential-hsm", 0);
 }
 
 static const struct {
@@ -156,11 +156,11 @@ int main(int argc, char **argv)
 		return capability();
 	if (strcmp(argv[1], "--help") == 0) {
 		usage(stdout);
-		return fflush(stdout) == 0 ? 0 : ERR_IO;
+		return os_stdout_end("git-credential-hsm", 0);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("git-credential-hsm " GH_VERSION);
-		return fflush(stdout) == 0 ? 0 : ERR_IO;
+		return os_stdout_end("git-credential-hsm", 0);
 	}
 	if (argv[1][0] == '-')
 		return unknown_option(argv[1], strcmp(argv[argc - 1], "get") == 0);

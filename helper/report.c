@@ -121,10 +121,8 @@ void report_token_line(const json_t *token, struct buf *out)
 		buf_add_str(out, ", with a refresh token");
 }
 
-int report_print(const json_t *v)
+void report_print(const json_t *v)
 {
-	if (json_dumpf(v, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0 ||
-	    putchar('\n') == EOF || fflush(stdout) != 0)
-		return ERR_IO;
-	return 0;
+	(void)json_dumpf(v, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
 }

@@ -203,7 +203,7 @@ static int explain(const char *url, bool offline, bool as_json, struct err *err)
 	e.problems = json_array();
 	examine(&e, offline);
 	if (as_json)
-		r = report_print(e.report);
+		report_print(e.report);
 	else
 		print_report(e.report, a.store.kind);
 	if (r == 0 && json_array_size(e.problems) > 0)

@@ -79,12 +79,12 @@ int main(int argc, char **argv)
 		return started_by_client();
 	r = opt_parse(&command, &argc, &argv, &help, &err);
 	if (r == 0 && help)
-		return 0;
+		return os_stdout_end("gitsign-hsm", 0);
 	if (r == 0 && argc == 0 && !json)
 		r = server_run(false, &err);
 	else if (r == 0)
 		r = run_verb(argc > 0 ? argv[0] : "", &err);
 	if (r != 0)
 		fprintf(stderr, "gitsign-hsm: %s\n", err.text);
-	return r;
+	return os_stdout_end("gitsign-hsm", r);
 }

@@ -285,6 +285,18 @@ static void watch_forks(void)
 		done = pthread_atfork(NULL, NULL, close_hidden) == 0;
 }
 
+int os_stdout_end(const char *program, int status)
+{
+	/* An error of before stays with the stream, its number does not. */
+	bool now = fflush(stdout) != 0;
+
+	if (!now && !ferror(stdout))
+		return status;
+	fprintf(stderr, "%s: the result could not be written%s%s\n", program, now ? ": " : "",
+		now ? strerror(errno) : "");
+	return status <= 1 ? ERR_IO : status;
+}
+
 int os_stdio_hide(struct os_stdio *ret, struct err *err)
 {
 	struct os_stdio s = { -1, -1 };

@@ -54,6 +54,11 @@ int os_stdio_hide(struct os_stdio *ret, struct err *err);
 void os_stdio_restore(struct os_stdio *s);
 
 /*
+ * Writes out what standard output still holds. Returns `status`, or ERR_IO and a word by
+ * `program` when some of the result was lost and `status` says nothing worse than 1.
+ */
+int os_stdout_end(const char *program, int status);
+/*
  * Ends the process without the exit handlers of whatever was loaded: a module's may
  * hang, crash or print. Flush stdout before.
  */

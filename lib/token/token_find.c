@@ -46,7 +46,7 @@ static bool read_long(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, size
 
 	a->pValue = NULL;
 	a->ulValueLen = 0;
-	rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, a, 1);
+	rv = t->attribute_rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, a, 1);
 	n = a->ulValueLen;
 	if (rv != CKR_OK || n == (CK_ULONG)-1 || n > max)
 		return false;
@@ -54,7 +54,7 @@ static bool read_long(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, size
 	if (n == 0)
 		return true;
 	a->pValue = buf_reserve(ret, n);
-	rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, a, 1);
+	rv = t->attribute_rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, a, 1);
 	if (rv != CKR_OK || a->ulValueLen > n)
 		return false;
 	ret->n = a->ulValueLen;
@@ -70,6 +70,7 @@ bool token_attribute(struct token *t, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type
 	CK_ATTRIBUTE a = { type, guess, room };
 	CK_RV rv = TOKEN_CALL(t, C_GetAttributeValue, t->session, o, &a, 1);
 
+	t->attribute_rv = rv;
 	if (rv == CKR_BUFFER_TOO_SMALL)
 		return read_long(t, o, &a, max, ret);
 	if (rv != CKR_OK || a.ulValueLen > room)
@@ -166,21 +167,34 @@ static bool read_certificate(struct token *t, size_t slot, CK_OBJECT_HANDLE h,
 	return true;
 }
 
+/* An answer about the object, rather than trouble of the token. */
+static bool says_no(CK_RV rv)
+{
+	return rv == CKR_OK || rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE ||
+	       rv == CKR_BUFFER_TOO_SMALL;
+}
+
 static int slot_certificates(struct token *t, size_t slot, const struct uri *u,
 			     struct token_objects *o, struct err *err)
 {
 	CK_OBJECT_HANDLE *found = NULL;
-	size_t n = 0;
+	size_t n = 0, before = o->n;
+	CK_RV broken = CKR_OK;
 	int r = token_search(t, slot, CKO_CERTIFICATE, u, &found, &n, err);
 
 	if (r != 0)
 		return r;
 	o->v = xreallocarray(o->v, o->n + n + 1, sizeof(o->v[0]));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (read_certificate(t, slot, found[i], &o->v[o->n]))
 			o->n++;
+		else if (!says_no(t->attribute_rv))
+			broken = t->attribute_rv;
+	}
 	free(found);
-	return 0;
+	/* One that cannot be read beside others is passed over; alone, it is the answer. */
+	return broken != CKR_OK && o->n == before ? ckr_error(err, t, "C_GetAttributeValue", broken)
+						  : 0;
 }
 
 int token_certificates(struct token *t, const struct uri *u, struct token_objects *ret,

@@ -41,6 +41,7 @@ struct token {
 	CK_SESSION_HANDLE session; /* one at a time, on the slot below */
 	bool has_session, logged_in;
 	bool writable; /* sessions are opened for writing */
+	CK_RV attribute_rv; /* of the last C_GetAttributeValue by token_attribute() */
 	/* How the session was logged in: keys that want the PIN again ask for it so. The
 	 * PIN itself is kept for the first signature only. */
 	int (*get_pin)(void *ctx, const struct token_slot *s, struct secret *pin, struct err *err);

@@ -17,6 +17,7 @@
  *        null             there is no such function
  *     no-slots, slots-grow (more of them at the second call), slots-lie (a count far
  *     beyond what was asked for), slots-many, version-9, no-list
+ *     blank, blank-2: its token is not initialised; another slot has one more of the kind
  *     pin-low, pin-final, pin-locked, pin-pad, pin-none (no login needed)
  *     pin=VALUE (no other is right), login-uses=N (after N signatures the login is gone)
  *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage
@@ -219,6 +220,8 @@ CK_RV C_GetSlotList(unsigned char present, CK_SLOT_ID *ids, CK_ULONG *n)
 
 	(void)present;
 	ENTER();
+	if (fault("blank-2"))
+		have = 2;
 	if (fault("slots-grow") && slot_calls++ > 0)
 		have = slot_calls < 4 ? (CK_ULONG)slot_calls : 3;
 	*n = have;
@@ -239,7 +242,7 @@ CK_RV C_GetSlotList(unsigned char present, CK_SLOT_ID *ids, CK_ULONG *n)
 CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
 	ENTER();
-	if (slot != SLOT)
+	if (slot != SLOT && !(fault("blank-2") && slot == SLOT + 1))
 		return CKR_TOKEN_NOT_PRESENT;
 	memset(info, 0, sizeof(*info));
 	memset(info->label, ' ', sizeof(info->label));
@@ -248,7 +251,8 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	memset(info->manufacturerID, ' ', sizeof(info->manufacturerID));
 	memset(info->model, 'M', sizeof(info->model));
 	memset(info->serialNumber, '1', sizeof(info->serialNumber));
-	info->flags = CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+	info->flags = fault("blank") || fault("blank-2") ? 0
+							  : CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
 	info->flags |= fault("pin-none") ? 0 : CKF_LOGIN_REQUIRED;
 	info->flags |= fault("pin-low") ? CKF_USER_PIN_COUNT_LOW : 0;
 	info->flags |= fault("pin-final") ? CKF_USER_PIN_FINAL_TRY : 0;
