@@ -99,21 +99,33 @@ static void print_table(const struct audit *a, const struct table *t)
 	}
 }
 
+static size_t count_governed(const struct table *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		n += t->rows[i].rule != NULL;
+	return n;
+}
+
+/* Whoever asks whether all is good must not hear yes because a policy names other refs. */
+static bool is_nothing(const struct table *t)
+{
+	return t->n > 0 && count_governed(t) == 0;
+}
+
 static void print_result(const struct audit *a, const struct table *t,
 			 const struct judge_result *sum)
 {
-	size_t governed = 0;
-
 	print_table(a, t);
 	if (sum->refused) {
 		puts("");
 		findings_print_all(sum, a->policy, t->n);
 		return;
 	}
-	for (size_t i = 0; i < t->n; i++)
-		governed += t->rows[i].rule != NULL;
-	printf("%zu of %zu refs have a rule, and are good: %zu commits, %zu tags\n", governed, t->n,
-	       sum->commits, sum->tags);
+	if (!is_nothing(t))
+		printf("%zu of %zu refs have a rule, and are good: %zu commits, %zu tags\n",
+		       count_governed(t), t->n, sum->commits, sum->tags);
 }
 
 static void json_row(struct buf *b, const struct audit *a, const struct row *r)
@@ -136,7 +148,7 @@ static void print_json(const struct audit *a, const struct table *t, const struc
 	json_put_text(&b, "policy", a->policy->path);
 	json_put_hex(&b, "digest", a->policy->digest, sizeof(a->policy->digest));
 	json_put_number(&b, "serial", a->policy->serial);
-	json_put_bool(&b, "good", !sum->refused);
+	json_put_bool(&b, "good", !sum->refused && !is_nothing(t));
 	json_put_name(&b, "refs");
 	buf_add_byte(&b, '[');
 	for (size_t i = 0; i < t->n; i++)
@@ -164,6 +176,11 @@ static int judge(struct audit *a, struct past_ref *refs, size_t n, bool json, st
 		(json ? print_json : print_result)(a, &t, &r.sum);
 		rc = r.sum.refused ? ERR_BAD : 0;
 	}
+	if (rc == 0 && is_nothing(&t))
+		rc = err_set(err, ERR_CONFIG,
+			     "nothing was judged: none of %zu refs has a rule in %s "
+			     "(gitsign-hsm policy explain REF shows what a ref is asked)",
+			     t.n, a->policy->path);
 	replay_end(&r);
 	free(t.rows);
 	return rc;

@@ -181,6 +181,18 @@ hk_unsigned 'eleven'
 exits 1 'an own branch that would not do' verify --all
 exits 2 'no words' verify --all HEAD
 
+# A policy for other refs says nothing of these: that is no yes.
+{
+	hk_head
+	printf '[rule "elsewhere"]\nref = refs/heads/elsewhere\nsigner = alice\n'
+} >"$GH_WORLD/policy.elsewhere"
+exits 3 'no ref has a rule' verify --all --policy "$GH_WORLD/policy.elsewhere"
+like 'that is said' "$(cat "$GH_ERR")" 'nothing was judged: none of [0-9]+ refs has a rule in .*policy.elsewhere'
+like 'the table is there' "$(cat "$GH_OUT")" '^refs/heads/main +- +no rule '
+unlike 'and no good word' "$(cat "$GH_OUT")" 'are good'
+exits 3 'as JSON' verify --all --json --policy "$GH_WORLD/policy.elsewhere"
+is 'it is not good' "$(perl -MJSON::PP -0e 'print decode_json(<>)->{good} ? 1 : 0' <"$GH_OUT")" 0
+
 # Rules that accept each other are judged in that order, in report mode too.
 gh_setup git reset -q --hard "$good"
 hk_commit 'twelve'
