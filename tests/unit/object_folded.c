@@ -153,7 +153,7 @@ START_TEST(other_ways)
 }
 END_TEST
 
-/* A line without its blank is no part of the header. */
+/* A line without its blank is no part of the header; one without its end is no line. */
 START_TEST(unfolded)
 {
 	struct buf armor = BUF_INIT, raw = BUF_INIT;
@@ -167,6 +167,9 @@ START_TEST(unfolded)
 		raw.p[at] = 'A';
 		ck_assert_int_eq(object_parse_commit(buf_bytes(&raw), 20, &c, NULL), ERR_INPUT);
 		raw.p[at] = ' ';
+		raw.p[at - 1] = 'A';
+		ck_assert_int_eq(object_parse_commit(buf_bytes(&raw), 20, &c, NULL), ERR_INPUT);
+		raw.p[at - 1] = '\n';
 	}
 	ck_assert_int_eq(object_parse_commit(buf_bytes(&raw), 20, &c, NULL), 0);
 	object_commit_free(&c);
