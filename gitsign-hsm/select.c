@@ -317,6 +317,43 @@ static bool same(const struct candidate *a, const struct candidate *b)
 	       memcmp(a->cert->sha256, b->cert->sha256, 32) == 0;
 }
 
+static bool same_people(const struct cert *a, const struct cert *b)
+{
+	if (a->emails_n != b->emails_n || strcmp(a->subject, b->subject) != 0)
+		return false;
+	for (size_t i = 0; i < a->emails_n; i++)
+		if (strcmp(a->emails[i], b->emails[i]) != 0)
+			return false;
+	return true;
+}
+
+/*
+ * The same key, person and authority, and another end: a certificate that was renewed before
+ * the old one was over. Returns the one that lasts longer, or NULL: they are a choice to make.
+ */
+static const struct candidate *later_of(const struct candidate *a, const struct candidate *b)
+{
+	const struct cert *x, *y;
+
+	if (a == NULL || a->slot != b->slot)
+		return NULL;
+	x = a->cert;
+	y = b->cert;
+	if (memcmp(x->spki_sha256, y->spki_sha256, sizeof(x->spki_sha256)) != 0 ||
+	    !bytes_eq(x->issuer, y->issuer) || !same_people(x, y) || x->not_after == y->not_after)
+		return NULL;
+	return x->not_after > y->not_after ? a : b;
+}
+
+/* Counts one more in *n, but for what renews or is renewed by *best, which is the later then. */
+static void add_fit(const struct candidate **best, size_t *n, const struct candidate *k)
+{
+	const struct candidate *later = later_of(*best, k);
+
+	*best = later != NULL ? later : k;
+	*n += later == NULL;
+}
+
 int candidates_pick(const struct candidates *c, const struct selector *s,
 		    const struct selector *fallback, const struct candidate **ret, struct err *err)
 {
@@ -330,12 +367,9 @@ int candidates_pick(const struct candidates *c, const struct selector *s,
 			continue;
 		if (found != NULL && same(found, k))
 			continue;
-		found = k;
-		usable++;
-		if (fallback != NULL && candidate_matches(k, fallback)) {
-			preferred = k;
-			preferred_n++;
-		}
+		add_fit(&found, &usable, k);
+		if (fallback != NULL && candidate_matches(k, fallback))
+			add_fit(&preferred, &preferred_n, k);
 	}
 	if (usable > 1 && s->kind == SELECT_EMAIL && preferred_n == 1) {
 		*ret = preferred;

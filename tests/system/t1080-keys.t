@@ -108,6 +108,37 @@ done
 isnt 'a signature calls the module' "${few:-0}" 0
 is 'keys beside ours cost no call' "$(calls)" "$few"
 
+# Renewed before its end: same key, person, authority. The one that lasts longer signs.
+gh_key early EC:prime256v1 early@example.com
+cp keys/early.pem keys/early.old.pem
+GH_DAYS=60 gh_certificate early early@example.com
+gh_store keys/early.pem early
+cd work || bail cd
+signs_with() { # FILE WORDS...: is that the certificate in the signature?
+	local file
+	file=$1
+	shift
+	gitsign-hsm --status-fd=2 -bsau "$@" <../payload 2>"$GH_ERR" | sed 's/SIGNED MESSAGE/CMS/' >../one.cms
+	gh_setup openssl cms -verify -noverify -binary -inform PEM -in ../one.cms -content ../payload \
+		-signer ../signer.pem -out /dev/null
+	[ "$(openssl x509 -in ../signer.pem -noout -fingerprint)" = \
+		"$(openssl x509 -in "$file" -noout -fingerprint)" ]
+}
+for how in early@example.com "$(gh_uri early)"; do
+	ok "renewed early: $how" signs_with ../keys/early.pem "$how"
+done
+ok 'the old one by its fingerprint' signs_with ../keys/early.old.pem \
+	"$(openssl x509 -in ../keys/early.old.pem -outform DER | sha256sum | cut -d' ' -f1)"
+# Another name for the same key is a choice; so is another authority.
+cp ../keys/early.pem ../keys/early.new.pem
+cd ..
+GH_DAYS=90 gh_certificate early early@example.com 'subjectAltName=email:early@example.com,email:boss@example.com'
+gh_store keys/early.pem early
+cd work || bail cd
+exits 4 'one more address is another person' gitsign-hsm --status-fd=2 -bsau early@example.com <../payload
+like 'they are listed' "$(cat "$GH_ERR")" 'keys fit; name one by its fingerprint'
+cd ..
+
 # Certificates beside ours are not parsed, but for those that are above it.
 gh_authority upper root
 gh_authority lower upper
