@@ -13,6 +13,7 @@
 #include "findings.h"
 #include "gitcmd.h"
 #include "hook_place.h"
+#include "record/serial.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -223,6 +224,17 @@ static int check_hook(const struct mode *m, struct err *err)
 	return 0;
 }
 
+/* Would the hook take the file that switch_to() writes? An old one came back in report mode. */
+static int check_serial(const struct mode *m, struct err *err)
+{
+	const struct policy *p = m->audit.policy;
+	int rc = record_serial_check(m->place.server.state_dir,
+				     p->serial != 0 ? p->serial + 1 : 0, p->rules_digest, err);
+
+	return rc != 0 ? err_prefix(err, "not switched on, since the hook would refuse every push")
+		       : 0;
+}
+
 static int enable(struct mode *m, struct err *err)
 {
 	int rc = check_hook(m, err);
@@ -233,7 +245,9 @@ static int enable(struct mode *m, struct err *err)
 		puts("the policy is in force already: mode = enforce");
 		return 0;
 	}
-	rc = judge(m, err);
+	rc = check_serial(m, err);
+	if (rc == 0)
+		rc = judge(m, err);
 	if (rc != 0)
 		return rc;
 	show(m);

@@ -159,6 +159,18 @@ is 'without introductions' "$(git -C "$server" config --get-all hsm.introduction
 hk_commit 'ten'
 accepted 'and judged from what is on record' origin main
 
+# An older file came back in report mode: the hook would refuse whatever is pushed.
+cp "$GH_WORLD/policy" "$GH_WORLD/policy.on"
+sed -i 's/serial = .*/serial = 3/; s/mode = enforce/mode = report/' "$GH_WORLD/policy"
+cp "$GH_WORLD/policy" "$GH_WORLD/policy.old"
+for n in '' --dry-run; do
+	# shellcheck disable=SC2086
+	exits 3 "an older serial is not switched on: $n" hook enable $n "$server"
+	like "and why: $n" "$(cat "$GH_ERR")" 'not switched on.*has serial 4, but serial [0-9]+ was in force'
+	ok "the file stays: $n" cmp "$GH_WORLD/policy" "$GH_WORLD/policy.old"
+done
+cp "$GH_WORLD/policy.on" "$GH_WORLD/policy"
+
 # --- not ours to switch --------------------------------------------------------------------------
 git config --global hsm.policy "$GH_WORLD/policy"
 cp "$GH_WORLD/policy" "$GH_WORLD/policy.on"
