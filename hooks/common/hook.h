@@ -50,6 +50,8 @@ void hook_say_line(const char *text, void *ctx);
  * (GL_PROTOCOL is "web" then; who pushes with ssh or http sees every line).
  */
 void hook_say_refusal(const char *text);
+/* What that says, for who cannot say it yet; owned. */
+char *hook_refusal_text(const char *text);
 /* What is refused, in a word: reference-transaction sees more than pushes. */
 const char *hook_subject(const struct hook *h);
 /* The last word of every refusal that is not a judgement: returns the exit status. */

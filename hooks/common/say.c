@@ -47,22 +47,29 @@ static bool on_gitlab_page(void)
 	return strcmp(protocol, "ssh") != 0 && strcmp(protocol, "http") != 0;
 }
 
-void hook_say_refusal(const char *text)
+char *hook_refusal_text(const char *text)
 {
 	struct buf b = BUF_INIT;
 
-	if (!on_gitlab_page()) {
-		hook_say(text);
-		return;
-	}
+	if (!on_gitlab_page())
+		return xstrdup(text);
 	while (*text) {
 		size_t n = strcspn(text, "\n");
 
-		buf_addf(&b, "GL-HOOK-ERR: %.*s\n", (int)n, text);
+		/* A newline in front only ends a line of progress. */
+		if (n > 0 || b.n > 0)
+			buf_addf(&b, "GL-HOOK-ERR: %.*s", (int)n, text);
+		buf_add_byte(&b, '\n');
 		text += n + (text[n] == '\n');
 	}
-	hook_say(buf_str(&b));
-	buf_free(&b);
+	return buf_detach(&b);
+}
+
+void hook_say_refusal(const char *text)
+{
+	_cleanup_free_ char *shown = hook_refusal_text(text);
+
+	hook_say(shown);
 }
 
 const char *hook_subject(const struct hook *h)

@@ -60,13 +60,11 @@ static void scrub_environment(bool client)
  * Packs are mapped, by us and by libgit2: where such a file ends before what was mapped, or its
  * disk fails, there is nothing to return to. Only what a signal handler may do.
  */
+static char *lost_text;
+
 static void lost(int signal_number)
 {
-	static const char text[] =
-		"\ngitsign-hsm: refused: a file of the repository became shorter while it was "
-		"read,\n"
-		"  or its disk has failed. The server's administrator can see with: git fsck\n";
-	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+	ssize_t n = write(STDERR_FILENO, lost_text, strlen(lost_text));
 
 	(void)signal_number;
 	_exit(n < 0 ? ERR_IO : ERR_REPO);
@@ -80,6 +78,10 @@ static void start(bool client)
 	os_start();
 	/* A limit on the size of files makes the write fail, which is then said. */
 	signal(SIGXFSZ, SIG_IGN);
+	lost_text = hook_refusal_text(
+		"\ngitsign-hsm: refused: a file of the repository became shorter while it was "
+		"read,\n"
+		"  or its disk has failed. The server's administrator can see with: git fsck\n");
 	(void)sigaction(SIGBUS, &on_lost, NULL);
 	/* Its configuration file can load code: nobody here has asked for it. */
 	alg_start_verifier();
@@ -104,6 +106,7 @@ int hook_limit_time(const struct hook *h, struct err *err)
 		"  is what the policy allows ([limits] time). Push in smaller parts. When\n"
 		"  it was small, an object of the repository may be corrupt: git fsck\n",
 		hook_subject(h), s);
+	_cleanup_free_ char *shown = hook_refusal_text(text);
 
-	return deadline_set((long)s, text, ERR_BAD, err);
+	return deadline_set((long)s, shown, ERR_BAD, err);
 }

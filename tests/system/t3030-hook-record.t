@@ -222,6 +222,9 @@ slow_hook 60
 hk_policy_limits 'time = 1s'
 hk_commit 'seven'
 refused 'a push that takes too long is refused' 'git fsck' origin main
+gh_run env GL_PROTOCOL=web git push origin main
+like 'on a page of GitLab too' "$(cat "$GH_ERR")" '^remote: GL-HOOK-ERR: .*took longer than 1 s'
+unlike 'on no other' "$(gh_run git push origin main; cat "$GH_ERR")" 'GL-HOOK-ERR'
 slow_hook 0
 accepted 'and the lock is free again' origin main
 

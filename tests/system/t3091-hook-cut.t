@@ -51,5 +51,8 @@ for n in 1 2 8; do
 		'gitsign-hsm: refused: .*became shorter while it was read.* git fsck'
 	ok 'and has happened' test "$(stat -c %s "$pack")" = 4096
 done
-
+exits 7 'for a page of GitLab' hook LD_PRELOAD="$GH_TOOLS/cut.so" ASAN_OPTIONS=verify_asan_link_order=0 \
+	GL_PROTOCOL=web
+is 'each line is marked' "$(grep -vc '^GL-HOOK-ERR: ' "$GH_ERR")" 1 # the one that ends progress
+like 'and says it' "$(cat "$GH_ERR")" '^GL-HOOK-ERR: gitsign-hsm: refused: a file of the repository'
 done_testing
