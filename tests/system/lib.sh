@@ -192,8 +192,7 @@ $gh_cleanup"
 }
 
 gh_finish() {
-	local rc
-	rc=$?
+	local rc=$? # in one word: `local rc' has a status of its own
 	trap - EXIT INT TERM HUP
 	set +e # what is gone already ends neither the cleaning nor the run
 	cd / || :

@@ -2,7 +2,7 @@
 # The harness itself: a world with a token key whose certificate chains to its
 # authority, and nothing of the user's in it.
 . "${GH_SRC:-tests}/system/lib.sh"
-plan 19
+plan 21
 
 gh_world
 is 'HOME lies in the world' "$HOME" "$GH_WORLD/home"
@@ -47,3 +47,7 @@ is 'leaves a note of it' "$(cat "$GH_WORLD/told/small.t")" "$(cat <<-EOF
 	# wanted: b
 EOF
 )"
+printf '. "$GH_SRC/system/lib.sh"\nbail gone\n' >"$GH_WORLD/bail.t"
+exits 1 'a script that cannot go on fails' sh "$GH_WORLD/bail.t"
+printf '. "$GH_SRC/system/lib.sh"\npass x\ndone_testing\n' >"$GH_WORLD/well.t"
+exits 0 'one where all is well does not' env GH_FAILURES= sh "$GH_WORLD/well.t"
