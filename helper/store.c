@@ -191,6 +191,30 @@ void store_name(const struct store *s, struct buf *out)
 	buf_add_str(out, s->request);
 }
 
+/*
+ * What a keyring could not take once is in the session's memory: then what the keyring has kept
+ * is older, and its refresh token used up.
+ */
+static void take_newer(struct store *s, struct bytes id, struct cred_tokens *t, bool *found)
+{
+	const struct cred_frame ask = { .code = CRED_ASK_LOAD, .id = id };
+	struct secret space = SECRET_NONE;
+	struct cred_tokens other = CRED_TOKENS_NONE;
+	struct cred_frame said;
+
+	if (ask_session(s, &ask, &space, &said, NULL) == 0 && said.code == CRED_SAID_DONE &&
+	    cred_tokens_parse(said.body, &other, NULL) == 0 &&
+	    (!*found || other.issued >= t->issued)) {
+		if (*found)
+			cred_tokens_free(t);
+		*t = other;
+		*found = true;
+	} else {
+		cred_tokens_free(&other);
+	}
+	secret_free(&space);
+}
+
 int store_load(struct store *s, struct cred_tokens *ret, bool *found, struct err *err)
 {
 	struct secret space = SECRET_NONE;
@@ -205,9 +229,23 @@ int store_load(struct store *s, struct cred_tokens *ret, bool *found, struct err
 	/* What cannot be read is as good as nothing: it is replaced by the next token. */
 	if (*found)
 		*found = cred_tokens_parse(said.body, ret, NULL) == 0;
+	if (r == 0 && s->kind == CRED_SECRET_SERVICE)
+		take_newer(s, ask.id, ret, found);
 	secret_free(&space);
 	buf_free(&id);
 	return r;
+}
+
+/* What stands in the session's memory too must not stay behind there. */
+static void save_beside(struct store *s, const struct cred_frame *save)
+{
+	const struct cred_frame load = { .code = CRED_ASK_LOAD, .id = save->id };
+	struct secret space = SECRET_NONE;
+	struct cred_frame said;
+
+	if (ask_session(s, &load, &space, &said, NULL) == 0 && said.code == CRED_SAID_DONE)
+		(void)ask_session(s, save, &space, &said, NULL);
+	secret_free(&space);
 }
 
 int store_save(struct store *s, const struct cred_tokens *t, struct err *err)
@@ -222,6 +260,8 @@ int store_save(struct store *s, const struct cred_tokens *t, struct err *err)
 	ask.body = bytes_of(text.p, text.n);
 	if (r == 0)
 		r = ask_store(s, &ask, &space, &said, err);
+	if (r == 0 && s->kind == CRED_SECRET_SERVICE)
+		save_beside(s, &ask);
 	secret_free(&text);
 	secret_free(&space);
 	buf_free(&id);

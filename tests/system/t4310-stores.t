@@ -246,6 +246,49 @@ nowhere 'none on the bus' "$GH_WORLD/bus"
 nowhere 'none in what is said and traced' "$GH_WORLD/words"
 is 'none in files' "$(find "$HOME" "$XDG_RUNTIME_DIR" -type f -exec grep -aFlf secrets {} +)" ''
 
+# The keyring is gone between two questions: the refresh token that it has kept is used up then, and
+# the next one is in the session's memory. Back again, it is not asked for the old one.
+cat >"$inst/libexec/gitsign-hsm/credential-keyring" <<-EOT
+	#!/bin/sh
+	case \$1 in
+	store*)
+		cat >"$GH_WORLD/asked"
+		if [ -e "$GH_WORLD/nosave" ] && grep -aq '^refresh=' "$GH_WORLD/asked"; then exit 1; fi
+		exec "\$0.real" "\$@" <"$GH_WORLD/asked"
+		;;
+	esac
+	exec "\$0.real" "\$@"
+EOT
+: >"$GH_WORLD/words"
+away_and_back() {
+	GIT_TERMINAL_PROMPT=0 cred_keyring unlocked sh -c '
+		ask() { printf "protocol=https\nhost=%s\n%s\n" "${url#https://}" "$1"; }
+		get() { ask "" | "$CRED_HELPER" get | sed -n "s/^password=//p"; }
+		erase() {
+			ask "username=x
+password=$1
+" | "$CRED_HELPER" erase
+		}
+		url=$1
+		erase "$(get)"
+		touch "$GH_WORLD/nosave"
+		two=$(get 2>"$GH_WORLD/note")
+		rm "$GH_WORLD/nosave"
+		erase "$two"
+		three=$(get 2>"$GH_WORLD/back")
+		# What is stored from now on stands in both.
+		erase "$three"
+		four=$(get 2>>"$GH_WORLD/back")
+		erase "$four"
+		echo "$two $three $four $(get 2>>"$GH_WORLD/back")"' away "$GIT_URL2" 2>>"$GH_WORLD/words"
+}
+away_and_back >pair
+like 'a keyring that is gone while a token is stored' "$(cat note)" 'kept in memory until the session ends'
+like 'and back: the next tokens' "$(cat pair)" '^[^ ]+ [^ ]+ [^ ]+ [^ ]+$'
+is 'each is another one' "$(tr ' ' '\n' <pair | sort -u | wc -l | tr -d ' ')" 4
+is 'and nothing is asked' "$(cat back)" ''
+rm -f pair asked
+
 # Killed by a signal that dumps core while it has secrets in hand: what proves who asks, which the
 # issuer has, and the answer is slow to come. (prlimit: the shell's ulimit -c.)
 cred_session_stop
