@@ -238,6 +238,7 @@ aged() {
 		shift
 		eval "$1"' aged "$@" 2>>aged.err
 }
+cred_session_stop # what stands there from above is newer
 first='"$CRED_HELPER" get <"$GH_WORLD/person" >first 2>first.err'
 git config --global --unset-all "credential.$GIT_URL.hsmIssuer"
 aged 1000 "$first"
