@@ -243,6 +243,20 @@ case_110d() {
 	twin raw_to_main "$(commit_by mallory)"
 	gh_certificate mallory mallory@example.com
 }
+case_110e() {
+	cp ../policy ../policy.plain
+	# both TRUST: alice's laptop counts with a certificate of that authority.
+	both() {
+		sed '/^\[signer "alice"\]/,/^\[/s/^trust = corp$//' ../policy.plain >../policy
+		printf '[trust "other"]\n\troots = %s\n[key "laptop"]\n\tsigner = alice\n\ttrust = %s\n' \
+			"$GH_WORLD/ca/other.pem" "$1" >>../policy
+	}
+	hk_commit 'of her key'
+	both other
+	attack push HEAD:main
+	both corp
+	twin push HEAD:main
+}
 case_135a() {
 	printf '[rule "bobs"]\n\tref = refs/heads/bobs\n\tsigner = bob\n[rule "alices"]\n\tref = refs/heads/alices\n\tsigner = alice\n' >>../policy
 	gh_setup git checkout -q --orphan bobs

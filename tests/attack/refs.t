@@ -49,6 +49,15 @@ hk_rules() {
 		[rule "bobs"]
 			ref = refs/heads/bobs
 			signer = bob
+		[rule "asked"]
+			ref = refs/heads/asked/*
+			commits = any
+			signer = alice
+		[rule "tips"]
+			ref = refs/heads/tips/*
+			commits = tip
+			signer = alice
+			keylessUpdate = allow
 	EOF2
 }
 attack_world
@@ -223,6 +232,14 @@ case_11c() {
 	gh_setup git merge -q -S -m merge "$good"
 	twin to_main HEAD
 }
+case_11d() {
+	bad_and_good
+	gh_setup git checkout -q -B over "$bad"
+	hk_commit 'over it'
+	gh_setup git push -q origin over:refs/heads/tips/a
+	attack push "$bad:refs/heads/tips/b"
+	twin push over:refs/heads/tips/b
+}
 case_12a() {
 	bad_and_good
 	for ref in refs/notes/x refs/changes/01/1/1 refs/pull/1/head refs/keep-around/x refs/tags/build/1; do
@@ -268,6 +285,15 @@ case_14b() {
 	hk_as alice
 	gh_setup git commit -q --amend -S --reset-author --no-edit
 	twin push HEAD:refs/level/x
+}
+case_14c() {
+	bad_and_good
+	attack push "$bad:refs/heads/asked/x"
+	attack push "$bad:refs/heads/asked/x" "$bad:refs/heads/asked/y"
+	hk_as bob
+	gh_setup git commit -q --amend -S --reset-author --no-edit
+	attack push HEAD:refs/heads/asked/x
+	twin push "$good:refs/heads/asked/x"
 }
 case_15a() {
 	hk_commit 'three'
@@ -450,6 +476,11 @@ case_90b() {
 	gh_setup git -C ../server config hsm.introduction "$second"
 	hk_commit 'the third'
 	twin push bare:main
+}
+case_83b() {
+	gh_setup git push -q origin "$two:refs/tags/build/1"
+	attack push -f "$one:refs/tags/build/1"
+	twin push "$one:refs/tags/build/2"
 }
 case_88a() {
 	gh_setup git checkout -q --orphan strange

@@ -50,6 +50,8 @@ is 'all of them' "$(wc -l <"$GH_OUT" | tr -d ' ')" 6
 exits 0 'those of a ref, as JSON' rec list --json --ref refs/heads/topic
 is 'created' "$(field 0.old)" null
 is 'deleted' "$(field 1.new)" null
+is 'by which policy' "\"sha256:$(field 1.policy | tr -d '"' | sed 's/^sha256://')\"" \
+	"$("$GH_BIN/gitsign-hsm" policy check --json ../policy | grep -o '"sha256:[0-9a-f]*"' | head -n 1)"
 is 'who' "$(field 0.who.0)" '"alice"'
 exits 0 'another ref has none' rec list --json --ref refs/heads/none
 is 'none' "$(cat "$GH_OUT")" '[]'

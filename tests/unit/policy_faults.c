@@ -107,7 +107,7 @@ static const struct {
 	{ POLICY "[trust \"corp\"]\nroots = broken.pem\n", "4: trust anchors of \"corp\"",
 	  POLICY TRUST },
 	{ POLICY TRUST "crl = missing.crl\n", "5: cannot open dir/missing.crl",
-	  POLICY TRUST "crl = a.crl\ncrl = b.crl\n" },
+	  POLICY TRUST "crl = missing.crl\ncrlPolicy = off\n" },
 	{ POLICY TRUST "crl = a.crl\ncrl = broken.crl\n", "6: CRLs of \"corp\": no CRL found",
 	  POLICY TRUST "crl = broken.crl\ncrlPolicy = off\n" },
 	{ POLICY TRUST "crlPolicy = require\n", "5: crlPolicy without a crl",

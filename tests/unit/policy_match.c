@@ -37,6 +37,7 @@ static const struct {
 	{ "refs/**/x*/y", "refs/x1/x/2/x3/y", true },
 	{ "refs/**/x*/y", "refs/x1/x/2/x3/z/y", false },
 	{ "refs/**a*/b", "refs/a/xa1/b", true },
+	{ "refs/*/main", "refs/heads/Main", false },
 	{ "**", "refs/heads/main", true },
 	{ "*", "refs/heads/main", false },
 	{ "", "", true },

@@ -105,6 +105,8 @@ static const struct {
 	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n"
 	  "validUntil = 2027-01-15T08:00:00Z\n", "", NULL, "key k is not valid any more since" },
 	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n"
+	  "validFrom = 2027-01-15T08:00:00Z\n", "", "a", NULL },
+	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n"
 	  "validFrom = 2027-01-15T08:00:01Z\n", "", NULL, "key k is not valid before" },
 	{ TOP "[signer \"a\"]\nvalidUntil = 2027-01-15\n[key \"k\"]\nsigner = a\nspki = %S\n", "",
 	  NULL, "signer a is not valid any more" },
@@ -178,6 +180,12 @@ START_TEST(owner_needs_good)
 		ck_assert_ptr_null(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
 		ck_assert_str_eq(x.why, "the signature is not good");
 	}
+	part(&x);
+	meet_people(&x, TOP "[trust \"other\"]\nroots = r\n[signer \"a\"]\nemail = alice@example.com\n"
+		    "[key \"k\"]\nsigner = a\ntrust = other\n", &plain);
+	ck_assert_ptr_nonnull(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
+	x.v.trust_set = 1;
+	ck_assert_ptr_null(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
 	part(&x);
 }
 END_TEST

@@ -400,6 +400,27 @@ START_TEST(named)
 }
 END_TEST
 
+/* What is revoked is so whoever made its certificate. */
+START_TEST(without_anchors)
+{
+	struct wcase wc = { "without anchors", ROOT };
+	struct trust *t = trust_new(NULL);
+	struct cert *c;
+	struct world w;
+
+	world_open(&w, &wc);
+	ck_assert_int_eq(cert_parse(buf_bytes(&w.leaf.der), &c, NULL), 0);
+	judge(t, PAYLOAD, &w.der, PKI_NOW, &w.v);
+	expect(&w.v, VERDICT_UNKNOWN, "no trust anchors");
+	trust_revoke_key(t, c->spki_sha256, INT64_MIN, "always");
+	judge(t, PAYLOAD, &w.der, PKI_NOW, &w.v);
+	expect(&w.v, VERDICT_REVOKED, "is revoked (always)");
+	cert_free(c);
+	trust_free(t);
+	world_close(&w);
+}
+END_TEST
+
 /* n - s in place of s in the certificate's own signature. */
 static void bend(struct pki_cert *c, EVP_PKEY *issuer)
 {
@@ -493,6 +514,7 @@ int main(void)
 	tcase_add_test(tc, other_names);
 	tcase_add_test(tc, same_key);
 	tcase_add_loop_test(tc, named, 0, 6);
+	tcase_add_test(tc, without_anchors);
 	tcase_add_loop_test(tc, other_form, 0, 6);
 	tcase_add_loop_test(tc, one_form, 0, 2);
 	suite_add_tcase(s, tc);

@@ -282,6 +282,13 @@ START_TEST(limits)
 	judge(t, PAYLOAD, &w.der, PKI_NOW, &w.v);
 	expect(&w.v, GOOD);
 	trust_free(t);
+	l.rsa_bits = 2049;
+	t = trust_new(&l);
+	add_roots(t, "corp", &w.root);
+	judge(t, PAYLOAD, &w.der, PKI_NOW, &w.v);
+	expect(&w.v, FORBIDDEN, "at least 2049");
+	trust_free(t);
+	l.rsa_bits = 2048;
 	l.hashes[HASH_SHA256] = false;
 	t = trust_new(&l);
 	add_roots(t, "corp", &w.root);
