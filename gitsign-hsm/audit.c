@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "verb_repo.h"
 
 #define LOCK_WAIT_MS 10000
 
@@ -34,7 +35,7 @@ static int open_with(const char *path, const char *policy, enum policy_of of, st
 		     struct err *err)
 {
 	struct audit a = { .settings = { .conf = GITCONF_INIT }, .now = os_now() };
-	int rc = repo_open(path != NULL ? path : ".", REPO_AUTO, &a.repo, err);
+	int rc = verb_repo_open(path, &a.repo, err);
 
 	if (rc == 0)
 		rc = server_load(repo_git_dir(a.repo), repo_hash_bytes(a.repo), &a.server, err);

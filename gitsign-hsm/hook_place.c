@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "gitcmd.h"
+#include "verb_repo.h"
 
 /* Keys under which the values from before stand, in a section of their own:
  * hsm.before.<key> = value, or hsm.before.<key> = "-unset". */
@@ -65,7 +66,7 @@ static int look_at(struct hook_place *p, enum hook_kind kind, struct err *err)
 static int open_place(const char *path, bool client, struct hook_place *ret, struct err *err)
 {
 	struct hook_place p = { .repo = NULL };
-	int rc = repo_open(path ? path : ".", REPO_AUTO, &p.repo, err);
+	int rc = verb_repo_open(path, &p.repo, err);
 
 	if (rc == 0 && client)
 		p.server.git_dir = xstrdup(repo_git_dir(p.repo));

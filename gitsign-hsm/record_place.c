@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "verb_repo.h"
+
 int record_place_open(const char *path, struct record_place *ret, struct err *err)
 {
 	struct record_place p = { .repo = NULL };
-	int rc = repo_open(path != NULL ? path : ".", REPO_AUTO, &p.repo, err);
+	int rc = verb_repo_open(path, &p.repo, err);
 
 	if (rc == 0)
 		rc = server_load(repo_git_dir(p.repo), repo_hash_bytes(p.repo), &p.server, err);

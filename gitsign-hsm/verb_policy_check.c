@@ -9,6 +9,7 @@
 #include "policy_diff.h"
 #include "policy_text.h"
 #include "say.h"
+#include "verb_repo.h"
 #include "verbs.h"
 
 static char *people_text(const struct policy *p, const struct policy_rule *r)
@@ -148,7 +149,7 @@ static int compare(const struct check *c, const struct policy *p, struct err *er
 	int rc = policy_load_draft(c->against, &old, err);
 
 	if (rc == 0 && c->repository != NULL)
-		rc = repo_open(c->repository, REPO_AUTO, &repo, err);
+		rc = verb_repo_open(c->repository, &repo, err);
 	if (rc == 0)
 		rc = policy_diff(old, p, repo, c->json, err);
 	repo_close(repo);

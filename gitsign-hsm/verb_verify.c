@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "json.h"
 #include "judge_one.h"
-#include "repo/repo.h"
 #include "say.h"
+#include "verb_repo.h"
 #include "verbs.h"
 #include "verify_modes.h"
 
@@ -285,7 +285,7 @@ int verb_verify(int argc, char **argv)
 	if (r == 0)
 		r = judge_one_open(&s, &run.judge, &err);
 	if (r == 0)
-		r = repo_open(".", REPO_AUTO, &run.repo, &err);
+		r = verb_repo_open(NULL, &run.repo, &err);
 	if (r == 0)
 		r = verify_all(&run, argc, argv, &err);
 	if (r != 0 && r != ERR_BAD)

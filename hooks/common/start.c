@@ -9,7 +9,9 @@
 #include "base/alg.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/text.h"
 #include "hooks/common/hook.h"
+#include "repo/lost.h"
 
 extern char **environ;
 
@@ -56,33 +58,27 @@ static void scrub_environment(bool client)
 	setenv("LC_ALL", "C", 1);
 }
 
-/*
- * Packs are mapped, by us and by libgit2: where such a file ends before what was mapped, or its
- * disk fails, there is nothing to return to. Only what a signal handler may do.
- */
-static char *lost_text;
-
-static void lost(int signal_number)
+static void say_lost(bool client)
 {
-	ssize_t n = write(STDERR_FILENO, lost_text, strlen(lost_text));
+	struct buf text = BUF_INIT;
 
-	(void)signal_number;
-	_exit(n < 0 ? ERR_IO : ERR_REPO);
+	buf_add_str(&text, "\n"); /* ends a line of progress */
+	text_wrap(&text,
+		  client ? "gitsign-hsm: refused: " REPO_LOST ". See with: git fsck" :
+			   "gitsign-hsm: refused: " REPO_LOST ". The server's administrator can see "
+			   "with: git fsck",
+		  JUDGE_COLUMNS, 2);
+	repo_lost_say(hook_refusal_text(buf_str(&text)));
+	buf_free(&text);
 }
 
 static void start(bool client)
 {
-	const struct sigaction on_lost = { .sa_handler = lost };
-
 	scrub_environment(client);
 	os_start();
 	/* A limit on the size of files makes the write fail, which is then said. */
 	signal(SIGXFSZ, SIG_IGN);
-	lost_text = hook_refusal_text(
-		"\ngitsign-hsm: refused: a file of the repository became shorter while it was "
-		"read,\n"
-		"  or its disk has failed. The server's administrator can see with: git fsck\n");
-	(void)sigaction(SIGBUS, &on_lost, NULL);
+	say_lost(client);
 	/* Its configuration file can load code: nobody here has asked for it. */
 	alg_start_verifier();
 }
