@@ -7,50 +7,11 @@
 
 #include "base/os.h"
 #include "base/text.h"
-#include "cred/url.h"
 #include "helper/grant_internal.h"
 #include "helper/people.h"
-#include "oauth/json.h"
+#include "oauth/answer.h"
 
-#define CODE_MAX 4096
-#define USER_CODE_MAX 64
-#define INTERVAL_S 5 /* 3.2: when the server names none; 3.5: and what slow_down adds */
-#define INTERVAL_MAX_S 120
-#define LIVES_MAX_S 86400 /* our own deadline is shorter */
-
-struct device {
-	const char *code, *user_code, *uri, *uri_complete; /* views into the answer */
-	int64_t lives_s, interval_s;
-};
-
-static int read_answer(const json_t *o, struct device *d, struct err *err)
-{
-	bool found;
-	int r;
-
-	if ((r = json_need(o, "device_code", CODE_MAX, &d->code, err)) != 0 ||
-	    (r = json_need(o, "user_code", USER_CODE_MAX, &d->user_code, err)) != 0 ||
-	    (r = json_text(o, "verification_uri", 2048, &d->uri, err)) != 0 ||
-	    (r = json_text(o, "verification_uri_complete", 2048, &d->uri_complete, err)) != 0 ||
-	    (r = json_number(o, "expires_in", &d->lives_s, &found, err)) != 0)
-		return r;
-	if (!found)
-		return err_set(err, ERR_INPUT, "expires_in is missing");
-	if (d->lives_s > LIVES_MAX_S)
-		d->lives_s = LIVES_MAX_S;
-	r = json_number(o, "interval", &d->interval_s, &found, err);
-	if (r == 0 && (!found || d->interval_s < 1))
-		d->interval_s = INTERVAL_S;
-	if (r == 0 && d->interval_s > INTERVAL_MAX_S)
-		d->interval_s = INTERVAL_MAX_S;
-	/* What a person is sent to is checked as strictly as what gets a secret. */
-	if (r == 0 && (d->uri == NULL || !cred_endpoint_ok(d->uri) ||
-		       (d->uri_complete != NULL && !cred_endpoint_ok(d->uri_complete))))
-		r = err_set(err, ERR_INPUT, "verification_uri is no https:// URL");
-	return r;
-}
-
-static void tell(const struct grant *g, const struct device *d)
+static void tell(const struct grant *g, const struct oauth_device *d)
 {
 	_cleanup_free_ char *code = text_escaped(bytes_str(d->user_code));
 	struct buf b = BUF_INIT;
@@ -75,7 +36,7 @@ static void pause_s(int64_t s)
 		;
 }
 
-static int poll_once(struct grant *g, const struct device *d, struct cred_tokens *ret,
+static int poll_once(struct grant *g, const struct oauth_device *d, struct cred_tokens *ret,
 		     struct grant_refusal *why, struct err *err)
 {
 	struct secret form = SECRET_NONE;
@@ -89,21 +50,23 @@ static int poll_once(struct grant *g, const struct device *d, struct cred_tokens
 }
 
 /* 3.5: go on, go on more slowly, or the end. A network that fails is tried again, later. */
-static bool go_on(int r, const struct grant_refusal *why, struct device *d)
+static bool go_on(int r, const struct grant_refusal *why, struct oauth_device *d)
 {
 	if (r == ERR_BAD && strcmp(why->code, "authorization_pending") == 0)
 		return true;
 	if (r == ERR_BAD && strcmp(why->code, "slow_down") == 0) {
-		d->interval_s += INTERVAL_S;
+		d->interval_s += OAUTH_INTERVAL_S;
 		return true;
 	}
 	if (r != ERR_IO)
 		return false;
-	d->interval_s = d->interval_s * 2 > INTERVAL_MAX_S ? INTERVAL_MAX_S : d->interval_s * 2;
+	d->interval_s =
+		d->interval_s * 2 > OAUTH_INTERVAL_MAX_S ? OAUTH_INTERVAL_MAX_S : d->interval_s * 2;
 	return true;
 }
 
-static int wait_for_yes(struct grant *g, struct device *d, struct cred_tokens *ret, struct err *err)
+static int wait_for_yes(struct grant *g, struct oauth_device *d, struct cred_tokens *ret,
+			struct err *err)
 {
 	int64_t end = os_monotonic_ms() + d->lives_s * 1000;
 	struct grant_refusal why = { "" };
@@ -130,7 +93,7 @@ int grant_device(struct grant *g, struct cred_tokens *ret, struct err *err)
 {
 	struct secret form = SECRET_NONE;
 	struct grant_refusal why;
-	struct device d = { .lives_s = 0 };
+	struct oauth_device d = { .lives_s = 0 };
 	json_t *o = NULL;
 	int r;
 
@@ -143,7 +106,7 @@ int grant_device(struct grant *g, struct cred_tokens *ret, struct err *err)
 	secret_free(&form);
 	if (r != 0)
 		return r;
-	r = read_answer(o, &d, err);
+	r = oauth_device_read(o, &d, err);
 	if (r != 0) {
 		err_prefix(err, "%s", g->meta.device);
 	} else {

@@ -298,27 +298,18 @@ static int wanted(const struct grant *g, struct secret *body, struct err *err)
 static int read_token(const struct grant *g, const struct call *c, struct cred_tokens *ret,
 		      struct err *err)
 {
-	struct cred_tokens t = { .issued = os_now() };
-	const char *token = NULL, *until = NULL;
+	const struct http_answer *a = &c->answer;
 	json_t *o;
-	int r = json_read(bytes_of(c->answer.body.p, c->answer.body.n), c->url, false, &o, err);
+	int r = json_read(bytes_of(a->body.p, a->body.n), c->url, false, &o, err);
 
 	if (r != 0)
 		return r;
-	r = json_need(o, "token", CRED_TOKEN_MAX, &token, err);
-	if (r == 0)
-		r = json_need(o, "expires_at", 40, &until, err);
-	if (r == 0 && (!oauth_token_ok(token) || !text_parse_time(bytes_str(until), &t.expires)))
-		r = err_set(err, ERR_INPUT, "%s: no token and time that can be read", c->url);
-	if (r == 0) {
-		/* The time is by GitHub's clock. */
-		if (c->answer.has_date)
-			t.expires += c->answer.ahead;
-		secret_add_str(&t.access, token);
-		t.username = grant_username(g, "x-access-token");
-		*ret = t;
-	}
+	r = oauth_installation_read(o, os_now(), a->has_date ? a->ahead : 0, ret, err);
 	json_decref(o);
+	if (r != 0)
+		err_prefix(err, "%s", c->url);
+	else
+		ret->username = grant_username(g, "x-access-token");
 	return r;
 }
 

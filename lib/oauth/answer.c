@@ -3,9 +3,14 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "cred/url.h"
 #include "oauth/json.h"
 
 #define SCOPE_MAX 4000
+#define CODE_MAX 4096
+#define USER_CODE_MAX 64
+#define URI_MAX 2048
+#define DAY_S 86400 /* no deadline here is as long */
 
 bool oauth_token_ok(const char *v)
 {
@@ -82,6 +87,79 @@ int oauth_answer_read(const json_t *o, int64_t now, struct cred_tokens *ret, str
 		cred_tokens_free(&t);
 		return r;
 	}
+	*ret = t;
+	return 0;
+}
+
+/* --- device authorization ------------------------------------------------------------ */
+
+static int device_texts(const json_t *o, struct oauth_device *d, struct err *err)
+{
+	int r;
+
+	if ((r = json_need(o, "device_code", CODE_MAX, &d->code, err)) != 0 ||
+	    (r = json_need(o, "user_code", USER_CODE_MAX, &d->user_code, err)) != 0 ||
+	    (r = json_text(o, "verification_uri", URI_MAX, &d->uri, err)) != 0 ||
+	    (r = json_text(o, "verification_uri_complete", URI_MAX, &d->uri_complete, err)) != 0)
+		return r;
+	/* What a person is sent to is checked as strictly as what gets a secret. */
+	if (d->uri == NULL || !cred_endpoint_ok(d->uri) ||
+	    (d->uri_complete != NULL && !cred_endpoint_ok(d->uri_complete)))
+		return err_set(err, ERR_INPUT, "verification_uri is no https:// URL");
+	return 0;
+}
+
+static int device_times(const json_t *o, struct oauth_device *d, struct err *err)
+{
+	bool found;
+	int r = json_number(o, "expires_in", &d->lives_s, &found, err);
+
+	if (r == 0 && !found)
+		r = err_set(err, ERR_INPUT, "expires_in is missing");
+	if (r == 0)
+		r = json_number(o, "interval", &d->interval_s, &found, err);
+	if (r != 0)
+		return r;
+	if (d->lives_s > DAY_S)
+		d->lives_s = DAY_S;
+	if (!found || d->interval_s < 1)
+		d->interval_s = OAUTH_INTERVAL_S;
+	if (d->interval_s > OAUTH_INTERVAL_MAX_S)
+		d->interval_s = OAUTH_INTERVAL_MAX_S;
+	return 0;
+}
+
+int oauth_device_read(const json_t *o, struct oauth_device *ret, struct err *err)
+{
+	struct oauth_device d = { .lives_s = 0 };
+	int r = device_texts(o, &d, err);
+
+	if (r == 0)
+		r = device_times(o, &d, err);
+	if (r == 0)
+		*ret = d;
+	return r;
+}
+
+/* --- GitHub App ------------------------------------------------------------------------ */
+
+int oauth_installation_read(const json_t *o, int64_t now, int64_t ahead, struct cred_tokens *ret,
+			    struct err *err)
+{
+	struct cred_tokens t = { .issued = now };
+	const char *token, *until;
+	int r;
+
+	if ((r = json_need(o, "token", CRED_TOKEN_MAX, &token, err)) != 0 ||
+	    (r = json_need(o, "expires_at", 40, &until, err)) != 0)
+		return r;
+	if (!oauth_token_ok(token) || !text_parse_time(bytes_str(until), &t.expires))
+		return err_set(err, ERR_INPUT, "no token and time that can be read");
+	t.expires += ahead;
+	/* 0 stands for a time that is not known, and no time is too late then */
+	if (t.expires <= 0)
+		return err_set(err, ERR_INPUT, "expires_at, or its Date, is no time of these days");
+	secret_add_str(&t.access, token);
 	*ret = t;
 	return 0;
 }

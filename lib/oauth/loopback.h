@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -35,8 +36,13 @@ int loopback_wait(struct loopback *l, const char *state, int tty, int64_t deadli
 void loopback_close_tty(int tty);
 
 /*
+ * The query of "GET path?query HTTP/1.1\r\n...", a view; false when the request is another.
+ * What follows is exposed for tests and the fuzzer.
+ */
+bool loopback_query(const struct buf *request, const char *path, struct bytes *ret);
+/*
  * The query of an address, "a=b&c=d" up to '#' or a blank. False for a parameter twice, a
- * broken escape, a control byte. Exposed for tests and the fuzzer.
+ * broken escape, a control byte.
  */
 bool loopback_parse(struct bytes query, struct loopback_answer *ret);
 

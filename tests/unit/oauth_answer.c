@@ -72,6 +72,142 @@ START_TEST(no_tokens)
 }
 END_TEST
 
+static json_t *parsed(const char *text)
+{
+	struct err e = ERR_INIT;
+	json_t *o = NULL;
+
+	ck_assert_msg(json_read(bytes_str(text), "x", false, &o, &e) == 0, "%s", e.text);
+	return o;
+}
+
+#define DEVICE "\"device_code\":\"d\",\"user_code\":\"A-B\""
+#define URI "\"verification_uri\":\"https://h/d\""
+
+START_TEST(devices)
+{
+	const struct {
+		const char *text;
+		int lives, interval;
+	} v[] = {
+		{ "{" DEVICE "," URI ",\"expires_in\":900}", 900, 5 },
+		{ "{" DEVICE "," URI ",\"expires_in\":\"900\",\"interval\":7}", 900, 7 },
+		{ "{" DEVICE "," URI ",\"expires_in\":1e14,\"interval\":0}", 86400, 5 },
+		{ "{" DEVICE "," URI ",\"expires_in\":0,\"interval\":9000000000}", 0, 120 },
+	};
+
+	for (size_t i = 0; i < N(v); i++) {
+		struct oauth_device d;
+		struct err e = ERR_INIT;
+		json_t *o = parsed(v[i].text);
+
+		ck_assert_msg(oauth_device_read(o, &d, &e) == 0, "%s", e.text);
+		ck_assert_str_eq(d.code, "d");
+		ck_assert_str_eq(d.user_code, "A-B");
+		ck_assert_str_eq(d.uri, "https://h/d");
+		ck_assert_ptr_null(d.uri_complete);
+		ck_assert_int_eq(d.lives_s, v[i].lives);
+		ck_assert_int_eq(d.interval_s, v[i].interval);
+		json_decref(o);
+	}
+}
+END_TEST
+
+START_TEST(no_devices)
+{
+	const char *const v[] = {
+		"{" DEVICE "," URI "}",
+		"{" DEVICE "," URI ",\"expires_in\":-1}",
+		"{" DEVICE "," URI ",\"expires_in\":9,\"interval\":\"x\"}",
+		"{" DEVICE ",\"expires_in\":9}",
+		"{" URI ",\"user_code\":\"A\",\"expires_in\":9}",
+		"{" URI ",\"device_code\":\"d\",\"expires_in\":9}",
+		"{" DEVICE ",\"verification_uri\":\"http://h\",\"expires_in\":9}",
+		"{" DEVICE ",\"verification_uri\":\"https://h\\n\",\"expires_in\":9}",
+		"{" DEVICE "," URI ",\"verification_uri_complete\":\"x:\",\"expires_in\":9}",
+	};
+
+	for (size_t i = 0; i < N(v); i++) {
+		struct oauth_device d;
+		struct err e = ERR_INIT;
+		json_t *o = parsed(v[i]);
+
+		ck_assert_msg(oauth_device_read(o, &d, &e) == ERR_INPUT, "%s", v[i]);
+		json_decref(o);
+	}
+}
+END_TEST
+
+static int installation(const char *token, const char *until, int64_t ahead, int64_t *expires)
+{
+	char *text = xasprintf("{\"token\":\"%s\",\"expires_at\":\"%s\"}", token, until);
+	struct cred_tokens t = CRED_TOKENS_NONE;
+	struct err e = ERR_INIT;
+	json_t *o = parsed(text);
+	int r = oauth_installation_read(o, NOW, ahead, &t, &e);
+
+	ck_assert(r == 0 ? strcmp(t.access.p, token) == 0 && !t.bearer && t.issued == NOW
+			 : t.access.p == NULL);
+	*expires = t.expires;
+	cred_tokens_free(&t);
+	json_decref(o);
+	free(text);
+	return r;
+}
+
+/* A time of 0 or less would read as none: a token that is good for ever. */
+START_TEST(installations)
+{
+	const char *when = "2023-11-14T23:13:20Z";
+	int64_t expires;
+
+	ck_assert_int_eq(installation("ghs_x", when, 0, &expires), 0);
+	ck_assert_int_eq(expires, NOW + 3600);
+	ck_assert_int_eq(installation("ghs_x", when, -60, &expires), 0);
+	ck_assert_int_eq(expires, NOW + 3540);
+	ck_assert_int_eq(installation("a b", when, 0, &expires), ERR_INPUT);
+	ck_assert_int_eq(installation("", when, 0, &expires), ERR_INPUT);
+	ck_assert_int_eq(installation("ghs_x", "", 0, &expires), ERR_INPUT);
+	ck_assert_int_eq(installation("ghs_x", "in an hour", 0, &expires), ERR_INPUT);
+	ck_assert_int_eq(installation("ghs_x", "1970-01-01T00:00:01Z", 0, &expires), 0);
+	ck_assert_int_eq(installation("ghs_x", "1970-01-01T00:00:00Z", 0, &expires), ERR_INPUT);
+	ck_assert_int_eq(installation("ghs_x", "1960-01-01T00:00:00Z", 0, &expires), ERR_INPUT);
+	ck_assert_int_eq(installation("ghs_x", when, -(NOW + 3600), &expires), ERR_INPUT);
+}
+END_TEST
+
+/* What comes to the loopback port, of which only the first line counts. */
+START_TEST(requests)
+{
+	const struct {
+		const char *text, *query;
+	} v[] = {
+		{ "GET /cb?code=a&state=s HTTP/1.1\r\nHost: h\r\n\r\n", "code=a&state=s HTTP/1.1" },
+		{ "GET /cb?", "" },
+		{ "GET /cb HTTP/1.1\r\n\r\n", NULL },
+		{ "GET /cbx?code=a HTTP/1.1\r\n\r\n", NULL },
+		{ "GET /?code=a HTTP/1.1\r\n\r\n", NULL },
+		{ "get /cb?code=a HTTP/1.1\r\n\r\n", NULL },
+		{ "POST /cb?code=a HTTP/1.1\r\n\r\n", NULL },
+		{ "GET /\r\n/cb?code=a", NULL },
+		{ "GET ", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < N(v); i++) {
+		struct buf b = BUF_INIT;
+		struct bytes q;
+
+		buf_add_str(&b, v[i].text);
+		ck_assert_msg(loopback_query(&b, "/cb", &q) == (v[i].query != NULL), "%s",
+			      v[i].text);
+		if (v[i].query != NULL)
+			ck_assert_msg(bytes_eq_str(q, v[i].query), "%s", v[i].text);
+		buf_free(&b);
+	}
+}
+END_TEST
+
 START_TEST(queries)
 {
 	struct loopback_answer a;
@@ -139,6 +275,10 @@ int main(void)
 
 	tcase_add_test(t, tokens);
 	tcase_add_test(t, no_tokens);
+	tcase_add_test(t, devices);
+	tcase_add_test(t, no_devices);
+	tcase_add_test(t, installations);
+	tcase_add_test(t, requests);
 	tcase_add_test(t, queries);
 	tcase_add_test(t, queries_refused);
 	tcase_add_test(t, ports);
