@@ -172,7 +172,9 @@ crafted 'CVE-2020-5260: an end of line in the host' "https://$host%0ahost=evil.e
 crafted 'CVE-2020-5260: and in the user' "https://a%0ahost=evil.example@$host/demo.git"
 crafted 'CVE-2024-52006: a CR in the host' "https://$host%0d/demo.git"
 crafted 'CVE-2024-50349: escapes in the user' "https://%1b%5b2K%1b%5b1Gtrusted.example@$host/demo.git"
-crafted 'CVE-2024-50349: a CR in the user' "https://trusted.example%0d@$host/demo.git"
+# (git would stop in the middle of what it writes, and what stands there is a request.)
+crafted 'CVE-2024-50349: a CR in the user' "https://trusted.example%0d@$host/demo.git" \
+	-c credential.protectProtocol=false
 ok 'a user without them gets in' cred_keyring unlocked git clone -q "https://alice@$host/demo.git" alice
 
 # What a person is asked names the profile and the issuer, nothing that stands in the URL alone.
