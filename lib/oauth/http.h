@@ -83,8 +83,9 @@ void http_form_add(struct secret *form, const char *key, const char *value);
 void http_query_add(struct buf *url, const char *key, const char *value);
 
 /*
- * Reads the values of headers that count. Exposed for the fuzzer: `line` is what the
- * server sent, without promise. `now`: seconds since 1970 by our clock.
+ * Reads the values of headers that count; a status line forgets those of the answer before.
+ * Exposed for the fuzzer: `line` is what the server sent, without promise. `now`: seconds
+ * since 1970 by our clock.
  */
 void http_header_line(struct http_answer *a, struct bytes line, int64_t now);
 

@@ -21,14 +21,25 @@ static unsigned rank_of(const struct gitconf_entry *e, const struct cred_url *ta
 	return rank > 0 ? rank + 1 : 0;
 }
 
-const char *http_setting(const struct gitconf *conf, const char *url, const char *name)
+/* An endpoint may have a path that no section can name: what holds for its host does then. */
+static bool target_of(const char *url, struct cred_url *ret)
 {
 	_cleanup_free_ char *bare = xstrndup(url, strcspn(url, "?"));
+	_cleanup_free_ char *origin = NULL;
+
+	if (cred_url_parse(bare, ret, NULL) == 0)
+		return true;
+	origin = cred_endpoint_origin(url);
+	return cred_url_parse(origin, ret, NULL) == 0;
+}
+
+const char *http_setting(const struct gitconf *conf, const char *url, const char *name)
+{
 	const char *found = NULL;
 	struct cred_url target;
 	unsigned best = 0;
 
-	if (cred_url_parse(bare, &target, NULL) != 0)
+	if (!target_of(url, &target))
 		return NULL;
 	for (size_t i = 0; i < conf->n; i++) {
 		const struct gitconf_entry *e = &conf->v[i];

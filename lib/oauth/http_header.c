@@ -63,6 +63,13 @@ void http_header_line(struct http_answer *a, struct bytes line, int64_t now)
 	struct bytes name, value;
 	int64_t date;
 
+	/* Another answer begins: what a proxy said to CONNECT, or a 103, is not the issuer's. */
+	if (bytes_starts(line, BYTES_LIT("HTTP/"))) {
+		a->json = a->has_date = false;
+		a->ahead = 0;
+		a->retry_ms = -1;
+		return;
+	}
 	if (colon == NULL)
 		return;
 	name = bytes_of(line.p, (size_t)(colon - line.p));

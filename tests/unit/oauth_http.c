@@ -41,6 +41,25 @@ START_TEST(headers)
 }
 END_TEST
 
+/* Of several answers to one request (a proxy's to CONNECT, 103, 200) the last one counts. */
+START_TEST(later_answers)
+{
+	const char *const first[] = { "HTTP/1.1 103 Early Hints\r\n",
+				      "Content-Type: application/json\r\n", "Retry-After: 3\r\n",
+				      "Date: Tue, 14 Nov 2023 22:13:00 GMT\r\n", "\r\n" };
+	struct http_answer a = { .retry_ms = -1 };
+
+	for (size_t i = 0; i < N(first); i++)
+		http_header_line(&a, bytes_str(first[i]), NOW);
+	ck_assert(a.json && a.has_date && a.retry_ms == 3000 && a.ahead == 20);
+	http_header_line(&a, bytes_str("HTTP/2 200\r\n"), NOW);
+	ck_assert(!a.json && !a.has_date && a.retry_ms == -1 && a.ahead == 0);
+	http_header_line(&a, bytes_str("HTTP/1.1 200 Date: x\r\n"), NOW);
+	http_header_line(&a, bytes_str("content-type: application/json\r\n"), NOW);
+	ck_assert(a.json && !a.has_date);
+}
+END_TEST
+
 START_TEST(forms)
 {
 	struct secret form = SECRET_NONE;
@@ -85,6 +104,11 @@ START_TEST(settings)
 	ck_assert_str_eq(setting(text, "https://other/", "proxy"), "all");
 	ck_assert_str_eq(setting(text, "https://x.h/", "proxy"), "all");
 	ck_assert_ptr_null(setting(text, "https://h/", "sslCAInfo"));
+	/* An endpoint need not have a path that a profile's URL could have. */
+	ck_assert_str_eq(setting(text, "https://h//a", "proxy"), "last");
+	ck_assert_str_eq(setting(text, "https://h/a/../b%zz", "proxy"), "last");
+	ck_assert_str_eq(setting(text, "https://other/%00", "proxy"), "all");
+	ck_assert_ptr_null(setting(text, "http://h//a", "proxy"));
 	gitconf_free(&conf);
 }
 END_TEST
@@ -119,6 +143,7 @@ START_TEST(never_unverified)
 		snprintf(text, sizeof(text), "[http]\nsslVerify = %s\n", on[i]);
 		ck_assert_int_eq(apply(text, "https://as/", &e), 0);
 	}
+	ck_assert_int_eq(apply("[http]\nsslVerify = false\n", "https://as//t", &e), ERR_CONFIG);
 	ck_assert_int_eq(apply("[http]\nsslVerify\n", "https://as/", &e), 0);
 	ck_assert_int_eq(apply("[http \"https://git\"]\nsslVerify = false\n", "https://as/", &e),
 			 0);
@@ -176,6 +201,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, headers);
+	tcase_add_test(t, later_answers);
 	tcase_add_test(t, forms);
 	tcase_add_test(t, settings);
 	tcase_add_test(t, never_unverified);
