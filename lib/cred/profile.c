@@ -244,7 +244,7 @@ static int further_values(const struct cred_profile *p, struct err *err)
 		return wrong(p, S_SUBJECT_TOKEN,
 			     "must be file:/absolute/path, env:NAME or github-actions", err);
 	if (!printable(p->permissions, false) || !printable(p->repositories, false))
-		return wrong(p, p->permissions != NULL ? S_PERMISSIONS : S_REPOSITORIES,
+		return wrong(p, printable(p->repositories, false) ? S_PERMISSIONS : S_REPOSITORIES,
 			     "must be words with commas between, without blanks", err);
 	if (p->installation != NULL &&
 	    (strlen(p->installation) > 18 ||

@@ -68,10 +68,13 @@ static int fill(int fd, int64_t deadline, size_t want, struct secret *space, str
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		int64_t left = deadline - os_monotonic_ms();
 		size_t more = want - space->n;
-		ssize_t n = 0;
+		int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
+		ssize_t n;
 
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+		if (ready == 0)
 			return err_set(err, ERR_IO, "the store does not answer");
+		if (ready < 0 && errno == EINTR)
+			continue; /* a read now might wait for ever */
 		n = read(fd, some, more < sizeof(some) ? more : sizeof(some));
 		if (n > 0)
 			secret_add(space, some, (size_t)n);

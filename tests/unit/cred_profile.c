@@ -302,6 +302,7 @@ START_TEST(further_settings)
 		{ "hsmKeyShared = 1\n", "one of false, true" },
 		{ "hsmPermissions = a=b c=d\n", "hsmPermissions must be" },
 		{ "hsmRepositories = \"a\\tb\"\n", "hsmRepositories must be" },
+		{ "hsmPermissions = a=b\nhsmRepositories = a b\n", "hsmRepositories must be" },
 		{ "hsmInstallation = x7\n", "hsmInstallation must be a number" },
 		{ "hsmRedirect = http://evil.example/cb\n", "hsmRedirect must be" },
 		{ "hsmRedirect = http://127.0.0.1.evil/cb\n", "hsmRedirect must be" },

@@ -1,6 +1,8 @@
 /* cred: the frames that stores are asked with. */
 #include <check.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cred/wire.h"
@@ -93,6 +95,27 @@ START_TEST(reads_a_pipe)
 }
 END_TEST
 
+static void on_alarm(int n)
+{
+	(void)n;
+}
+
+/* A signal in the meantime is no answer: what is waited for no longer than that stays so. */
+START_TEST(signals)
+{
+	const struct sigaction sa = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	const struct itimerval soon = { .it_value = { .tv_usec = 10000 } };
+	struct secret s = make(CRED_ASK_LOAD, "id", "body");
+	struct err e = ERR_INIT;
+
+	ck_assert_int_eq(sigaction(SIGALRM, &sa, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	ck_assert_int_eq(read_from(&s, s.n - 1, false, &e), ERR_IO);
+	ck_assert_ptr_nonnull(strstr(e.text, "does not answer"));
+	secret_free(&s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cred_wire");
@@ -103,6 +126,7 @@ int main(void)
 	tcase_add_test(t, there_and_back);
 	tcase_add_test(t, refused);
 	tcase_add_test(t, reads_a_pipe);
+	tcase_add_test(t, signals);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
