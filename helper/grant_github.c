@@ -135,7 +135,7 @@ static int one_id(const struct call *c, int64_t *ret, struct err *err)
 	return r;
 }
 
-/* Names as GitHub has them: nothing that could be more than one segment of a path. */
+/* Names as GitHub has them, ".github" too: one segment of a path, which stays where it is. */
 static bool name_ok(struct bytes v)
 {
 	for (size_t i = 0; i < v.n; i++)
@@ -143,7 +143,7 @@ static bool name_ok(struct bytes v)
 			   v.p[i]) == NULL ||
 		    v.p[i] == '\0')
 			return false;
-	return v.n > 0 && v.n <= 100 && v.p[0] != '.';
+	return v.n > 0 && v.n <= 100 && !bytes_eq_str(v, ".") && !bytes_eq_str(v, "..");
 }
 
 static int by_path(struct grant *g, const char *base, struct bytes jwt, const char *path,

@@ -7,11 +7,12 @@
 cred_world
 cred_repo acme/widgets.git
 cred_repo acme/gears.git
+cred_repo acme/.github.git
 cred_repo solo/thing.git
 gh_keypair app rsa:2048
 gh_keypair ec EC:prime256v1
 gh_keypair other rsa:2048
-github_start app --client-id Iv1.test --installation '77 Acme widgets,gears contents=write,metadata=read' \
+github_start app --client-id Iv1.test --installation '77 Acme widgets,gears,.github contents=write,metadata=read' \
 	--installation '78 Solo thing contents=read,metadata=read'
 
 cred_profile "$GITHUB_URL" hsmGrant github_app hsmClientId Iv1.test hsmKey "$(gh_uri app)" \
@@ -76,6 +77,9 @@ not_ok 'nor read another repository' clone acme/gears.git
 set_to hsmRepositories this
 ok 'the one that is asked for' clone acme/gears.git
 ok 'and the next' clone acme/widgets.git
+ok 'and one that begins with a dot' clone acme/.github.git
+not_ok 'but none that is a dot' clone acme/..git
+like 'says so' "$(cat "$GH_ERR")" 'is no owner and repository'
 set_to hsmPermissions administration=write
 not_ok 'more than the App has is refused' clone acme/widgets.git
 like 'in its words' "$(cat "$GH_ERR")" 'HTTP 422: The permissions requested'
