@@ -1,5 +1,6 @@
 /* The repository a hook runs in, its configuration, policy and record. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -91,6 +92,10 @@ int hook_load_policy(struct hook *h, struct err *err)
 {
 	int rc;
 
+	if (!h->server.policy && strcmp(h->name, "pre-push") == 0)
+		return err_set(err, ERR_CONFIG,
+			       "no policy is configured. Name a copy of the server's: git config "
+			       "hsm.policy /PATH");
 	if (!h->server.policy)
 		return err_set(err, ERR_CONFIG,
 			       "no policy is configured. The server's "

@@ -77,10 +77,19 @@ const char *hook_subject(const struct hook *h)
 	return strcmp(h->name, "reference-transaction") == 0 ? "update" : "push";
 }
 
+/* Whoever pushes can do nothing about the server's policy, record or configuration. */
+static const char *whose_it_is(const struct hook *h, const struct err *err)
+{
+	return err->code == ERR_CONFIG && strcmp(h->name, "pre-push") != 0 &&
+			       !strstr(err->text, "administrator")
+		       ? "\n  The server's administrator has to mend this; then push again."
+		       : "";
+}
+
 int hook_refuse(struct hook *h, const struct err *err)
 {
-	_cleanup_free_ char *line =
-		xasprintf("gitsign-hsm: %s refused: %s", hook_subject(h), err->text);
+	_cleanup_free_ char *line = xasprintf("gitsign-hsm: %s refused: %s%s", hook_subject(h),
+					      err->text, whose_it_is(h, err));
 	_cleanup_free_ char *lines = wrapped(line);
 
 	if (judge_progress_end(&h->progress))

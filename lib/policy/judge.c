@@ -99,7 +99,8 @@ static void judge_delete(struct judge *j, struct judge_job *job)
 
 	if (!r->allow_delete)
 		judge_job_find(j, job, NULL, BYTES_NONE, xstrdup("this rule allows no deletion"),
-			       xstrdup("Leave it, or ask the policy's owner."), MEND_NONE);
+			       xstrdup("Leave it, or ask the policy's owner for delete = allow."),
+			       MEND_NONE);
 	else if (!r->allow_keyless && !job->pushed && job->findings == 0 &&
 		 !judge_cert_later(j, job))
 		judge_job_find(j, job, NULL, BYTES_NONE,

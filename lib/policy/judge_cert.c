@@ -129,7 +129,8 @@ static void check_age(struct judge *j, const struct object_push_cert *c)
 		      "Sign and send it sooner (hsm.certMaxAge says how soon):\n" AGAIN);
 	else if (age < -max)
 		fault(j, xasprintf("its nonce was issued %lld s from now", (long long)-age),
-		      "The server's administrator has to set its clock.");
+		      "The server's clock was ahead. Push again; if that is refused too, its "
+		      "administrator has to set the clock:\n" AGAIN);
 }
 
 static void check_nonce(struct judge *j, const struct object_push_cert *c)
@@ -158,6 +159,10 @@ static const char *verdict_cure(const struct verdict *v)
 		return "Sign with an X.509 key:\ngit config gpg.format x509\n"
 		       "git config gpg.x509.program gitsign-hsm\n" AGAIN;
 	case VERDICT_EXPIRED:
+		if (judge_is_early(v))
+			return "Push again then. If that time is past already, the server's clock "
+			       "is "
+			       "behind:\n" AGAIN;
 		return "Ask for a new certificate, then push with it:\n" AGAIN;
 	case VERDICT_UNKNOWN:
 	case VERDICT_FORBIDDEN:
@@ -314,7 +319,7 @@ static void find_none(struct judge *j, struct judge_job *job)
 
 static void find_pusher(struct judge *j, struct judge_job *job)
 {
-	_cleanup_free_ char *right = judge_rule_pushers(j->c->policy, job->rule);
+	_cleanup_free_ char *right = judge_rule_pushers(j, job->rule);
 
 	judge_job_find(j, job, NULL, BYTES_NONE,
 		       xasprintf("push certificate by %s, who may not push here", j->pusher),

@@ -18,7 +18,7 @@ static void find_rewind(struct judge *j, struct judge_job *job)
 		       xasprintf("not a fast-forward: it %s %.12s", job->creates_known ?
 				 "was deleted at" : "stands at", hex),
 		       xstrdup(job->creates_known ?
-			       "Start from the commit that the branch had when it was deleted." :
+			       "Build on that commit, or choose another name." :
 			       "Build on what is there, then push without force:\n"
 			       "git pull --rebase"), MEND_NONE);
 }
@@ -120,7 +120,8 @@ static void find_too_large(struct judge *j, struct judge_job *job, const struct 
 	judge_job_find(j, job, id, BYTES_NONE,
 		       xasprintf("larger than the %llu bytes that the policy allows",
 				 (unsigned long long)j->c->policy->object_size),
-		       xstrdup("Shorten the message, or raise [limits] objectSize."), MEND_NONE);
+		       xstrdup("Shorten the message, or ask the policy's owner for a larger [limits] "
+			       "objectSize."), MEND_NONE);
 }
 
 static void judge_raw(struct judge *j, struct judge_job *job, const struct judge_set *s,

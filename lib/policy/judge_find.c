@@ -144,23 +144,29 @@ void judge_names_free(struct policy_names *names)
 
 #define SIGNERS_SHOWN 10
 
-static void add_signers(struct buf *out, const struct policy *p, const size_t *list, size_t list_n,
+/* Whose window is over, or has not begun, is of no help. */
+static void add_signers(struct buf *out, const struct judge *j, const size_t *list, size_t list_n,
 			bool anyone)
 {
-	size_t n = anyone ? p->signers_n : list_n;
+	const struct policy *p = j->c->policy;
+	size_t all = anyone ? p->signers_n : list_n, n = 0;
 
-	for (size_t i = 0; i < n && i < SIGNERS_SHOWN; i++) {
-		size_t k = anyone ? i : list[i];
+	for (size_t i = 0; i < all; i++) {
+		const struct policy_signer *s = &p->signers[anyone ? i : list[i]];
 
-		buf_add_str(out, i ? ", " : "");
-		text_escape(out, bytes_str(p->signers[k].name));
+		if (!policy_signer_in_window(s, j->c->now) || n++ >= SIGNERS_SHOWN)
+			continue;
+		buf_add_str(out, n > 1 ? ", " : "");
+		text_escape(out, bytes_str(s->name));
 	}
 	if (n > SIGNERS_SHOWN)
 		buf_addf(out, " and %zu more", n - SIGNERS_SHOWN);
 }
 
-static void add_trusts(struct buf *out, const struct policy *p, const size_t *list, size_t n)
+static void add_trusts(struct buf *out, const struct judge *j, const size_t *list, size_t n)
 {
+	const struct policy *p = j->c->policy;
+
 	for (size_t i = 0; i < n; i++) {
 		buf_addf(out, "%swhoever has a certificate of ", out->n ? ", " : "");
 		text_escape(out, bytes_str(p->trusts[list[i]].name));
@@ -169,24 +175,31 @@ static void add_trusts(struct buf *out, const struct policy *p, const size_t *li
 	}
 }
 
-char *judge_rule_signers(const struct policy *p, const struct policy_rule *r)
+static char *who_text(struct buf *out)
+{
+	if (out->n == 0)
+		buf_add_str(out, "none is valid at this time");
+	return buf_detach(out);
+}
+
+char *judge_rule_signers(const struct judge *j, const struct policy_rule *r)
 {
 	struct buf out = BUF_INIT;
 
-	add_signers(&out, p, r->signers, r->signers_n, r->anyone);
-	add_trusts(&out, p, r->trusts, r->trusts_n);
-	return buf_detach(&out);
+	add_signers(&out, j, r->signers, r->signers_n, r->anyone);
+	add_trusts(&out, j, r->trusts, r->trusts_n);
+	return who_text(&out);
 }
 
-char *judge_rule_pushers(const struct policy *p, const struct policy_rule *r)
+char *judge_rule_pushers(const struct judge *j, const struct policy_rule *r)
 {
 	struct buf out = BUF_INIT;
 
 	if (!r->pusher_said)
-		return judge_rule_signers(p, r);
-	add_signers(&out, p, r->pushers, r->pushers_n, r->any_pusher);
-	add_trusts(&out, p, r->push_trusts, r->push_trusts_n);
-	return buf_detach(&out);
+		return judge_rule_signers(j, r);
+	add_signers(&out, j, r->pushers, r->pushers_n, r->any_pusher);
+	add_trusts(&out, j, r->push_trusts, r->push_trusts_n);
+	return who_text(&out);
 }
 
 static void finding_free(struct judge_finding *f)

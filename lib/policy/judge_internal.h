@@ -96,9 +96,9 @@ void judge_cure_add(struct judge_finding *f, const char *line);
 
 void judge_names_add(struct policy_names *names, const char *name); /* once */
 void judge_names_free(struct policy_names *names);
-/* "alice, bob" of the rule's signers, or of those who may push; the caller frees. */
-char *judge_rule_signers(const struct policy *p, const struct policy_rule *r);
-char *judge_rule_pushers(const struct policy *p, const struct policy_rule *r);
+/* "alice, bob" of the rule's signers, or of those who may push, now; the caller frees. */
+char *judge_rule_signers(const struct judge *j, const struct policy_rule *r);
+char *judge_rule_pushers(const struct judge *j, const struct policy_rule *r);
 
 /* judge_ref.c: what no rule can switch off. *go_on when rules may judge on. */
 int judge_structure(struct judge *j, const struct judge_update *u, struct oid *was,
@@ -122,6 +122,8 @@ int64_t judge_time_of(const struct judge *j, const struct oid *id);
 const char *judge_who(struct judge *j, struct judge_job *job, const struct judge_signed *s);
 /* The name for the whole judgement: a certificate's address lives shorter. */
 const char *judge_lasting_name(struct judge *j, const struct policy_who *who);
+/* Is the verdict expired because its time has not come yet? */
+bool judge_is_early(const struct verdict *v);
 /* What is wrong with a verdict that is not good, of a "commit", a "tag", ...; owned. */
 char *judge_seen_text(const char *kind, const struct verdict *v);
 

@@ -188,7 +188,9 @@ static int check_old(struct judge *j, const struct judge_update *u, struct oid *
 	if (*old_lied)
 		find_lie(j, u, was);
 	if (!found && oid_is_null(&u->new_)) {
-		find_ref(j, u, xstrdup("to be deleted, but it does not exist"), "");
+		find_ref(j, u, xstrdup("to be deleted, but it does not exist"),
+			 "Leave it out of the push. To forget it in your clone:\n"
+			 "git fetch --prune");
 		return 0;
 	}
 	*go_on = true;

@@ -164,7 +164,8 @@ static int read_tag(struct judge *j, struct judge_job *job, const struct oid *id
 		find_tag(j, job, id, BYTES_NONE,
 			 xasprintf("larger than the %llu bytes that the policy allows",
 				   (unsigned long long)j->c->policy->object_size),
-			 xstrdup("Shorten the message, or raise [limits] objectSize."));
+			 xstrdup("Shorten the message, or ask the policy's owner for a larger [limits] "
+				 "objectSize."));
 		return 0;
 	}
 	if (rc)

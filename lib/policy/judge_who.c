@@ -30,6 +30,12 @@ static char *expired_text(const struct verdict *v)
 	return xstrdup(v->why);
 }
 
+bool judge_is_early(const struct verdict *v)
+{
+	return v->level == VERDICT_EXPIRED && v->cert && v->when <= v->cert->not_after &&
+	       (v->when < v->cert->not_before || v->when <= v->valid_until);
+}
+
 char *judge_seen_text(const char *kind, const struct verdict *v)
 {
 	switch (v->level) {
@@ -57,9 +63,12 @@ static char *cure_text(struct judge *j, const struct judge_job *job, const struc
 		return xstrdup("Sign with an X.509 key:\ngit config gpg.format x509\n"
 			       "git config gpg.x509.program gitsign-hsm");
 	case VERDICT_EXPIRED:
-		return xstrdup("Ask for a new certificate, then sign again with it:");
+		return judge_is_early(v) ?
+			       xstrdup("Push again then: nothing need be signed anew. If that time "
+				       "is past already, the server's clock is behind.") :
+			       xstrdup("Ask for a new certificate, then sign again with it:");
 	case VERDICT_UNKNOWN:
-		signers = judge_rule_signers(j->c->policy, job->rule);
+		signers = judge_rule_signers(j, job->rule);
 		return xasprintf("Sign with a certificate of an authority that the policy "
 				 "trusts. Signers of this rule: %s.", signers);
 	case VERDICT_FORBIDDEN:
@@ -77,7 +86,7 @@ static char *cure_text(struct judge *j, const struct judge_job *job, const struc
 
 static char *wrong_signer_cure(struct judge *j, const struct judge_job *job)
 {
-	_cleanup_free_ char *signers = judge_rule_signers(j->c->policy, job->rule);
+	_cleanup_free_ char *signers = judge_rule_signers(j, job->rule);
 
 	return xasprintf("Let one of the signers of this rule sign it: %s.", signers);
 }
@@ -182,7 +191,8 @@ const char *judge_who(struct judge *j, struct judge_job *job, const struct judge
 	if (v.level != VERDICT_GOOD) {
 		if (!s->quiet)
 			judge_job_find(j, job, s->id, s->message, judge_seen_text(s->kind, &v),
-				       cure_text(j, job, &v), MEND_SIGN);
+				       cure_text(j, job, &v),
+				       judge_is_early(&v) ? MEND_NONE : MEND_SIGN);
 		return NULL;
 	}
 	if (!policy_admits(j->c->policy, job->rule, &v, when, &who)) {

@@ -126,6 +126,9 @@ bool policy_rule_covers(const struct policy_rule *r, struct bytes ref);
 /* Is a report rule (or the whole file) watching this ref? */
 bool policy_reported(const struct policy *p, struct bytes ref);
 
+/* Is `when` in the signer's window? validFrom is, validUntil is not any more. */
+bool policy_signer_in_window(const struct policy_signer *s, int64_t when);
+
 /*
  * Which signer a good verdict belongs to at `when`; NULL with the reason in `why`
  * (nobody; or two: ambiguous).

@@ -382,7 +382,8 @@ size_t server_inspect(const struct server *s, const char *hook,
 	struct inspection in = { problem, ctx, 0 };
 
 	inspect_owner(&in, s);
-	inspect_path(&in, s->git_dir, true);
+	if (in.n == 0)
+		inspect_path(&in, s->git_dir, true);
 	if (in.n > 0)
 		return in.n; /* what stands in it would only say the same again */
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -38,7 +38,7 @@ static bool is_key_of(const struct policy *p, const struct policy_signer *s,
 	return false;
 }
 
-static bool in_window(const struct policy_signer *s, int64_t when)
+bool policy_signer_in_window(const struct policy_signer *s, int64_t when)
 {
 	return when >= s->valid_from && when < s->valid_until;
 }
@@ -114,7 +114,7 @@ static const struct policy_signer *find_signer(const struct policy *p, const str
 
 		if (!is_key_of(p, s, v) && !has_key_lines(p, s, v, when, &late_key))
 			continue;
-		if (!in_window(s, when)) {
+		if (!policy_signer_in_window(s, when)) {
 			late = s;
 			continue;
 		}

@@ -206,6 +206,17 @@ case_39a() {
 	git -C ../server config hsm.certMaxAge 10m
 	twin late
 }
+case_39b() {
+	git -C ../server config receive.certNonceSlop 90000
+	to_free
+	mv ../server/hooks/pre-receive ../hook
+	gh_setup at 7200 signed_push RAW_STATELESS=1 RAW_SAVE="$GH_WORLD/request"
+	mv ../hook ../server/hooks/pre-receive
+	gh_setup git -C ../server update-ref -d "refs/heads/free/x$names"
+	attack signed_push RAW_STATELESS=1 RAW_SEND="$GH_WORLD/request"
+	to_free
+	twin signed_push RAW_STATELESS=1
+}
 case_40a() {
 	to_free
 	attack signed_push RAW_CERTS=2

@@ -199,7 +199,19 @@ case_27a() {
 		chmod -R go-w ../server
 	done
 	git -C ../server config core.sharedRepository 0640
+	mkdir ../program
+	cp "$GH_HOOKS/pre-receive" ../program
+	rm ../server/hooks/pre-receive
+	printf '#!/bin/sh\nexec "%s/program/pre-receive"\n' "$GH_WORLD" >../server/hooks/pre-receive
+	chmod 755 ../server/hooks/pre-receive
+	chmod o+w ../program/pre-receive
+	attack push main
+	chmod o-w ../program/pre-receive
+	chmod o+w ../program
+	attack push main
+	chmod o-w ../program
 	twin push main
+	rm -r ../program
 }
 case_151a() {
 	hk_unsigned 'bad'

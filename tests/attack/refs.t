@@ -152,6 +152,22 @@ case_6c() {
 	attack to_main "$bad"
 	twin to_main "$good"
 }
+# The same where libgit2 does not open the repository, and git itself reads it.
+case_6d() {
+	bad_and_good
+	gh_setup git checkout -q -B over "$bad"
+	hk_commit 'over it'
+	gh_setup git -C ../server fetch -q ../work "$good" "$bad" over
+	git -C ../server config core.repositoryFormatVersion 1
+	git -C ../server config extensions.preciousObjects true
+	gh_setup git -C ../server update-ref "refs/replace/$bad" "$good"
+	attack to_main "$bad"
+	attack to_main over
+	gh_setup git -C ../server update-ref -d "refs/replace/$bad"
+	echo "$(git rev-parse over) $two" >../server/info/grafts
+	attack to_main over
+	twin to_main "$good"
+}
 case_7a() {
 	git -C ../server config receive.hideRefs refs/hidden
 	attack raw "$zero $one refs/hidden/x"
@@ -501,6 +517,7 @@ case_88b() {
 	gh_setup git checkout -q main
 	gh_setup git merge -q -S --allow-unrelated-histories -m merge strange
 	attack push main
+	gh_setup git push -q origin "$two:refs/heads/roots/y"
 	twin push main:refs/heads/roots/x
 }
 case_89a() {

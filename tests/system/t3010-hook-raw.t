@@ -40,6 +40,17 @@ done
 raw_refused 'a missing object is refused' 'not sent|refused|missing' \
 	"$zero 1234567890123456789012345678901234567890 refs/heads/missing"
 raw_refused 'what does not exist is not deleted' 'does not exist' "$zero $zero refs/heads/nothing"
+like 'and it says what to do' "$(cat "$GH_OUT")" 'Leave it out of the push'
+
+# --- introductions ---------------------------------------------------------------------
+for id in "$(echo "$one" | cut -c1-12)" "$one$(echo "$one" | cut -c1-24)" main; do
+	gh_setup git -C ../server config hsm.introduction "$id"
+	raw_refused 'an introduction is a full id of this repository' 'is not a full object id' \
+		"$zero $two refs/heads/introduced"
+done
+gh_setup git -C ../server config hsm.introduction "$one"
+raw_accepted 'as one is' "$zero $two refs/heads/introduced"
+gh_setup git -C ../server config --unset hsm.introduction
 
 # --- shallow ------------------------------------------------------------------------
 hk_commit 'three'

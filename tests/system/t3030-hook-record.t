@@ -41,6 +41,7 @@ chmod o-w "$state/record"
 cp "$state/record" ../record.good
 sed -i '1s/main/maim/' "$state/record"
 refused 'a record that was changed is refused' 'damaged' origin main
+like 'and it says whose matter that is' "$(said | tail -n 1)" 'administrator has to mend this'
 cp ../record.good "$state/record"
 printf 'torn' >>"$state/record"
 gh_run git push origin main

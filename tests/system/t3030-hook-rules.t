@@ -94,4 +94,11 @@ refused 'signed it has to be all the same' 'not signed' origin import3:import/c
 gh_setup git commit -q -S --amend --no-edit --allow-empty
 refused 'without it a new root is refused' 'new history' origin -f import3:main
 
+# --- who would be right --------------------------------------------------------------
+gh_setup git checkout -q -B right origin/develop
+hk_commit 'by alice'
+refused 'who may not sign is told who may' 'sign it: bob\.$' origin HEAD:develop
+sed -i 's/^email = bob@.*/&\nvalidUntil = 2020-01-01/' ../policy
+refused 'but not of one whose time is over' 'sign it: none is valid at +this time\.$' origin HEAD:develop
+
 done_testing

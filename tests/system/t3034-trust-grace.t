@@ -106,14 +106,18 @@ distinguished_name = dn
 EOF
 : >"$GH_WORLD/ca/late.index"
 echo 77 >"$GH_WORLD/ca/late.serial"
-late() {
+# dated NAME FROM UNTIL, in words of date(1).
+dated() {
 	gh_setup openssl req -new -config "$GH_WORLD/ca/late.cnf" -key "$GH_WORLD/keys/$1.key" \
 		-subj "/CN=$1" -out "$GH_WORLD/ca/late.csr"
 	gh_setup openssl ca -batch -config "$GH_WORLD/ca/late.cnf" -in "$GH_WORLD/ca/late.csr" \
 		-cert "$GH_WORLD/ca/root.pem" -keyfile "$GH_WORLD/ca/root.key" -notext \
-		-startdate "$(date -u -d '3 days ago' +%Y%m%d%H%M%SZ)" \
-		-enddate "$(date -u -d "$2 seconds ago" +%Y%m%d%H%M%SZ)" \
+		-startdate "$(date -u -d "$2" +%Y%m%d%H%M%SZ)" \
+		-enddate "$(date -u -d "$3" +%Y%m%d%H%M%SZ)" \
 		-extfile "$GH_WORLD/keys/$1.ext" -out "$GH_WORLD/keys/$1.pem"
+}
+late() {
+	dated "$1" '3 days ago' "$2 seconds ago"
 }
 
 # Signatures that say when they were made: signed OPTION... for those to come.
@@ -145,10 +149,19 @@ hk_commit 'without a time'
 refused 'a signature without a time is refused' 'does not say when it was made' origin old
 gh_setup git reset -q --hard HEAD~1
 
+dated bob '1 day' '3 days'
+signed
+hk_commit 'too early'
+refused 'a certificate that is not valid yet is refused' 'its certificate is valid only from' origin old
+like 'for the time being' "$(said | tr '\n' ' ')" 'Push again then: nothing need be signed anew'
+unlike 'and that is all' "$(said)" 'git commit --amend'
+gh_setup git reset -q --hard HEAD~1
+
 late bob 7200
 signed "$(ago 10800)"
 hk_commit 'while the certificate was valid'
 refused 'an expired certificate is refused' 'its certificate expired at' origin old
+like 'and a new one is asked for' "$(said | tr '\n' ' ')" 'Ask for a new certificate.*git commit --amend'
 policy_of - 'signer = bob' 'expiryGrace = 1h'
 refused 'one that expired longer ago than the grace, too' 'its certificate expired at' origin old
 policy_of - 'signer = bob' 'expiryGrace = 3h'

@@ -342,8 +342,10 @@ cert_refused 'a nonce that is too old, whatever git says' 'nonce is [0-9]+ s old
 	CERT_WAIT=3
 git -C ../server config hsm.certMaxAge 10m
 cert_accepted 'in time' CERT_WAIT=1
-git -C ../server config hsm.certMaxAge soon
-cert_refused 'what is no time is refused' 'hsm.certMaxAge is not a time'
+for age in soon 0 25h; do
+	git -C ../server config hsm.certMaxAge $age
+	cert_refused "$age is no time for it" 'hsm.certMaxAge is not a time'
+done
 git -C ../server config --unset hsm.certMaxAge
 unset RAW_CERT
 

@@ -55,7 +55,8 @@ ok 'hook install --pre-push' "$hsm" hook install --pre-push
 is 'installs that hook alone' "$(ls_hooks)" pre-push
 like 'and says what it still needs' "$(cat "$GH_OUT")" 'hsm.policy is not set'
 hk_commit 'one'
-stopped 'without a policy nothing is sent' 'no policy is configured' lenient main
+stopped 'without a policy nothing is sent' 'no policy is configured.*a copy of the +server' lenient main
+unlike 'which is nobody else'\''s matter' "$(cat "$GH_ERR")" administrator
 git config --global hsm.policy "$GH_WORLD/policy"
 
 # --- judging -----------------------------------------------------------------------------------

@@ -181,8 +181,8 @@ START_TEST(owner_needs_good)
 		ck_assert_str_eq(x.why, "the signature is not good");
 	}
 	part(&x);
-	meet_people(&x, TOP "[trust \"other\"]\nroots = r\n[signer \"a\"]\nemail = alice@example.com\n"
-		    "[key \"k\"]\nsigner = a\ntrust = other\n", &plain);
+	meet_people(&x, TOP "[trust \"other\"]\nroots = r\n"
+		    "[signer \"a\"]\nemail = alice@example.com\n[key \"k\"]\nsigner = a\ntrust = other\n", &plain);
 	ck_assert_ptr_nonnull(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
 	x.v.trust_set = 1;
 	ck_assert_ptr_null(policy_signer_of(x.p, &x.v, PKI_NOW, x.why, sizeof(x.why)));
