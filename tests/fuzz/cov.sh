@@ -51,5 +51,14 @@ reader pack lib/repo/pack.c
 reader 'push certificate' lib/object/pushcert.c lib/object/ref.c
 reader 'stdin lines' lib/policy/judge_input.c
 reader policy lib/policy/file.c lib/policy/file_*.c
+reader 'git credential' lib/cred/proto.c
+reader URL lib/cred/url.c
+reader 'kept tokens' lib/cred/tokens.c lib/cred/wire.c
+reader JSON lib/oauth/json.c
+reader 'token answer' lib/oauth/answer.c
+reader 'issuer metadata' lib/oauth/meta.c
+reader 'HTTP headers' lib/oauth/http_header.c
+reader 'browser request' lib/oauth/loopback_query.c
+reader 'SSH data' lib/base/wire.c lib/token/agent_ssh.c
 [ "$bad" = 0 ] || echo "fuzz-cov: less than $min % of a reader's lines: add seeds to tests/fuzz/corpus"
 exit "$bad"

@@ -1,7 +1,8 @@
 /*
  * What comes over the agent's sockets; the first byte chooses. '0': a request for a
  * signature; '1': an answer to a question; '2': what ssh wants signed, behind a key blob;
- * '3': frames, as they come; '4': what is handed over to the verifier.
+ * '3': frames, as they come; '4': what is handed over to the verifier; '5': SSH's data types,
+ * each behind a byte that says which.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -110,12 +111,76 @@ static void check_frames(struct bytes in)
 	buf_free(&body);
 }
 
+/* A positive number in its shortest form, of the same value. */
+static void check_mpint(struct bytes magnitude)
+{
+	struct buf b = BUF_INIT;
+	struct bytes in, v;
+
+	wire_put_mpint(&b, magnitude);
+	in = buf_bytes(&b);
+	must(wire_string(&in, &v) && in.n == 0);
+	while (magnitude.n > 0 && magnitude.p[0] == 0)
+		magnitude = bytes_skip(magnitude, 1);
+	must(v.n == 0 || v.p[0] < 0x80);
+	if (v.n > 0 && v.p[0] == 0) {
+		must(v.n > 1 && v.p[1] >= 0x80);
+		v = bytes_skip(v, 1);
+	}
+	must(bytes_eq(v, magnitude));
+	buf_free(&b);
+}
+
+/* One value, and as it is written. */
+static bool take_value(uint8_t kind, struct bytes *in, struct buf *again)
+{
+	struct bytes v;
+	char *text;
+	uint32_t n;
+
+	if (kind == 'u') {
+		if (!wire_u32(in, &n))
+			return false;
+		wire_put_u32(again, n);
+	} else if (kind == 't') {
+		if (!wire_text(in, &text))
+			return false;
+		wire_put_text(again, text);
+		free(text);
+	} else {
+		if (!wire_string(in, &v))
+			return false;
+		wire_put_string(again, v);
+		check_mpint(v);
+	}
+	return true;
+}
+
+/* Written out again it is what stood there; what is not there whole is left as it was. */
+static void check_wire(struct bytes in)
+{
+	uint8_t kind;
+
+	while (wire_byte(&in, &kind)) {
+		struct buf again = BUF_INIT;
+		struct bytes before = in;
+		bool taken = take_value(kind, &in, &again);
+
+		must(in.n + again.n == before.n && in.p == before.p + again.n);
+		must(bytes_starts(before, buf_bytes(&again)));
+		buf_free(&again);
+		if (!taken)
+			break;
+	}
+	must(in.n > 0 || !wire_byte(&in, &kind));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const check[])(struct bytes) = { check_ask, check_answer, check_ssh,
-						       check_frames, check_handover };
+	static void (*const check[])(struct bytes) = { check_ask,    check_answer,   check_ssh,
+						       check_frames, check_handover, check_wire };
 
-	if (size == 0 || size > 65536 || data[0] < '0' || data[0] > '4')
+	if (size == 0 || size > 65536 || data[0] < '0' || data[0] > '5')
 		return 0;
 	check[data[0] - '0'](bytes_of(data + 1, size - 1));
 	return 0;
