@@ -167,11 +167,24 @@ static bool read_certificate(struct token *t, size_t slot, CK_OBJECT_HANDLE h,
 	return true;
 }
 
-/* An answer about the object, rather than trouble of the token. */
-static bool says_no(CK_RV rv)
+/* Trouble of the token; all else is an answer about the object. */
+static bool is_trouble(CK_RV rv)
 {
-	return rv == CKR_OK || rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE ||
-	       rv == CKR_BUFFER_TOO_SMALL;
+	switch (rv) {
+	case CKR_HOST_MEMORY:
+	case CKR_GENERAL_ERROR:
+	case CKR_DEVICE_ERROR:
+	case CKR_DEVICE_MEMORY:
+	case CKR_DEVICE_REMOVED:
+	case CKR_SESSION_CLOSED:
+	case CKR_SESSION_HANDLE_INVALID:
+	case CKR_TOKEN_NOT_PRESENT:
+	case CKR_TOKEN_NOT_RECOGNIZED:
+	case CKR_CRYPTOKI_NOT_INITIALIZED:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static int slot_certificates(struct token *t, size_t slot, const struct uri *u,
@@ -188,7 +201,7 @@ static int slot_certificates(struct token *t, size_t slot, const struct uri *u,
 	for (size_t i = 0; i < n; i++) {
 		if (read_certificate(t, slot, found[i], &o->v[o->n]))
 			o->n++;
-		else if (!says_no(t->attribute_rv))
+		else if (is_trouble(t->attribute_rv))
 			broken = t->attribute_rv;
 	}
 	free(found);

@@ -280,6 +280,7 @@ faulty 4 'a certificate of absurd length' 'no certificate' MOCK_P11=cert-huge
 faulty 4 'a certificate that grows' 'no certificate' MOCK_P11=cert-lies
 faulty 4 'one that grows when its length was asked for' 'no certificate' \
 	MOCK_P11=cert-lies,attribute-exact
+faulty 4 'a certificate that is not shown is as good as none' 'no certificate' MOCK_P11=cert-locked
 faulty 4 'a certificate of garbage' 'no key' MOCK_P11=cert-garbage
 faulty 4 'key hidden' 'no private key' MOCK_P11=key-hidden
 faulty 4 'two keys by one id' '2 private keys' MOCK_P11=key-twice

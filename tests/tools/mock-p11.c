@@ -20,7 +20,8 @@
  *     blank, blank-2: its token is not initialised; another slot has one more of the kind
  *     pin-low, pin-final, pin-locked, pin-pad, pin-none (no login needed)
  *     pin=VALUE (no other is right), login-uses=N (after N signatures the login is gone)
- *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage
+ *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage,
+ *     cert-locked (its value is for who has logged in)
  *     key-hidden, key-twice, keys-many
  *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room)
  *     each-time (the PIN again for each signature, not declared), each-time-declared,
@@ -459,6 +460,8 @@ static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 	case CKA_CERTIFICATE_TYPE:
 		return o == CERT ? put(a, &type, sizeof(type)) : CKR_ATTRIBUTE_TYPE_INVALID;
 	case CKA_VALUE:
+		if (fault("cert-locked"))
+			return CKR_USER_NOT_LOGGED_IN;
 		return o == CERT ? put_value(a) : CKR_ATTRIBUTE_SENSITIVE;
 	case CKA_KEY_TYPE:
 		type = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA ? CKK_RSA : CKK_EC;
