@@ -54,11 +54,16 @@ static int pick(const struct cert_list *certs, const char *key, int64_t now,
 	if (r == 0 && want.kind == SELECT_URI)
 		r = err_set(err, ERR_KEY, "with hsm.agent = ssh a key is named by its "
 					  "certificate's fingerprint or e-mail address");
-	for (size_t i = 0; r == 0 && i < certs->n; i++)
-		if (fits(certs->v[i], &want, now)) {
-			*ret = certs->v[i];
-			n++;
-		}
+	for (size_t i = 0; r == 0 && i < certs->n; i++) {
+		const struct cert *c = certs->v[i], *later = NULL;
+
+		if (!fits(c, &want, now))
+			continue;
+		if (n > 0)
+			later = select_later(*ret, c);
+		n += later == NULL;
+		*ret = later != NULL ? later : c;
+	}
 	selector_free(&want);
 	if (r == 0 && n != 1)
 		r = err_set(err, ERR_KEY,

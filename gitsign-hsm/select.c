@@ -327,31 +327,24 @@ static bool same_people(const struct cert *a, const struct cert *b)
 	return true;
 }
 
-/*
- * The same key, person and authority, and another end: a certificate that was renewed before
- * the old one was over. Returns the one that lasts longer, or NULL: they are a choice to make.
- */
-static const struct candidate *later_of(const struct candidate *a, const struct candidate *b)
+const struct cert *select_later(const struct cert *a, const struct cert *b)
 {
-	const struct cert *x, *y;
-
-	if (a == NULL || a->slot != b->slot)
+	if (memcmp(a->spki_sha256, b->spki_sha256, sizeof(a->spki_sha256)) != 0 ||
+	    !bytes_eq(a->issuer, b->issuer) || !same_people(a, b) || a->not_after == b->not_after)
 		return NULL;
-	x = a->cert;
-	y = b->cert;
-	if (memcmp(x->spki_sha256, y->spki_sha256, sizeof(x->spki_sha256)) != 0 ||
-	    !bytes_eq(x->issuer, y->issuer) || !same_people(x, y) || x->not_after == y->not_after)
-		return NULL;
-	return x->not_after > y->not_after ? a : b;
+	return a->not_after > b->not_after ? a : b;
 }
 
 /* Counts one more in *n, but for what renews or is renewed by *best, which is the later then. */
 static void add_fit(const struct candidate **best, size_t *n, const struct candidate *k)
 {
-	const struct candidate *later = later_of(*best, k);
+	const struct cert *later = NULL;
 
-	*best = later != NULL ? later : k;
+	if (*best != NULL && (*best)->slot == k->slot)
+		later = select_later((*best)->cert, k->cert);
 	*n += later == NULL;
+	if (later == NULL || later == k->cert)
+		*best = k;
 }
 
 int candidates_pick(const struct candidates *c, const struct selector *s,

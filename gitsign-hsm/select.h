@@ -63,6 +63,12 @@ void candidates_free(struct candidates *c);
 int candidates_pick(const struct candidates *c, const struct selector *s,
 		    const struct selector *fallback, const struct candidate **ret, struct err *err);
 
+/*
+ * Of two certificates of one key, person and authority with different ends (one was renewed
+ * before it was over) the one that lasts longer; NULL when they are a choice to make.
+ */
+const struct cert *select_later(const struct cert *a, const struct cert *b);
+
 /* Is the certificate within its validity? `why` ("expired at ...", 64 bytes do) is set if not. */
 bool select_in_force(const struct cert *x, int64_t now, char *why, size_t room);
 /* Fills `why` for a certificate that can be read. */

@@ -238,8 +238,20 @@ git config --global hsm.certificate "$GH_WORLD/keys/file.pem"
 gh_use file
 ok 'with one' git commit -q -S --allow-empty -m foreign
 is 'it signs' "$(git log -1 --format='%G? %GF')" "G $(gh_fp file | tr a-f A-F)"
+cp ../keys/file.pem ../keys/file.old.pem
+git config --global --add hsm.certificate "$GH_WORLD/keys/file.old.pem"
+(cd .. && GH_DAYS=60 gh_certificate file file@example.com)
+ok 'with one that was renewed early' git commit -q -S --allow-empty -m renewed
+is 'the later one signs' "$(git log -1 --format='%G? %GF')" "G $(gh_fp file | tr a-f A-F)"
+(cd .. && GH_DAYS=90 gh_certificate file file@example.com \
+	'subjectAltName=email:file@example.com,email:boss@example.com')
+exits 4 'another name is a choice' "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau file@example.com <../payload
+like 'to make by a fingerprint' "$(cat "$GH_ERR")" '2 usable certificates'
+git config --global --unset-all hsm.certificate
+git config --global hsm.certificate "$GH_WORLD/keys/file.old.pem"
 gh_setup ssh-add -q -D
 exits 4 'not without the key' raw
+like 'and says so' "$(cat "$GH_ERR")" 'ssh-agent'
 unset SSH_AUTH_SOCK
 exits 9 'nor without an agent' raw
 like 'it says so' "$(cat "$GH_ERR")" 'SSH_AUTH_SOCK names no agent'
