@@ -169,6 +169,10 @@ for n in '' --dry-run; do
 	like "and why: $n" "$(cat "$GH_ERR")" 'not switched on.*has serial 4, but serial [0-9]+ was in force'
 	ok "the file stays: $n" cmp "$GH_WORLD/policy" "$GH_WORLD/policy.old"
 done
+git -C "$server" config hsm.record off
+gh_run hook enable --dry-run "$server"
+unlike 'without a record none was in force' "$(cat "$GH_ERR")" 'serial'
+git -C "$server" config --unset hsm.record
 cp "$GH_WORLD/policy.on" "$GH_WORLD/policy"
 
 # --- not ours to switch --------------------------------------------------------------------------
