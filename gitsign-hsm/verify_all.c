@@ -176,11 +176,14 @@ static int judge(struct audit *a, struct past_ref *refs, size_t n, bool json, st
 		(json ? print_json : print_result)(a, &t, &r.sum);
 		rc = r.sum.refused ? ERR_BAD : 0;
 	}
-	if (rc == 0 && is_nothing(&t))
+	if (rc == 0 && is_nothing(&t)) {
+		_cleanup_free_ char *shown = text_escaped(bytes_str(a->policy->path));
+
 		rc = err_set(err, ERR_CONFIG,
 			     "nothing was judged: none of %zu refs has a rule in %s "
 			     "(gitsign-hsm policy explain REF shows what a ref is asked)",
-			     t.n, a->policy->path);
+			     t.n, shown);
+	}
 	replay_end(&r);
 	free(t.rows);
 	return rc;
