@@ -121,8 +121,11 @@ void report_token_line(const json_t *token, struct buf *out)
 		buf_add_str(out, ", with a refresh token");
 }
 
-void report_print(const json_t *v)
+int report_print(const json_t *v, struct err *err)
 {
-	(void)json_dumpf(v, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	/* What the stream could not take is told when it is closed. */
+	if (json_dumpf(v, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0 && !ferror(stdout))
+		return err_set(err, ERR_INTERNAL, "the report cannot be written as JSON");
 	putchar('\n');
+	return 0;
 }

@@ -19,7 +19,7 @@ json_t *report_token(struct ask *a);
 /* The same in words, for one line. */
 void report_token_line(const json_t *token, struct buf *out);
 
-/* Prints as JSON with a newline behind it; whether that went well the stream knows. */
-void report_print(const json_t *v);
+/* Prints as JSON with a newline behind it; what the stream cannot take, the stream knows. */
+int report_print(const json_t *v, struct err *err);
 
 #endif

@@ -203,7 +203,7 @@ static int explain(const char *url, bool offline, bool as_json, struct err *err)
 	e.problems = json_array();
 	examine(&e, offline);
 	if (as_json)
-		report_print(e.report);
+		r = report_print(e.report, err);
 	else
 		print_report(e.report, a.store.kind);
 	if (r == 0 && json_array_size(e.problems) > 0)

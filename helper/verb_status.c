@@ -97,7 +97,7 @@ static int status(bool as_json, struct err *err)
 		if (is_ours(&conf.v[i]))
 			add(list, conf.v[i].subsection);
 	if (r == 0 && as_json) {
-		report_print(list);
+		r = report_print(list, err);
 	} else if (r == 0) {
 		for (size_t i = 0; i < json_array_size(list); i++)
 			print_one(json_array_get(list, i));
