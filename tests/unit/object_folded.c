@@ -1,6 +1,7 @@
 /* Signatures that are read at once, as they are folded: the same as by the reader of armors. */
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/pem.h"
 #include "object/object_internal.h"
@@ -25,19 +26,24 @@ static void fold(struct buf *out, struct bytes armor)
 	buf_add_str(out, "\nm\n");
 }
 
-static int parse(struct bytes armor, struct object_commit *c)
+static int parse_said(struct bytes armor, struct object_commit *c, struct err *err)
 {
 	struct buf raw = BUF_INIT;
 	int r;
 
 	fold(&raw, armor);
 	*c = (struct object_commit){ .parents = NULL };
-	r = object_parse_commit(buf_bytes(&raw), 20, c, NULL);
+	r = object_parse_commit(buf_bytes(&raw), 20, c, err);
 	/* What is kept must not lean on `raw`. */
 	if (r == 0)
 		ck_assert(bytes_eq(buf_bytes(&c->signature), armor));
 	buf_free(&raw);
 	return r;
+}
+
+static int parse(struct bytes armor, struct object_commit *c)
+{
+	return parse_said(armor, c, NULL);
 }
 
 /* A tag's armor is not folded, and read by the other way. */
@@ -153,6 +159,19 @@ START_TEST(other_ways)
 }
 END_TEST
 
+/* What goes on behind its end is still the signature's: the reason names that. */
+START_TEST(goes_on)
+{
+	struct bytes armor =
+		BYTES_LIT("-----BEGIN SIGNED MESSAGE-----\nTUlJ\n-----END SIGNED MESSAGE-----\nx\n");
+	struct object_commit c;
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(parse_said(armor, &c, &err), ERR_INPUT);
+	ck_assert_ptr_nonnull(strstr(err.text, "bytes behind the signature's END"));
+}
+END_TEST
+
 /* A line without its blank is no part of the header; one without its end is no line. */
 START_TEST(unfolded)
 {
@@ -188,6 +207,7 @@ int main(void)
 	tcase_add_test(tc, every_length);
 	tcase_add_loop_test(tc, every_byte, 100, 103);
 	tcase_add_loop_test(tc, other_ways, 0, (int)(sizeof(others) / sizeof(others[0])));
+	tcase_add_test(tc, goes_on);
 	tcase_add_test(tc, unfolded);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
