@@ -32,7 +32,8 @@ static int read_options(struct hook *h, struct err *err)
 	uint64_t n = 0;
 
 	if (count && (!text_parse_u64(bytes_str(count), &n) || n > OPTIONS_MAX))
-		return err_set(err, ERR_INPUT, "more than %d push options", OPTIONS_MAX);
+		return err_set(err, ERR_INPUT, "more than %d push options: push with fewer",
+			       OPTIONS_MAX);
 	h->options = xcalloc((size_t)n + 1, sizeof(*h->options));
 	for (uint64_t i = 0; i < n; i++) {
 		_cleanup_free_ char *name =

@@ -43,7 +43,8 @@ static void load_crls(struct policy_draft *d, const struct policy_anchors *a)
 	if (trust_set_crls(d->p->trust, a->name,
 			   a->asks == CRLS_REQUIRE ? TRUST_CRLS_REQUIRE : TRUST_CRLS_IF_PRESENT, v,
 			   a->crls_n, &bad, &err))
-		policy_fault(d, a->crls[bad].line, "%s", err.text);
+		policy_fault(d, a->crls[bad].line, "%s (let crl name a complete list by its "
+			     "authority)", err.text);
 }
 
 static void load_anchors(struct policy_draft *d)
