@@ -18,6 +18,7 @@ struct rcase {
 	struct crl_spec sub, root;
 	bool no_sub, no_root;  /* the list is not there */
 	bool forged;           /* the list of Sub is signed with another key */
+	bool other_key;        /* it is of another certificate of Sub, with another key */
 	const char *sub_usage; /* keyUsage of Sub */
 	enum trust_crls asked;
 	int64_t when; /* days */
@@ -90,6 +91,9 @@ static const struct rcase cases[] = {
 	  .level = VERDICT_UNCHECKED, "CRL of /CN=Sub is not signed by it" },
 	{ "forged, if present", NONE, NONE, .forged = true, .level = VERDICT_UNCHECKED,
 	  "is not signed by it" },
+	{ "by another key of Sub", NONE, NONE, .other_key = true, .asked = REQUIRE,
+	  .level = VERDICT_UNCHECKED, "there is no CRL of /CN=Sub" },
+	{ "by another key of Sub, if present", NONE, NONE, .other_key = true, .level = GOOD },
 	{ "may not sign lists", NONE, NONE, .sub_usage = "critical,keyCertSign", .asked = REQUIRE,
 	  .level = VERDICT_UNCHECKED, "/CN=Sub may not sign CRLs" },
 	{ "no key identifier",
@@ -124,13 +128,15 @@ START_TEST(table)
 	struct wcase wc = with_serials(c->sub_usage);
 	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	struct buf sub = BUF_INIT, root = BUF_INIT;
+	struct pki_cert sub2;
 	struct trust *clone;
 	struct world w;
 
 	world_open(&w, &wc);
+	sub2 = pki_make(&(struct pki_spec){ .cn = "Sub" }, &w.root, true);
 	expect_at(c->name, &w.v, GOOD);
 	if (!c->no_sub)
-		crl_make(&c->sub, &w.ica, c->forged ? other : NULL, &sub);
+		crl_make(&c->sub, c->other_key ? &sub2 : &w.ica, c->forged ? other : NULL, &sub);
 	if (!c->no_root)
 		crl_make(&c->root, &w.root, NULL, &root);
 	set_crls(w.t, c->asked, &sub, &root);
@@ -144,6 +150,7 @@ START_TEST(table)
 	trust_free(clone);
 	buf_free(&sub);
 	buf_free(&root);
+	pki_free(&sub2);
 	EVP_PKEY_free(other);
 	world_close(&w);
 }
