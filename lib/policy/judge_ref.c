@@ -114,8 +114,8 @@ static int check_shadow(struct judge *j, const struct judge_update *u, bool *bad
 			_cleanup_free_ char *shown = text_escaped(bytes_str(others[i]));
 
 			find_ref(j, u, xasprintf("its short name is that of %s", shown),
-				 i == 0 ? "Choose another name: the name of a signed tag must mean "
-					  "the tag alone." :
+				 i == 0 ? "Choose another name: the name of a signed tag means the "
+					  "tag alone, even when that was deleted." :
 					  "Choose another name, or delete that ref first: the name of "
 					  "a signed tag must mean the tag alone.");
 			*bad = true;

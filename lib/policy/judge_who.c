@@ -42,8 +42,7 @@ char *judge_seen_text(const char *kind, const struct verdict *v)
 	case VERDICT_UNSIGNED:
 		return xstrdup("not signed");
 	case VERDICT_FOREIGN:
-		return xasprintf("signed in another format than X.509%s%s",
-				 *v->why ? ": " : "", v->why);
+		return xstrdup("signed in another format than X.509: with OpenPGP or SSH");
 	case VERDICT_EXPIRED:
 		return expired_text(v);
 	case VERDICT_BAD:

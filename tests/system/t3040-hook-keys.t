@@ -71,6 +71,18 @@ is 'before that day it is good' "$(as_client log -1 --format=%G?)" G
 ok 'and verifies' as_client verify-commit HEAD
 accepted 'and is let in' origin main
 
+# For a tag the rule counts that governs its ref, for a commit any.
+hk_policy
+trust() { as_client "verify-$1" --raw "$2" 2>&1 | sed -n 's/.*\(TRUST_[A-Z]*\).*/\1/p'; }
+gh_setup git tag -s -m v1 v1
+is 'who signs tags is trusted with one' "$(trust tag v1)" TRUST_FULLY
+hk_as bob
+hk_commit 'by bob'
+gh_setup git tag -s -m v2 v2
+is 'another signer with a commit' "$(trust commit HEAD)" TRUST_FULLY
+is 'but with no tag' "$(trust tag v2)" TRUST_MARGINAL
+gh_setup git reset -q --hard HEAD~1
+
 # An authority's key.
 gh_authority sub root
 hk_key dora dora@example.com
