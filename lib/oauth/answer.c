@@ -41,6 +41,9 @@ static int lifetimes(const json_t *o, int64_t now, struct cred_tokens *t, struct
 		r = lifetime(o, "refresh_expires_in", now, &t->refresh_expires, err);
 	if (r == 0)
 		r = lifetime(o, "refresh_token_expires_in", now, &t->refresh_expires, err);
+	/* Keycloak says 0 of an offline token, which has no end. */
+	if (t->refresh_expires == now)
+		t->refresh_expires = 0;
 	return r;
 }
 

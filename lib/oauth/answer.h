@@ -7,10 +7,10 @@
 #include "cred/tokens.h"
 
 /*
- * A token endpoint's answer (RFC 6749 5.1): access token, type, lifetimes (also as GitHub and Keycloak name them), refresh token and
- * scope. `now`: seconds since 1970. ERR_INPUT: one is missing or of another type, a token
- * type other than Bearer, a token that is not printable ASCII. *ret is set on success; its
- * username is not.
+ * A token endpoint's answer (RFC 6749 5.1): access token, type, lifetimes (also as GitHub and
+ * Keycloak name them; a refresh token's of 0 is none), refresh token and scope. `now`: seconds
+ * since 1970. ERR_INPUT: one is missing or of another type, a token type other than Bearer, a
+ * token that is not printable ASCII. *ret is set on success; its username is not.
  */
 int oauth_answer_read(const json_t *o, int64_t now, struct cred_tokens *ret, struct err *err);
 

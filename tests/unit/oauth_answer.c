@@ -45,6 +45,31 @@ START_TEST(tokens)
 }
 END_TEST
 
+/* Keycloak's offline tokens: 0 seconds, and good until they are revoked. */
+START_TEST(offline_tokens)
+{
+	struct cred_tokens t = CRED_TOKENS_NONE;
+	struct err e = ERR_INIT;
+
+	ck_assert_int_eq(
+		answer("{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":60,"
+		       "\"refresh_token\":\"r\",\"refresh_expires_in\":0}",
+		       &t, &e),
+		0);
+	ck_assert_int_eq(t.refresh_expires, 0);
+	ck_assert(cred_tokens_can_refresh(&t, NOW + 86400));
+	cred_tokens_free(&t);
+	ck_assert_int_eq(
+		answer("{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":0,"
+		       "\"refresh_token\":\"r\",\"refresh_expires_in\":1}",
+		       &t, &e),
+		0);
+	ck_assert_int_eq(t.expires, NOW); /* an access token's is what it says */
+	ck_assert(!cred_tokens_can_refresh(&t, NOW + 86400));
+	cred_tokens_free(&t);
+}
+END_TEST
+
 START_TEST(no_tokens)
 {
 	const char *const v[] = {
@@ -274,6 +299,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, tokens);
+	tcase_add_test(t, offline_tokens);
 	tcase_add_test(t, no_tokens);
 	tcase_add_test(t, devices);
 	tcase_add_test(t, no_devices);
