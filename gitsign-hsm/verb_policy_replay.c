@@ -29,7 +29,8 @@ static size_t findings_of(const struct judge_result *r, const char *rule)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->findings_n; i++)
-		n += strcmp(r->findings[i].rule, shown) == 0;
+		if (strcmp(r->findings[i].rule, shown) == 0)
+			n += 1 + r->findings[i].alike + r->findings[i].unlike;
 	return n;
 }
 
@@ -186,6 +187,7 @@ static int replay(struct audit *a, const struct asked *q, struct err *err)
 	size_t refused = 0;
 	int rc;
 
+	context.all_findings = q->json;
 	c.rules = xcalloc(a->policy->rules_n + 1, sizeof(*c.rules));
 	replay_start(&r, &context, count_step, &c);
 	rc = q->range != NULL ? replay_range(a, &r, q->ref, q->range, err) : replay_all(a, &r, err);

@@ -169,6 +169,7 @@ static int judge(struct audit *a, struct past_ref *refs, size_t n, bool json, st
 
 	/* The question is what the rules say, not whether anybody asks them. */
 	a->policy->report = false;
+	c.all_findings = json;
 	replay_start(&r, &c, mark, &t);
 	if (rc == 0)
 		rc = replay_refs(&r, refs, n, a->now, &t.unruled, err);

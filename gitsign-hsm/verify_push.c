@@ -130,6 +130,7 @@ static int answer(struct question *q, const struct verify_mode *m, struct err *e
 	int rc = 0;
 
 	c.past = q->past;
+	c.all_findings = m->json;
 	if (!same)
 		rc = judge_push(&c, &q->u, 1, &res, err);
 	if (rc != 0)

@@ -64,8 +64,9 @@ static void say_lost(bool client)
 
 	buf_add_str(&text, "\n"); /* ends a line of progress */
 	text_wrap(&text,
-		  client ? "gitsign-hsm: refused: " REPO_LOST ". See with: git fsck" :
-			   "gitsign-hsm: refused: " REPO_LOST ". The server's administrator can see "
+		  client ? "gitsign-hsm: refused: " REPO_LOST ". See with: git fsck"
+			 : "gitsign-hsm: refused: " REPO_LOST
+			   ". The server's administrator can see "
 			   "with: git fsck",
 		  JUDGE_COLUMNS, 2);
 	repo_lost_say(hook_refusal_text(buf_str(&text)));

@@ -269,8 +269,10 @@ int judge_push(const struct judge_context *c, const struct judge_update *u, size
 			       "([limits] refs). Push in smaller parts", n, c->policy->refs);
 	sort_updates(&j);
 	rc = judge_all(&j, err);
-	for (size_t i = 0; i < j.jobs_n; i++)
+	for (size_t i = 0; i < j.jobs_n; i++) {
 		judge_names_free(&j.jobs[i].who);
+		free(j.jobs[i].kinds);
+	}
 	for (size_t i = 0; i < j.sets_n; i++)
 		judge_set_free(&j.sets[i]);
 	judge_cert_free(&j);

@@ -23,6 +23,8 @@ struct judge_finding {
 	char *seen;      /* what is wrong: "not signed" */
 	char *cure;      /* lines, sentences and commands, that mend it; may be "" */
 	bool report;     /* from a report rule: would refuse */
+	size_t alike;    /* so many more like it, of other commits, are only counted here; */
+	size_t unlike;   /* so many of other kinds, of commits of its ref and rule, too */
 };
 
 struct judge_result {
@@ -30,7 +32,7 @@ struct judge_result {
 	struct record_entry *entries; size_t entries_n; /* to append when nothing refuses */
 	size_t commits, tags, updates; /* judged Good under an enforcing rule */
 	size_t commits_seen;           /* judged under an enforcing rule */
-	size_t commits_reported;       /* judged under a report rule */
+	size_t commits_reported, commits_reported_good; /* judged under a report rule */
 	struct policy_names who;       /* signers seen */
 	int64_t received;              /* the time it was judged at */
 	uint8_t cert_id[32];           /* to be remembered when cert_good: used for this push */
@@ -75,6 +77,8 @@ struct judge_context {
 	const void *time_ctx;
 	bool standing;                /* what stands there is judged: updates need neither an
 	                                 identity of their own nor a push certificate */
+	bool all_findings;            /* keep every one: else what commits are found to have is
+	                                 kept as far as it is listed, and counted from there on */
 	/* Of `total` commits so many are judged; `more` may come. May be NULL. */
 	void (*progress)(void *ctx, size_t done, size_t total, bool more);
 	void *progress_ctx;
@@ -117,6 +121,7 @@ void judge_updates_free(struct judge_update *u, size_t n);
 
 #define JUDGE_COLUMNS 72    /* git puts "remote: " before each line and wraps nothing */
 #define JUDGE_GROUP_MAX 20  /* objects listed in one group; the rest is counted */
+#define JUDGE_GROUPS_MAX 200 /* groups listed; the rest is counted */
 
 /*
  * What the pusher reads: findings with the same reason and cure together, then one

@@ -156,6 +156,7 @@ void judge_one_commit(struct judge *j, const struct judge_set *s, const struct j
 	judge_raw(j, &job, s, in, ret);
 	if (j->out->findings_n == 0)
 		return;
+	ret->found = true;
 	ret->findings = j->out->findings;
 	ret->findings_n = j->out->findings_n;
 	ret->notes = j->notes;
@@ -190,6 +191,7 @@ static void take_fate(struct judge *j, struct judge_job *job, const struct oid *
 	}
 	if (job->report) {
 		j->out->commits_reported++;
+		j->out->commits_reported_good += f->good;
 	} else {
 		j->out->commits_seen++;
 		j->out->commits += f->good;
@@ -232,7 +234,7 @@ static int take_fates(struct judge *j, struct judge_set *s, struct err *err)
 	for (size_t i = 0; i < walk_count(s->walk); i++) {
 		size_t n = order[i];
 
-		if (!s->fates[n].good && s->fates[n].findings_n == 0)
+		if (!s->fates[n].good && !s->fates[n].found)
 			return err_set(err, ERR_INTERNAL, "commit %s was not judged",
 				       oid_hex(walk_id(s->walk, n), hex));
 		take_fate(j, s->tips[walk_whose(s->walk, n)], walk_id(s->walk, n),

@@ -202,7 +202,7 @@ char *judge_rule_pushers(const struct judge *j, const struct policy_rule *r)
 	return who_text(&out);
 }
 
-static void finding_free(struct judge_finding *f)
+void judge_finding_free(struct judge_finding *f)
 {
 	free(f->ref);
 	free(f->rule);
@@ -214,7 +214,7 @@ static void finding_free(struct judge_finding *f)
 void judge_fate_free(struct judge_fate *f)
 {
 	for (size_t i = 0; i < f->findings_n; i++)
-		finding_free(&f->findings[i]);
+		judge_finding_free(&f->findings[i]);
 	free(f->findings);
 	free(f->notes);
 	f->findings = NULL;
@@ -225,7 +225,7 @@ void judge_fate_free(struct judge_fate *f)
 void judge_result_free(struct judge_result *r)
 {
 	for (size_t i = 0; i < r->findings_n; i++)
-		finding_free(&r->findings[i]);
+		judge_finding_free(&r->findings[i]);
 	free(r->findings);
 	for (size_t i = 0; i < r->entries_n; i++) {
 		free(r->entries[i].rule);

@@ -22,6 +22,7 @@ struct judge_job {
 	bool good_object;      /* the new value is signed by a permitted signer */
 	struct oid target;     /* of a tag: the commit that must be accepted; n == 0: none */
 	size_t findings;
+	struct judge_kind *kinds; size_t kinds_n; /* judge_keep.c's; owned */
 	const char *pusher;    /* who signed the push certificate, and may; NULL: nobody */
 	bool pushed;           /* and it is good: that one answers for it */
 	struct policy_names who;
@@ -54,7 +55,7 @@ struct judge_note {
 /* What became of one commit. */
 struct judge_fate {
 	const char *who; /* whose signature it is, of the policy's names; NULL: nobody's */
-	bool good, merge;
+	bool good, found, merge; /* found: something is wrong, which may not be kept */
 	struct judge_finding *findings; struct judge_note *notes; size_t findings_n; /* owned */
 };
 
@@ -64,6 +65,7 @@ struct judge {
 	struct judge_result *out;
 	struct judge_note *notes; /* beside out->findings */
 	size_t findings_cap, entries_cap;
+	size_t kinds_n[2]; /* of findings of commits, kept so far: refused; would be refused */
 	const struct judge_update *u;
 	size_t n;
 	const struct judge_update **sorted; /* by ref */
@@ -167,7 +169,16 @@ struct judge_commit {
  * thread's own, with a result of its own, which is left empty. */
 void judge_one_commit(struct judge *j, const struct judge_set *s, const struct judge_commit *c,
 		      struct judge_fate *ret);
+void judge_finding_free(struct judge_finding *f);
 void judge_fate_free(struct judge_fate *f);
+/*
+ * judge_keep.c: a push may bring a million bad commits, and only so many are listed. Of each
+ * kind (ref, rule, what is wrong and how it is mended) the first JUDGE_GROUP_MAX findings are
+ * kept, those that come later are counted in the first of them, and go; of more than
+ * JUDGE_GROUPS_MAX kinds only what tells that the ref has any. Called for one commit after
+ * another, before judge_take_findings() for any of them.
+ */
+void judge_keep(struct judge *j, struct judge_job *job, struct judge_fate *f);
 /* judge_find.c: puts what was found for a commit at the end of the push's findings. */
 void judge_take_findings(struct judge *j, struct judge_job *job, struct judge_fate *f);
 

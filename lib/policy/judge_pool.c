@@ -27,6 +27,7 @@ struct batch {
 	struct buf raw;
 	struct item items[BATCH_COMMITS];
 	size_t n;
+	size_t number; /* in the order of reading */
 };
 
 /* One thread's own. */
@@ -47,7 +48,11 @@ struct pool {
 	pthread_cond_t changed;
 	struct batch *first, **last; /* waiting */
 	struct batch *done;
-	struct batch *spare; /* the reader's: buffers that have their pages */
+	/* The reader's own: */
+	struct batch *held;  /* judged before an earlier one was; in order */
+	struct batch *spare; /* buffers that have their pages */
+	size_t handed_on, collected;
+	/* and again of all: */
 	size_t waiting_bytes, judged;
 	bool ended; /* no more will come */
 };
@@ -141,24 +146,50 @@ static void start_threads(struct pool *p)
 
 /* --- the reader ------------------------------------------------------------- */
 
-/* Moves what was judged to its place in the set. */
-static void collect(struct pool *p)
+static void hold(struct pool *p, struct batch *b)
+{
+	struct batch **at = &p->held;
+
+	while (*at && (*at)->number < b->number)
+		at = &(*at)->next;
+	b->next = *at;
+	*at = b;
+}
+
+/* To their places in the set, with as much of the findings as is kept. */
+static void place(struct pool *p, struct batch *b)
 {
 	struct judge_set *s = p->s;
-	struct batch *b;
+
+	for (size_t i = 0; i < b->n; i++) {
+		struct item *it = &b->items[i];
+
+		judge_keep(p->j, s->tips[it->found.tip], &it->fate);
+		s->fates[it->found.n] = it->fate;
+	}
+}
+
+/* Takes what was judged, in the order of reading: what is kept is the same for any number of
+ * threads. With `all` whatever there is. */
+static void collect(struct pool *p, bool all)
+{
+	struct batch *b, *next;
 
 	pthread_mutex_lock(&p->lock);
 	b = p->done;
 	p->done = NULL;
 	pthread_mutex_unlock(&p->lock);
-	while (b) {
-		struct batch *next = b->next;
-
-		for (size_t i = 0; i < b->n; i++)
-			s->fates[b->items[i].found.n] = b->items[i].fate;
+	for (; b; b = next) {
+		next = b->next;
+		hold(p, b);
+	}
+	while (p->held && (all || p->held->number == p->collected)) {
+		b = p->held;
+		p->held = b->next;
+		place(p, b);
+		p->collected++;
 		b->next = p->spare;
 		p->spare = b;
-		b = next;
 	}
 }
 
@@ -234,6 +265,7 @@ static void hand_on(struct pool *p, struct batch *b)
 
 	if (p->workers_n < p->workers_max && walk_count(p->s->walk) >= THREADS_AFTER)
 		start_threads(p);
+	b->number = p->handed_on++;
 	pthread_mutex_lock(&p->lock);
 	b->next = NULL;
 	*p->last = b;
@@ -244,7 +276,7 @@ static void hand_on(struct pool *p, struct batch *b)
 	pthread_mutex_unlock(&p->lock);
 	if (enough)
 		help(p);
-	collect(p);
+	collect(p, false);
 	show(p, false);
 }
 
@@ -330,7 +362,7 @@ static void finish(struct pool *p, bool wanted)
 	}
 	for (size_t i = 0; i < p->workers_n; i++)
 		keep_addresses(p->j, &p->workers[i].j.addresses);
-	collect(p);
+	collect(p, true);
 	free_batches(p->spare);
 	if (wanted && walk_count(p->s->walk) > 0)
 		show(p, true);

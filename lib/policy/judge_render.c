@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "policy/judge_internal.h"
 
-#define GROUPS_MAX 200
 #define REF_COLUMNS 44
 #define FIRST_ALONE 12
 #define FIRST_ITEMS 8
@@ -56,7 +55,7 @@ static bool same_group(const struct judge_finding *a, const struct judge_finding
 struct groups {
 	struct group {
 		const struct judge_finding *first;
-		size_t n;
+		size_t n, shown_n;
 		size_t shown[JUDGE_GROUP_MAX]; /* indices of the findings listed */
 	} *v;
 	size_t n, left_out;
@@ -67,7 +66,7 @@ static struct group *group_of(struct groups *g, const struct judge_finding *f)
 	for (size_t i = g->n; i-- > 0;)
 		if (same_group(g->v[i].first, f))
 			return &g->v[i];
-	if (g->n == GROUPS_MAX)
+	if (g->n == JUDGE_GROUPS_MAX)
 		return NULL;
 	g->v[g->n] = (struct group){ .first = f };
 	return &g->v[g->n++];
@@ -75,17 +74,22 @@ static struct group *group_of(struct groups *g, const struct judge_finding *f)
 
 static void make_groups(const struct judge_result *r, bool report, struct groups *g)
 {
-	g->v = xcalloc(GROUPS_MAX, sizeof(*g->v));
+	g->v = xcalloc(JUDGE_GROUPS_MAX, sizeof(*g->v));
 	for (size_t i = 0; i < r->findings_n; i++) {
+		const struct judge_finding *f = &r->findings[i];
 		struct group *to;
 
-		if (r->findings[i].report != report)
+		if (f->report != report)
 			continue;
-		to = group_of(g, &r->findings[i]);
-		if (!to)
-			g->left_out++;
-		else if (to->n++ < JUDGE_GROUP_MAX)
-			to->shown[to->n - 1] = i;
+		g->left_out += f->unlike;
+		to = group_of(g, f);
+		if (!to) {
+			g->left_out += 1 + f->alike;
+			continue;
+		}
+		to->n += 1 + f->alike;
+		if (to->shown_n < JUDGE_GROUP_MAX)
+			to->shown[to->shown_n++] = i;
 	}
 }
 
@@ -147,7 +151,9 @@ static void add_head(struct buf *out, const struct judge_finding *f, const char 
 static void add_items(struct buf *out, const struct judge_result *r, const struct group *g,
 		      size_t from, size_t to)
 {
-	for (size_t i = from; i < g->n && i < to; i++)
+	if (to > g->shown_n)
+		to = g->shown_n;
+	for (size_t i = from; i < to; i++)
 		add_item(out, &r->findings[g->shown[i]]);
 	if (g->n > to)
 		buf_addf(out, "  ... and %zu more\n", g->n - to);
@@ -171,7 +177,7 @@ static void add_all(struct buf *out, const struct judge_result *r, const struct 
 		add_cure(out, g->v[i].first->cure);
 	}
 	for (size_t i = 0; i < g->n; i++)
-		if (g->v[i].n > first) {
+		if (g->v[i].shown_n > first) {
 			add_head(out, g->v[i].first, "More of ");
 			add_items(out, r, &g->v[i], first, JUDGE_GROUP_MAX);
 		}
@@ -227,15 +233,13 @@ static void add_refused(struct buf *out, const struct judge_result *r, const str
 			size_t updates, bool report)
 {
 	_cleanup_free_ char *rules = rules_text(r, report);
-	size_t refs = count_named(r, report, false), bad = count_named(r, report, true);
+	size_t refs = count_named(r, report, false), named = count_named(r, report, true);
 	size_t all = report ? r->commits_reported : r->commits_seen;
+	size_t bad = all - (report ? r->commits_reported_good : r->commits);
 	const char *word = report ? "would refuse" : "refused";
 	struct buf line = BUF_INIT;
-	bool commits = bad > 0 && bad <= all && (report || r->commits < all);
 
-	if (commits && !report)
-		bad = all - r->commits;
-	if (commits)
+	if (named > 0 && named <= all && bad > 0)
 		buf_addf(&line, "gitsign-hsm: %s: %zu of %zu commit%s, %s", word, bad, all,
 			 all == 1 ? "" : "s", rules);
 	else

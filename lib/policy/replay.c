@@ -43,6 +43,7 @@ static void take_result(struct judge_result *sum, struct judge_result *from)
 	sum->updates += from->updates;
 	sum->commits_seen += from->commits_seen;
 	sum->commits_reported += from->commits_reported;
+	sum->commits_reported_good += from->commits_reported_good;
 	for (size_t i = 0; i < from->who.n; i++)
 		judge_names_add(&sum->who, from->who.v[i]);
 	sum->refused |= from->refused;

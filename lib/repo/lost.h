@@ -2,7 +2,8 @@
 #ifndef GH_REPO_LOST_H
 #define GH_REPO_LOST_H
 
-#define REPO_LOST "a file of the repository became shorter while it was read, or its disk has failed"
+#define REPO_LOST \
+	"a file of the repository became shorter while it was read, or its disk has failed"
 
 /*
  * Packs and their indexes are mapped, by repo.h and by libgit2: where one is cut meanwhile, or

@@ -1,6 +1,6 @@
 # Tools for the tests, into $(B)/tests.
 TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/agent-load $(B)/tests/p11-raw $(B)/tests/mock-p11.so \
-	$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so
+	$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so $(B)/tests/peak.so
 test-tools: $(TEST_TOOLS)
 
 $(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig))
@@ -27,7 +27,7 @@ $(B)/tests/mock-p11.so: tests/tools/mock-p11.c
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -Wl,-Bsymbolic \
 		$(P11_CFLAGS) $(CRYPTO_CFLAGS) -o $@ $< $(CRYPTO_LIBS)
 
-$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so: $(B)/tests/%.so: tests/tools/%.c
+$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so $(B)/tests/peak.so: $(B)/tests/%.so: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -o $@ $<

@@ -295,6 +295,35 @@ START_TEST(groups_apart)
 }
 END_TEST
 
+/* What is not kept is counted where it belongs. */
+START_TEST(counted_only)
+{
+	const char *text;
+	struct world w;
+
+	start(&w);
+	w.r.commits_seen = 5000;
+	for (unsigned i = 1; i <= 20; i++)
+		add(&w, "refs/heads/main", "main", i, "subject", "not signed", "sign", false);
+	w.r.findings[0].alike = 980;
+	w.r.findings[0].unlike = 4000;
+	add(&w, "refs/heads/main", "main", 21, "subject", "not signed", "sign otherwise", false);
+	text = render(&w, 1);
+	ck_assert_uint_eq(count(text, "  000000000000"), 21);
+	ck_assert_ptr_nonnull(strstr(text, "... and 996 more\n"));
+	ck_assert_ptr_nonnull(strstr(text, "... and 980 more\n"));
+	ck_assert_ptr_nonnull(strstr(text, "... and 4000 more findings of other kinds\n"));
+	ck_assert_ptr_nonnull(strstr(text, "refused: 5000 of 5000 commits"));
+	/* One that is alone in its group has nothing to list on the second screen. */
+	w.r.findings[20].alike = 7;
+	text = render(&w, 1);
+	ck_assert_ptr_nonnull(strstr(text, "... and 7 more\n"));
+	ck_assert_uint_eq(count(text, "More of "), 1);
+	check_lines(text);
+	finish(&w);
+}
+END_TEST
+
 /* What is found at different times of the judgement counts once. */
 START_TEST(counted_once)
 {
@@ -308,6 +337,7 @@ START_TEST(counted_once)
 	finish(&w);
 	start(&w);
 	w.r.commits_reported = 3;
+	w.r.commits_reported_good = 1;
 	for (unsigned i = 0; i < 4; i++)
 		add(&w, "refs/heads/main", "main", 1 + i % 2, "", "not signed", "", true);
 	ck_assert_ptr_nonnull(strstr(render(&w, 1), "would refuse: 2 of 3 commits, rule"));
@@ -410,6 +440,7 @@ int main(void)
 	tcase_add_test(t, transaction_lines);
 	tcase_add_test(t, groups);
 	tcase_add_test(t, groups_apart);
+	tcase_add_test(t, counted_only);
 	tcase_add_test(t, counted_once);
 	tcase_add_test(t, first_screen);
 	tcase_add_test(t, accepted_line);
