@@ -56,17 +56,6 @@ agent_end() {
 # A sanitizer keeps what is freed, and much of everything.
 sanitized() { ldd "$GH_LIBEXEC/agent" | grep -q libasan; }
 
-# until_true COMMAND...: waits for it, up to 20 s
-until_true() {
-	local i
-	i=0
-	until "$@" >/dev/null 2>&1; do
-		i=$((i + 1))
-		[ "$i" -lt 200 ] || return 1
-		sleep 0.1
-	done
-}
-
 # agent_pinentry: $GH_WORLD/pinentry writes what it is asked into `asked`, and says what
 # stands in `answer` when a yes is wanted.
 agent_pinentry() {

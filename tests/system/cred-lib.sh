@@ -69,17 +69,12 @@ cred_tls_key() {
 		-extfile "$CRED_DIR/$1.ext" -out "$CRED_DIR/$1.pem"
 }
 
-# cred_until WHAT COMMAND...: waits until the command succeeds; bails after a minute.
+# cred_until WHAT COMMAND...: waits until the command succeeds; bails when it does not.
 cred_until() {
-	local what i
+	local what
 	what=$1
 	shift
-	i=0
-	until "$@" >/dev/null 2>&1; do
-		i=$((i + 1))
-		[ "$i" -lt 1200 ] || bail "waited in vain: $what"
-		sleep 0.05
-	done
+	until_true "$@" || bail "waited in vain: $what"
 }
 
 # --- servers -------------------------------------------------------------------
@@ -98,7 +93,7 @@ srv_start() {
 	gh_at_exit "srv_stop $name"
 	cred_until "the start of $name" srv_started "$name"
 	if ! grep -q '^{' "$CRED_DIR/$name.out"; then
-		sed 's/^/#   /' "$CRED_DIR/$name.log" >&2
+		sed 's/^/#   /' "$CRED_DIR/$name.log" | gh_tell
 		bail "the server $name does not start"
 	fi
 	SRV_PORT=$(sed -n 's/.*"port":\([0-9]*\).*/\1/p' "$CRED_DIR/$name.out")

@@ -183,6 +183,17 @@ unlike() {
 	fi
 }
 
+# until_true COMMAND...: waits for it; false after a minute, which a busy machine may need.
+until_true() {
+	local i
+	i=0
+	until "$@" >/dev/null 2>&1; do
+		i=$((i + 1))
+		[ "$i" -lt 1200 ] || return 1
+		sleep 0.05
+	done
+}
+
 # --- the end -------------------------------------------------------------------
 gh_cleanup=:
 # gh_at_exit COMMAND: a shell command for the end, the last one first.
@@ -243,7 +254,7 @@ gh_module() {
 gh_setup() {
 	"$@" >"$GH_WORLD/setup.log" 2>&1 && return
 	diag "preparation failed: $*"
-	sed 's/^/#   /' "$GH_WORLD/setup.log" >&2
+	sed 's/^/#   /' "$GH_WORLD/setup.log" | gh_tell
 	bail "$1"
 }
 

@@ -53,10 +53,7 @@ mkfifo "$GH_WORLD/httpd.in"
 perl "$GH_SRC/tools/git-http.pl" "$GH_WORLD/srv" <"$GH_WORLD/httpd.in" >"$GH_WORLD/httpd.port" 2>"$GH_WORLD/httpd.log" &
 exec 8>"$GH_WORLD/httpd.in"
 gh_at_exit "kill $! 2>/dev/null"
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-	[ -s "$GH_WORLD/httpd.port" ] && break
-	sleep 0.2
-done
+until_true test -s "$GH_WORLD/httpd.port" || bail "no server: $(cat "$GH_WORLD/httpd.log")"
 port=$(cat "$GH_WORLD/httpd.port")
 try http "http://127.0.0.1:$port/r3.git"
 git config http.postBuffer 1 # chunked

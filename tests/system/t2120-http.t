@@ -15,6 +15,7 @@ is 'with time for a PIN' "$(git -C "$REPO" config receive.certNonceSlop)" 600
 
 /usr/sbin/fcgiwrap -s "unix:$GH_WORLD/nginx/fcgi" 2>../nginx/fcgi.log &
 gh_at_exit "kill $! 2>/dev/null"
+until_true test -S ../nginx/fcgi || bail "no fcgiwrap: $(cat ../nginx/fcgi.log)"
 # start PORT: nginx in the foreground of the background.
 start() {
 	{
@@ -31,16 +32,15 @@ start() {
 	/usr/sbin/nginx -p "$GH_WORLD/nginx" -c "$GH_WORLD/nginx/conf" >>"$GH_WORLD/nginx/log" 2>&1 &
 	nginx=$!
 }
+up_or_dead() {
+	! kill -0 "$nginx" || perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new("127.0.0.1:'"$port"'")'
+}
 # Another may take a port between its choice and its use.
 for _ in 1 2 3 4 5; do
 	port=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1,
 		LocalAddr => "127.0.0.1")->sockport')
 	start "$port"
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		kill -0 "$nginx" 2>/dev/null || break
-		perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new("127.0.0.1:'"$port"'")' && break
-		sleep 0.2
-	done
+	until_true up_or_dead
 	kill -0 "$nginx" 2>/dev/null && break
 done
 gh_at_exit "kill $nginx 2>/dev/null"

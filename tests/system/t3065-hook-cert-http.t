@@ -26,15 +26,7 @@ mkfifo ../httpd.in
 perl "$GH_SRC/tools/git-http.pl" "$GH_WORLD/srv" <../httpd.in >../httpd.port 2>../httpd.log &
 gh_at_exit "kill $! 2>/dev/null"
 exec 8>../httpd.in
-gh_wait() {
-	local i
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-		[ -s "$1" ] && return
-		sleep 0."$i"
-	done
-	bail "nothing in $1"
-}
-gh_wait ../httpd.port
+until_true test -s ../httpd.port || bail "no server: $(cat ../httpd.log)"
 url=http://127.0.0.1:$(cat ../httpd.port)/project.git
 git remote set-url origin "$url"
 git -C ../srv/project.git config hsm.pushUrl "$url"

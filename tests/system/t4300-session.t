@@ -25,15 +25,6 @@ tokens() {
 gone() {
 	[ ! -S "$socket" ]
 }
-wait_for() {
-	local i
-	i=0
-	until "$@"; do
-		i=$((i + 1))
-		[ "$i" -lt 1200 ] || return 1
-		sleep 0.05
-	done
-}
 # start [MS]: and its process id, which is the one that took the lock.
 start() {
 	gh_setup "$daemon" "${1:-600000}"
@@ -42,7 +33,7 @@ start() {
 }
 stop() {
 	kill "$DAEMON" 2>/dev/null
-	wait_for gone
+	until_true gone
 }
 gh_at_exit 'kill $DAEMON 2>/dev/null || :'
 
@@ -106,11 +97,11 @@ is 'it goes on' "$(frame $load 'pp|r' | head -n 1)" 'ghc1 1'
 perl -MIO::Socket::UNIX -e 'my @s = map { IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $ARGV[0]) } 1 .. 80; print "open\n"; close STDOUT; sleep 100' "$socket" >silent &
 silent=$!
 gh_at_exit "kill $silent 2>/dev/null || :"
-wait_for test -s silent
+until_true test -s silent
 answers() {
 	[ "$(frame $load 'pp|r' | head -n 1)" = 'ghc1 1' ]
 }
-ok 'eighty silent clients end' wait_for answers
+ok 'eighty silent clients end' until_true answers
 kill "$silent"
 
 # --- its memory -----------------------------------------------------------------------------------
@@ -133,19 +124,19 @@ is 'nothing of it stands in a file' "$(grep -rl sentinel-4711 "$GH_WORLD" 2>/dev
 ok 'a second one leaves the first in place' "$daemon"
 is 'with what it has' "$(frame $load 'secret|r' | head -n 1)" 'ghc1 1'
 kill -TERM "$DAEMON"
-ok 'it ends when told so, and takes its socket away' wait_for gone
+ok 'it ends when told so, and takes its socket away' until_true gone
 start
 is 'the next one knows nothing' "$(frame $load 'secret|r')" 'ghc1 2'
 kill -KILL "$DAEMON"
 dead() {
 	! kill -0 "$DAEMON" 2>/dev/null
 }
-wait_for dead
+until_true dead
 start
 is 'one comes after one that was killed' "$(frame $load 'secret|r')" 'ghc1 2'
 stop
 start 300
-ok 'it does not stay without a token' wait_for gone
+ok 'it does not stay without a token' until_true gone
 start 5000
 frame $save 'p|r' "$(tokens one)
 " >/dev/null

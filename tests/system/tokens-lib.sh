@@ -33,27 +33,18 @@ tpm_here() {
 		command -v swtpm >/dev/null && command -v tpm2-abrmd >/dev/null &&
 		command -v tpm2_ptool >/dev/null && command -v dbus-daemon >/dev/null
 }
-tpm_wait() { # COMMAND...: up to 30 s
-	local i
-	i=0
-	until "$@" >/dev/null 2>&1; do
-		i=$((i + 1))
-		[ $i -lt 150 ] || return 1
-		sleep 0.2
-	done
-}
 start_tpm() {
 	swtpm socket --tpm2 --tpmstate "dir=$GH_WORLD/tpm" \
 		--server "type=unixio,path=$GH_WORLD/tpm.sock" \
 		--ctrl "type=unixio,path=$GH_WORLD/tpm.sock.ctrl" \
 		--flags not-need-init,startup-clear >"$GH_WORLD/swtpm.log" 2>&1 &
 	swtpm=$!
-	tpm_wait test -S "$GH_WORLD/tpm.sock.ctrl"
+	until_true test -S "$GH_WORLD/tpm.sock.ctrl"
 	[ "$(id -u)" != 0 ] || root=--allow-root
 	tpm2-abrmd --session ${root-} --tcti="swtpm:path=$GH_WORLD/tpm.sock" \
 		>"$GH_WORLD/tpm.log" 2>&1 &
 	abrmd=$!
-	tpm_wait tpm2_getrandom --hex 4 && return
+	until_true tpm2_getrandom --hex 4 && return
 	diag "$(cat "$GH_WORLD/tpm.log"; tpm2_getrandom --hex 4 2>&1)"
 	bail 'the TPM does not answer'
 }
