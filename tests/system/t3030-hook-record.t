@@ -216,9 +216,18 @@ like 'how far it is was shown' "$(tr '\r' '\n' <"$GH_ERR")" \
 like 'and ended on a line of its own' "$(cat "$GH_ERR")" \
 	'Verifying signatures: 100% \(2/2\) *$'
 slow_hook 0
-hk_commit 'six'
-gh_run git push origin main
-unlike 'a short push shows none' "$(cat "$GH_ERR")" 'Verifying'
+# One within a second: a busy machine may want several tries.
+short_push() {
+	hk_commit 'short'
+	gh_run git push origin main
+	[ "$GH_STATUS" = 0 ] && ! grep -q 'Verifying' "$GH_ERR"
+}
+if until_true short_push; then
+	pass 'a short push shows none'
+else
+	fail 'a short push shows none'
+	gh_show git push origin main
+fi
 slow_hook 60
 hk_policy_limits 'time = 1s'
 hk_commit 'seven'
@@ -227,6 +236,7 @@ gh_run env GL_PROTOCOL=web git push origin main
 like 'on a page of GitLab too' "$(cat "$GH_ERR")" '^remote: GL-HOOK-ERR: .*took longer than 1 s'
 unlike 'on no other' "$(gh_run git push origin main; cat "$GH_ERR")" 'GL-HOOK-ERR'
 slow_hook 0
+hk_policy
 accepted 'and the lock is free again' origin main
 
 done_testing
