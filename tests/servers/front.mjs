@@ -4,6 +4,7 @@
 // A server is started as `node NAME.mjs --dir DIR ...` and prints one line of JSON when it
 // listens. DIR holds server.pem, server.key and clients.pem (authorities of client certificates).
 // Its control socket is DIR/NAME.ctl, which speaks HTTP:
+//   POST /release                what kind=hold holds back is sent; waits for the first of it
 //   GET  /count?of=REGEX        how many lines of the log match
 //   GET  /log                   "METHOD PATH STATUS FAULT" for each request answered, in order
 //   GET  /last?path=PATH        the last request there: headers and form, JSON
@@ -17,6 +18,7 @@
 //   hang    never answered                    cut     closed without a byte, the server not asked
 //   lost    the server does its work, then the connection is closed without a byte
 //   torn    half of the real answer           slow    the real answer, a byte each &ms=100
+//   hold    the real answer, when /release comes
 //   drip    answer that never ends, a byte each &ms=
 //   huge    &mb=8 of blanks before the end of the real answer
 //   edit    &set=KEY=VALUE... &unset=KEY...: the real JSON answer, changed (VALUE: JSON, or text)
@@ -79,8 +81,8 @@ function faultFor(what) {
 }
 
 function addFault(q) {
-	const kinds = ['status', 'hang', 'cut', 'lost', 'torn', 'slow', 'drip', 'huge', 'edit', 'dup',
-		'text', 'location'];
+	const kinds = ['status', 'hang', 'cut', 'lost', 'torn', 'slow', 'hold', 'drip', 'huge', 'edit',
+		'dup', 'text', 'location'];
 	if (!kinds.includes(q.get('kind'))) throw new Error(`no such fault: ${q.get('kind')}`);
 	const times = Number(q.get('times') ?? 1);
 	faults.push({
@@ -157,6 +159,17 @@ function answeredBy(f, req, res) {
 	}
 }
 
+// Answers that wait for /release, and who has asked for it.
+const held = [];
+let released;
+
+function release() {
+	if (!released || held.length === 0) return;
+	for (const answer of held.splice(0)) answer();
+	released('ok\n');
+	released = undefined;
+}
+
 // The real answer is held back until it is whole, then sent as the fault says.
 function spoil(f, req, res) {
 	const parts = [];
@@ -201,6 +214,10 @@ function spoil(f, req, res) {
 			res.on('close', drip(write, end, () => (i < body.length ? body.subarray(i, ++i) : undefined), f.ms));
 			break;
 		}
+		case 'hold':
+			held.push(() => send(body));
+			release();
+			break;
 		case 'huge':
 			send(Buffer.concat([body.subarray(0, -1), Buffer.alloc(f.mb << 20, ' '), body.subarray(-1)]));
 			break;
@@ -257,6 +274,10 @@ const builtin = {
 		addFault(q);
 		return 'ok\n';
 	},
+	'/release': () => new Promise((done) => {
+		released = done;
+		release();
+	}),
 	'/clear': () => {
 		faults.length = 0;
 		log.length = 0;

@@ -170,9 +170,9 @@ is 'interrupted at any moment: no refresh token is lost' "$lost" 0
 # What comes is stored before it is given: killed while the store does not answer yet, nothing was.
 refused_for_person
 srv oidc clear >/dev/null
-srv oidc fault kind=slow ms=5 on='POST /token' >/dev/null
-asked_slowly() {
-	[ "$(srv_count oidc slow)" = 1 ]
+srv oidc fault kind=hold on='POST /token' >/dev/null
+asked() {
+	[ "$(srv_count oidc hold)" = 1 ]
 }
 store_sockets() {
 	grep -c " $XDG_RUNTIME_DIR/gitsign-hsm/credential\$" /proc/net/unix
@@ -182,11 +182,12 @@ store_is_asked() {
 }
 get person >ordered 2>/dev/null &
 relay=$!
-cred_until 'the request' asked_slowly
+cred_until 'the request' asked
 daemon=$(cred_session_pid)
 gh_at_exit "kill -CONT $daemon 2>/dev/null || :"
 kill -STOP "$daemon"
 idle=$(store_sockets)
+srv oidc release >/dev/null
 cred_until 'the next refresh token on its way into the store' store_is_asked
 pkill -KILL -P "$relay"
 wait "$relay"
@@ -257,7 +258,9 @@ aged 10 "$first"
 is 'but not when it is at its end' "$(cat first)" 'quit=1'
 srv oidc clear >/dev/null
 # While one process renews it, the others have the old one at once.
-srv oidc fault kind=slow ms=5 on='POST /token' times=1 >/dev/null
+srv oidc fault kind=hold on='POST /token' >/dev/null
+CRED_CTL=$CRED_DIR/oidc.ctl
+export CRED_CTL
 aged 200 '
 	"$CRED_HELPER" get <"$GH_WORLD/person" >slow 2>/dev/null &
 	slow=$!
@@ -265,6 +268,7 @@ aged 200 '
 	until locked; do kill -0 $slow || break; sleep 0.01; done
 	'"$first"'
 	kill -0 $slow && echo running >while
+	curl -sS --max-time 60 --unix-socket "$CRED_CTL" -X POST http://control/release >release
 	wait $slow'
 is 'whoever comes meanwhile has the old one' "$(sed -n 's/^password=//p' first)" "$one"
 is 'and does not wait' "$(cat while)" running
