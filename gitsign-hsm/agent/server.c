@@ -182,10 +182,13 @@ static void *ping(void *arg)
 
 static void loop(void)
 {
+	bool soon = config.idle_ms < TICK_MS || config.lifetime_ms < TICK_MS;
+	int tick = soon ? 1000 : TICK_MS;
+
 	while (!over()) {
 		struct pollfd p = { wake[0], POLLIN, 0 };
 
-		if (poll(&p, 1, config.idle_ms < TICK_MS ? 1000 : TICK_MS) > 0)
+		if (poll(&p, 1, tick) > 0)
 			drain(wake[0]);
 	}
 }
