@@ -16,7 +16,6 @@ MOCK_P11_FILE=$GH_WORLD/mock.words
 export MOCK_P11_KEY MOCK_P11_CERT MOCK_P11_LOG MOCK_P11_FILE
 git config --global hsm.module "$GH_TOOLS/mock-p11.so"
 git config --global hsm.agent required
-git config --global hsm.timeout 4
 git config --global hsm.key ''
 (umask 077 && printf 'not-it' >"$GH_WORLD/wrong")
 
@@ -38,6 +37,8 @@ git_config() {
 		"$@"
 	)
 }
+# impatient COMMAND...: who waits three seconds for the token.
+impatient() { git_config hsm.timeout=3 "$@"; }
 calls() { grep -c "^$1\$" "$MOCK_P11_LOG" || :; }
 
 # --- PINs ------------------------------------------------------------------------
@@ -91,10 +92,10 @@ done
 # --- whose deadline ---------------------------------------------------------------------
 mock ''
 agent_end
-ok 'a session that somebody patient opened' git_config hsm.timeout=60 raw
+ok 'a session that somebody patient opened' raw
 mock C_Sign=hang
-exits 6 'hangs for somebody who is not' raw
-like 'who waits as long as is said here' "$(cat "$GH_ERR")" 'did not answer within 4 seconds'
+exits 6 'hangs for somebody who is not' impatient raw
+like 'who waits as long as is said here' "$(cat "$GH_ERR")" 'did not answer within 3 seconds'
 mock ''
 ok 'the next is signed' raw
 
@@ -102,8 +103,8 @@ ok 'the next is signed' raw
 pid=$(agent_pid)
 for f in C_Sign C_SignInit; do
 	mock "$f=hang"
-	exits 6 "a module that hangs in $f is given up" raw
-	like 'it says so' "$(cat "$GH_ERR")" 'did not answer within 4 seconds'
+	exits 6 "a module that hangs in $f is given up" impatient raw
+	like 'it says so' "$(cat "$GH_ERR")" 'did not answer within 3 seconds'
 	is 'it was not asked again' "$(calls $f)" 1
 	mock ''
 	ok 'and replaced for the next' raw
@@ -114,7 +115,7 @@ for f in C_Sign C_SignInit; do
 done
 mock C_Login=hang
 agent_end
-exits 6 'a module that hangs in C_Login is given up' raw
+exits 6 'a module that hangs in C_Login is given up' impatient raw
 mock ''
 ok 'and replaced' raw
 isnt 'the agent was another one' "$(agent_pid)" "$pid"
@@ -138,7 +139,6 @@ exit [lindex [wait] 3]
 SCRIPT
 }
 export GH_PIN
-git config --global hsm.timeout 60
 agent_end
 mock C_Sign=slow
 ok 'a token that waits for its owner' on_terminal touch
@@ -171,6 +171,7 @@ exit [lindex [wait] 3]
 SCRIPT
 }
 agent_end
+mock ''
 rm -f ../go ../prompted
 waiting &
 waiter=$!

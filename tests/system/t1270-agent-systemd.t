@@ -53,14 +53,14 @@ sockets() { test -S "$RUN/agent" && test -S "$RUN/ssh"; }
 gone() { ! test -e "/proc/$pid"; }
 
 conf hsm.sshKey "$(gh_fp alice)"
-conf hsm.agentIdle 3
 activate agent ssh
 ok 'systemd has both sockets' until_true sockets
 ok 'the first signature starts the agent' raw
 is 'the one that systemd started' "$(agent_pid)" "$pid"
 ok 'and it answers on the socket for ssh' env SSH_AUTH_SOCK="$RUN/ssh" ssh-add -L
 is 'with the key' "$(wc -l <"$GH_OUT" | tr -d ' ')" 1
-ok 'unused it ends' until_true gone
+ok 'it stops' agent stop
+ok 'and is gone' until_true gone
 ok 'the sockets are not its own, and stay' sockets
 
 activate ssh agent
@@ -68,8 +68,15 @@ until_true sockets
 ok 'in the other order, and started by ssh' env SSH_AUTH_SOCK="$RUN/ssh" ssh-add -L
 ok 'each is what its name says' raw
 is 'in one agent' "$(agent_pid)" "$pid"
-ok 'it stops' agent stop
-ok 'and is gone' until_true gone
+agent_end
+
+conf hsm.agentIdle 1s
+activate agent ssh
+until_true sockets
+ok 'one that may be idle for a second is started too' raw
+ok 'unused it ends' until_true gone
+ok 'and leaves the sockets' sockets
+conf --unset hsm.agentIdle
 
 # --- what is no such socket ---------------------------------------------------------------
 # handed PERL [COUNT [PID]]: the agent, with what PERL opens as $s as descriptor 3.
