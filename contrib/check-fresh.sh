@@ -16,13 +16,31 @@ start=$(date +%s)
 took() { printf '== %s: %s s\n' "$1" $(($(date +%s) - t0)); }
 
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/gitsign-hsm-fresh.XXXXXX")
+root=$(cd "$root" && pwd -P)
 chmod 755 "$root"
+# runs_inside: the processes that have $root as theirs; false when there are none.
+runs_inside() {
+	found=
+	for p in /proc/[0-9]*; do
+		[ "$(readlink "$p/root" 2>/dev/null)" != "$root" ] || found="$found ${p##*/}"
+	done
+	[ -n "$found" ]
+}
 finish() {
 	rc=$?
 	trap - EXIT INT TERM HUP
-	for m in dev/pts dev/shm proc dev; do
-		! mountpoint -q "$root/$m" || umount "$root/$m" || umount -l "$root/$m" || :
+	# What a test that failed has left running keeps the mounts busy.
+	i=0
+	while runs_inside && [ "$i" -lt 100 ]; do
+		i=$((i + 1))
+		# shellcheck disable=SC2086 # numbers
+		kill -KILL $found 2>/dev/null || :
+		sleep 0.1
 	done
+	for m in $(awk -v r="$root/" 'index($2, r) == 1 { print $2 }' /proc/mounts | sort -r); do
+		umount "$m" 2>/dev/null || umount -l "$m" || :
+	done
+	rm -f "$root.log"
 	# Nothing is removed below a mount that would not go.
 	if grep -q " $root/" /proc/mounts; then
 		echo "check-fresh: still mounted below $root: remove it by hand" >&2
