@@ -211,7 +211,7 @@ deps:
 check:
 	@contrib/deps.sh build check servers
 	@$(MAKE) --no-print-directory check-now
-check-bins: all test-tools $(UNIT_BIN)
+check-bins: all completions test-tools $(UNIT_BIN)
 check-now: check-bins $(if $(T),$(if $(findstring /t4,$(T)),test-servers),test-servers)
 	@tests/run.sh $(B) $(T)
 
@@ -272,6 +272,7 @@ format:
 	tests/lint/format.sh --fix $$(git ls-files '*.c' '*.h')
 
 INSTALL ?= install
+COMPLETED := gitsign-hsm git-credential-hsm
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/gitsign-hsm
 SHAREDIR := $(DESTDIR)$(PREFIX)/share
@@ -279,9 +280,14 @@ MANDIR := $(SHAREDIR)/man
 DOCDIR := $(SHAREDIR)/doc/gitsign-hsm
 UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/user
 
-# Only what stands in the tree: programs and pages come one by one.
-.PHONY: install
+# Only what stands in the tree: programs and pages come one by one. install-only builds
+# nothing, so that tests/run.sh leaves the tree alone.
+.PHONY: install install-only
 install: all completions
+	+@$(MAKE) --no-print-directory install-only
+install-only:
+	@test -s $(B)/completions/$(lastword $(COMPLETED)).fish || { \
+		echo "make: nothing to install is built: type \`make' first" >&2; exit 1; }
 	$(INSTALL) -d $(BINDIR) $(LIBEXECDIR)/hooks
 	set -e; for f in $(wildcard $(B)/bin/*); do $(INSTALL) -m 755 $$f $(BINDIR)/; done
 	set -e; for f in $(wildcard $(B)/libexec/gitsign-hsm/*); do \
@@ -299,7 +305,6 @@ install: all completions
 	$(INSTALL) -m 644 contrib/systemd/*.service contrib/systemd/*.socket $(UNITDIR)/
 
 # Completions are made from what the programs say of themselves.
-COMPLETED := gitsign-hsm git-credential-hsm
 completion_files = $(foreach p,$(COMPLETED),$(B)/completions/$(p).$(1))
 $(foreach s,bash zsh fish,$(eval $(call completion_files,$(s)): $(B)/completions/%.$(s): \
 	$(B)/bin/% $(SIBLINGS)/verbs $(SIBLINGS)/credential-fetch contrib/completions/make.sh ; \

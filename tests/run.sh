@@ -6,7 +6,8 @@
 # directory below /tmp, as a user without rights when started by root, with an
 # environment of their own. With TEST... only those run (paths below tests/). What
 # needs several users is called *-root.t and keeps root's rights; without them it is
-# skipped.
+# skipped. Nothing in the source tree is written until the sum at the end, so that several
+# runs go side by side: `make check-bins` has built what is tested.
 #
 #   GH_BIN      directory of gitsign-hsm       GH_HOOKS  directory of pre-receive
 #   GH_LIBEXEC  directory of its siblings      GH_TOOLS  tools built for the tests
@@ -38,12 +39,13 @@ chmod 755 "$stage"
 
 # --- the stage ---------------------------------------------------------------
 if ! make -s V="$variant" DESTDIR="$stage" PREFIX=/usr \
-	install >"$stage/install.log" 2>&1; then
+	install-only >"$stage/install.log" 2>&1; then
 	cat "$stage/install.log"
-	say "run.sh: make install failed"
+	say "run.sh: make install-only failed"
 	exit 1
 fi
-mkdir -p "$stage/src" "$stage/unit" "$stage/tools" "$stage/home" "$stage/tmp" "$stage/told"
+mkdir -p "$stage/src" "$stage/unit" "$stage/tools" "$stage/home" "$stage/tmp" "$stage/told" \
+	"$stage/unit.logs"
 cp -R tests "$stage/src/"
 mkdir "$stage/src/contrib"
 cp -R contrib/servers contrib/systemd "$stage/src/contrib/"
@@ -59,7 +61,8 @@ user=
 if [ "$(id -u)" = 0 ]; then
 	uid=$(id -u nobody)
 	gid=$(id -g nobody)
-	chown -R "$uid:$gid" "$stage/home" "$stage/tmp" "$stage/src" "$stage/told"
+	chown -R "$uid:$gid" "$stage/home" "$stage/tmp" "$stage/src" "$stage/told" \
+		"$stage/unit.logs"
 	user="setpriv --reuid=$uid --regid=$gid --clear-groups"
 fi
 
@@ -72,7 +75,7 @@ as() {
 		GH_BIN="$stage/usr/bin" GH_LIBEXEC="$stage/usr/libexec/gitsign-hsm" \
 		GH_HOOKS="$stage/usr/libexec/gitsign-hsm/hooks" GH_TOOLS="$stage/tools" \
 		GH_SRC="$stage/src/tests" GH_UNIT="$stage/unit" \
-		CK_DEFAULT_TIMEOUT=60 GH_SOAK="${GH_SOAK-}" GH_FAILURES="$stage/told" \
+		CK_DEFAULT_TIMEOUT=300 GH_SOAK="${GH_SOAK-}" GH_FAILURES="$stage/told" \
 		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		LSAN_OPTIONS=suppressions="$stage/src/tests/lsan.supp":print_suppressions=0 \
@@ -93,7 +96,8 @@ if [ $# -gt 0 ]; then
 	done
 else
 	for t in "$stage"/unit/*; do [ ! -f "$t" ] || units="$units $t"; done
-	for t in tests/system/*.t tests/attack/*.t; do
+	# The long ones first.
+	for t in tests/attack/*.t tests/system/*.t; do
 		case $t in
 		*-root.t) roots="$roots $t" ;;
 		*) [ ! -f "$t" ] || system="$system $t" ;;
@@ -106,21 +110,25 @@ failed=0
 count=0
 checks=0 # that passed, of both kinds
 bad=0
+# Two at a time; what each says, and its status, stands in unit.logs.
+# shellcheck disable=SC2086,SC2016 # paths without blanks; the inner shell's variables
+[ -z "$units" ] || printf '%s\n' $units | as xargs -P 2 -n 1 sh -c \
+	'timeout -k 5 1200 "$1" >"$0/${1##*/}" 2>&1; echo $? >"$0/${1##*/}.rc"' "$stage/unit.logs"
 for t in $units; do
 	name=$(basename "$t")
 	count=$((count + 1))
-	rc=0
-	as timeout -k 5 300 "$t" >"$stage/unit.log" 2>&1 || rc=$?
-	sum=$(sed -n 's/^\([0-9]*%: Checks:.*\)/\1/p' "$stage/unit.log" | tail -n 1)
+	log=$stage/unit.logs/$name
+	rc=$(cat "$log.rc")
+	sum=$(sed -n 's/^\([0-9]*%: Checks:.*\)/\1/p' "$log" | tail -n 1)
 	n=$(echo "$sum" | sed -n 's/.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 - \2 - \3/p')
 	checks=$((checks + ${n:-0}))
 	if [ "$rc" = 0 ]; then
 		printf 'unit %-28s ok    %s\n' "$name" "$sum"
 	else
 		failed=$((failed + 1))
-		sed "s/^/    $name: /" "$stage/unit.log" | tail -n 40 >>"$stage/unit.failed"
+		sed "s/^/    $name: /" "$log" | tail -n 40 >>"$stage/unit.failed"
 		printf 'unit %-28s FAILED (status %s)\n' "$name" "$rc"
-		sed 's/^/    /' "$stage/unit.log"
+		sed 's/^/    /' "$log"
 	fi
 done
 [ -z "$units" ] || say "unit tests: $count programs, $failed failed"
@@ -130,7 +138,7 @@ rc=0
 # prove_all TEST...
 prove_all() {
 	rm -f "$stage/prove.failed"
-	{ as prove -j2 --timer "$@" || echo 1 >"$stage/prove.failed"; } | tee "$stage/prove.log"
+	{ as prove -j4 --timer "$@" || echo 1 >"$stage/prove.failed"; } | tee "$stage/prove.log"
 	tests=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$stage/prove.log" | tail -n 1)
 	lost=$(sed -n 's/.*Wstat: .* Failed: \([0-9]*\))$/\1/p' \
 		"$stage/prove.log" | awk '{ n += $1 } END { print n + 0 }')
