@@ -82,7 +82,7 @@ static const char *whose_it_is(const struct hook *h, const struct err *err)
 {
 	return err->code == ERR_CONFIG && strcmp(h->name, "pre-push") != 0 &&
 			       !strstr(err->text, "administrator")
-		       ? "\n  The server's administrator has to mend this; then push again."
+		       ? "\n  The server's administrator has to mend this; then try again."
 		       : "";
 }
 

@@ -52,9 +52,16 @@ bool der_peek(struct bytes in, uint8_t *tag)
 	return true;
 }
 
+/* A NULL has no content (X.690 8.8.2): it would be room for what nobody looks at. */
 bool der_take(struct bytes *in, unsigned tag, struct der_item *ret)
 {
-	return in->n > 0 && in->p[0] == tag && der_next(in, ret);
+	struct bytes rest = *in;
+
+	if (in->n == 0 || in->p[0] != tag || !der_next(&rest, ret) ||
+	    (tag == DER_NULL && ret->value.n > 0))
+		return false;
+	*in = rest;
+	return true;
 }
 
 bool der_take_optional(struct bytes *in, unsigned tag, struct der_item *ret, bool *found)

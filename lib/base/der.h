@@ -41,7 +41,7 @@ struct der_item {
  * minimal length that fits. False at the end of input or on any fault.
  */
 bool der_next(struct bytes *in, struct der_item *ret);
-/* The same, and the tag must be `tag`. */
+/* The same, and the tag must be `tag`; a NULL must be empty (X.690 8.8.2). */
 bool der_take(struct bytes *in, unsigned tag, struct der_item *ret);
 /* The same when the next tag is `tag`; otherwise *found = false and success. */
 bool der_take_optional(struct bytes *in, unsigned tag, struct der_item *ret, bool *found);

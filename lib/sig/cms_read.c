@@ -23,8 +23,7 @@ static bool take_algorithm(struct bytes *in, struct bytes *oid)
 	bool has_null;
 
 	if (!der_take(in, DER_SEQUENCE, &seq) || !der_take(&seq.value, DER_OID, &id) ||
-	    !der_take_optional(&seq.value, DER_NULL, &null, &has_null) || seq.value.n != 0 ||
-	    (has_null && null.value.n != 0))
+	    !der_take_optional(&seq.value, DER_NULL, &null, &has_null) || seq.value.n != 0)
 		return false;
 	*oid = id.value;
 	return true;

@@ -123,6 +123,9 @@ START_TEST(taking)
 	ck_assert(der_take(&in, DER_NULL, &item) && in.n == 0 && item.value.n == 0);
 	ck_assert(!der_take(&in, DER_NULL, &item) && !der_peek(in, &tag));
 	ck_assert(der_take_optional(&in, DER_NULL, &item, &found) && !found);
+	in = BYTES_LIT("\x05\x01x"); /* a NULL that holds something */
+	ck_assert(!der_take(&in, DER_NULL, &item) && in.n == 3);
+	ck_assert(!der_take_optional(&in, DER_NULL, &item, &found) && found);
 	in = bytes_of(text, 2); /* there, but cut off */
 	ck_assert(!der_take_optional(&in, DER_INTEGER, &item, &found) && found);
 }

@@ -32,7 +32,8 @@ enum forge_flag {
 	FORGE_VERSION = 1 << 18,     /* 3 for the SignedData */
 	FORGE_TOKEN = 1 << 19,       /* a timestamp token, by nobody */
 	FORGE_TOKEN_OTHER = 1 << 20, /* of something else */
-	FORGE_TOKENS = 1 << 21       /* two of them */
+	FORGE_TOKENS = 1 << 21,      /* two of them */
+	FORGE_FULL_NULLS = 1 << 22   /* as FORGE_NULLS, with a byte in each */
 };
 
 #define FORGE_BAG 20
@@ -66,6 +67,17 @@ static void forge_algorithm(struct buf *b, struct bytes oid, bool null)
 	der_put(b, DER_OID, oid);
 	if (null)
 		der_put(b, DER_NULL, BYTES_NONE);
+	der_close(b, m);
+}
+
+/* The digest's, with parameters by the flags. */
+static void forge_digest_algorithm(struct buf *b, enum alg_hash h, unsigned flags)
+{
+	size_t m = der_open(b, DER_SEQUENCE);
+
+	der_put(b, DER_OID, alg_hash_oid(h));
+	if (flags & (FORGE_NULLS | FORGE_FULL_NULLS))
+		der_put(b, DER_NULL, flags & FORGE_FULL_NULLS ? BYTES_LIT("x") : BYTES_NONE);
 	der_close(b, m);
 }
 
@@ -147,7 +159,9 @@ static inline void forge_ess_attr(struct buf *b, enum alg_hash h, struct bytes c
 }
 
 /* CMSAlgorithmProtection of RFC 6211. */
-static inline void forge_protection_attr(struct buf *b, struct bytes digest, struct bytes signature)
+/* `null`: a whole item behind the signature algorithm's OID, or nothing. */
+static inline void forge_protection_with(struct buf *b, struct bytes digest,
+					 struct bytes signature, struct bytes null)
 {
 	struct buf v = BUF_INIT;
 	size_t seq = der_open(&v, DER_SEQUENCE), sig;
@@ -155,10 +169,16 @@ static inline void forge_protection_attr(struct buf *b, struct bytes digest, str
 	forge_algorithm(&v, digest, false);
 	sig = der_open(&v, DER_CONTEXT_CONSTRUCTED(1));
 	der_put(&v, DER_OID, signature);
+	buf_add_bytes(&v, null);
 	der_close(&v, sig);
 	der_close(&v, seq);
 	forge_attr(b, OID_ALGORITHM_PROTECTION, buf_bytes(&v));
 	buf_free(&v);
+}
+
+static inline void forge_protection_attr(struct buf *b, struct bytes digest, struct bytes signature)
+{
+	forge_protection_with(b, digest, signature, BYTES_NONE);
 }
 
 /* As the SET OF that is signed. */
@@ -287,7 +307,7 @@ static void forge_signer_info(struct buf *b, const struct forge *f)
 		buf_add_bytes(b, f->sid);
 	else
 		forge_sid(b, f->leaf);
-	forge_algorithm(b, alg_hash_oid(f->hash), f->flags & FORGE_NULLS);
+	forge_digest_algorithm(b, f->hash, f->flags);
 	if (!(f->flags & FORGE_NO_ATTRS)) {
 		attrs.p[0] = DER_CONTEXT_CONSTRUCTED(0);
 		buf_add_bytes(b, buf_bytes(&attrs));
@@ -319,7 +339,7 @@ static void forge_signed_data(struct buf *b, const struct forge *f)
 
 	der_put_int(b, f->flags & FORGE_VERSION ? 3 : 1);
 	m = der_open(b, DER_SET);
-	forge_algorithm(b, alg_hash_oid(f->listed), f->flags & FORGE_NULLS);
+	forge_digest_algorithm(b, f->listed, f->flags);
 	der_close(b, m);
 	forge_content(b, f);
 	if (!(f->flags & FORGE_NO_BAG)) {

@@ -181,6 +181,20 @@ static void protection_signature(struct forge *f, struct buf *b)
 	forge_protection_attr(b, alg_hash_oid(HASH_SHA256), alg_signature_oid(KEY_RSA, HASH_SHA256));
 }
 
+static void protection_null(struct forge *f, struct buf *b)
+{
+	(void)f;
+	forge_protection_with(b, alg_hash_oid(HASH_SHA256), alg_signature_oid(KEY_P256, HASH_SHA256),
+			      BYTES_LIT("\x05\x00"));
+}
+
+static void protection_full_null(struct forge *f, struct buf *b)
+{
+	(void)f;
+	forge_protection_with(b, alg_hash_oid(HASH_SHA256), alg_signature_oid(KEY_P256, HASH_SHA256),
+			      BYTES_LIT("\x05\x02xy"));
+}
+
 #define AES128 "\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x02"
 
 static void caps(struct forge *f, struct buf *b)
@@ -386,6 +400,7 @@ static const struct message {
 	{ "as it should be, RSA", RSA_, 0, NULL, NULL, 0, NULL },
 	{ "as it should be, Ed25519", ED, 0, NULL, NULL, 0, NULL },
 	{ "NULL parameters", EC, FORGE_NULLS, NULL, NULL, 0, NULL },
+	{ "which hold something", EC, FORGE_FULL_NULLS, NULL, NULL, IN, "digest algorithm" },
 	{ "no certificates", EC, FORGE_NO_BAG, NULL, NULL, 0, NULL },
 	{ "attached content", EC, FORGE_CONTENT, NULL, NULL, IN, "detached" },
 	{ "version 3", EC, FORGE_VERSION, NULL, NULL, IN, "version 1" },
@@ -434,6 +449,8 @@ static const struct message {
 	{ "ESS, issuer as URI", EC, 0, ess_serial_name, NULL, IN, "the value" },
 	{ "ESS with something behind", EC, 0, ess_policies, NULL, IN, "the value" },
 	{ "CMSAlgorithmProtection", EC, 0, protection, NULL, 0, NULL },
+	{ "it has NULL parameters", EC, 0, protection_null, NULL, 0, NULL },
+	{ "which hold something", EC, 0, protection_full_null, NULL, IN, "signed attribute" },
 	{ "it names another digest", EC, 0, protection_digest, NULL, IN, "Protection" },
 	{ "it names another signature", EC, 0, protection_signature, NULL, IN, "Protection" },
 	{ "SMIMECapabilities", EC, 0, caps, NULL, 0, NULL },
