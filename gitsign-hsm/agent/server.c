@@ -16,7 +16,7 @@
 #include "given.h"
 #include "keeper.h"
 
-#define TICK_MS 10000
+#define TICK_MS 3000 /* systemd's agent waits for ours: PLACE_MS * PLACE_TRIES are longer */
 #define PING_S 10
 #define END_MS 3000
 #define PLACE_MS 20
@@ -30,6 +30,8 @@ static pthread_cond_t left = PTHREAD_COND_INITIALIZER; /* when it is */
 static int wake[2] = { -1, -1 };
 static char *dir;
 static struct agent_config config;
+/* The files of the sockets that we made; 0: systemd's, or none. */
+static ino_t own, own_ssh;
 
 void server_busy(bool busy)
 {
@@ -148,10 +150,26 @@ static int take_place(bool given, int *fd, struct err *err)
 
 /* --- the end ------------------------------------------------------------------- */
 
+static bool still_ours(const char *name, ino_t file)
+{
+	return file != 0 && rundir_inode(name) == file;
+}
+
+/* systemd's sockets may take the place of ours, or the directory go with its session: an agent
+ * that nobody reaches is in the way of the next one. */
+static bool is_lost(void)
+{
+	return (own != 0 && !still_ours(AGENT_SOCKET, own)) ||
+	       (own_ssh != 0 && !still_ours(AGENT_SSH_SOCKET, own_ssh));
+}
+
 static bool over(void)
 {
 	int64_t now = os_monotonic_ms();
 	bool r;
+
+	if (is_lost())
+		return true;
 
 	pthread_mutex_lock(&lock);
 	r = stopping || now >= started + config.lifetime_ms ||
@@ -223,22 +241,26 @@ static int own_sockets(const struct given *given, int *listener, int *ssh, struc
 			       "hsm.sshKey, or disable gitsign-hsm-agent-ssh.socket");
 	*listener = given->agent;
 	*ssh = given->ssh;
-	if (*listener < 0)
+	if (*listener < 0) {
 		r = rundir_listen(AGENT_SOCKET, listener, err);
-	if (r == 0 && *ssh < 0 && config.ssh)
+		own = r == 0 ? rundir_inode(AGENT_SOCKET) : 0;
+	}
+	if (r == 0 && *ssh < 0 && config.ssh) {
 		r = rundir_listen(AGENT_SSH_SOCKET, ssh, err);
+		own_ssh = r == 0 ? rundir_inode(AGENT_SSH_SOCKET) : 0;
+	}
 	return r;
 }
 
 /* systemd's sockets stay where they are: the next client starts the next agent. */
-static void close_sockets(const struct given *given, int listener, int ssh)
+static void close_sockets(int listener, int ssh)
 {
-	if (given->agent < 0)
+	if (still_ours(AGENT_SOCKET, own))
 		rundir_remove(AGENT_SOCKET);
 	close(listener);
 	if (ssh < 0)
 		return;
-	if (given->ssh < 0)
+	if (still_ours(AGENT_SSH_SOCKET, own_ssh))
 		rundir_remove(AGENT_SSH_SOCKET);
 	close(ssh);
 }
@@ -265,7 +287,7 @@ static int serve(bool tell, const struct given *given, struct err *err)
 		close(READY_FD);
 	loop();
 	clients_end();
-	close_sockets(given, listener, ssh);
+	close_sockets(listener, ssh);
 	tell_unreachable();
 	verifier_end();
 	wait_busy();

@@ -244,11 +244,17 @@ void rundir_remove(const char *name)
 	buf_free(&path);
 }
 
-bool rundir_has(const char *name)
+ino_t rundir_inode(const char *name)
 {
 	struct buf path = BUF_INIT;
-	bool there = path_of(name, false, &path, NULL) == 0 && access(buf_str(&path), F_OK) == 0;
+	struct stat st;
+	bool there = path_of(name, false, &path, NULL) == 0 && lstat(buf_str(&path), &st) == 0;
 
 	buf_free(&path);
-	return there;
+	return there ? st.st_ino : 0;
+}
+
+bool rundir_has(const char *name)
+{
+	return rundir_inode(name) != 0;
 }

@@ -36,6 +36,8 @@ int rundir_connect_path(const char *path, int *fd, struct err *err);
 void rundir_remove(const char *name);
 /* Is it still there for others to find, or has the directory gone with its session? */
 bool rundir_has(const char *name);
+/* The number of its file, 0 when there is none: while a socket listens no other file has its. */
+ino_t rundir_inode(const char *name);
 /* Is the other end of a connection a process of our user? */
 bool rundir_peer_ours(int fd);
 

@@ -123,7 +123,8 @@ END_TEST
 START_TEST(sockets)
 {
 	struct err e = ERR_INIT;
-	int listener, client, other;
+	int listener, client, other, third;
+	ino_t file;
 
 	ck_assert_int_eq(rundir_connect("s", &client, &e), ERR_IO);
 	ck_assert_int_eq(rundir_listen("s", &listener, &e), 0);
@@ -138,8 +139,14 @@ START_TEST(sockets)
 	ck_assert_int_eq(rundir_connect("s", &client, &e), 0);
 	close(client);
 	ck_assert(rundir_has("s"));
+	file = rundir_inode("s");
+	ck_assert(file != 0);
+	ck_assert_int_eq(rundir_listen("s", &third, &e), 0);
+	ck_assert(rundir_inode("s") != 0 && rundir_inode("s") != file);
+	close(third);
 	rundir_remove("s");
 	ck_assert(!rundir_has("s"));
+	ck_assert(rundir_inode("s") == 0);
 	ck_assert_int_eq(rundir_connect("s", &client, &e), ERR_IO);
 	close(other);
 }
