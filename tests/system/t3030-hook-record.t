@@ -148,6 +148,18 @@ cp ../object "../server/objects/$object"
 hk_policy
 accepted 'mended, the push goes in' origin main
 
+# --- what the record knows and git has forgotten --------------------------------------------
+accepted 'a branch that may go' origin main~1:refs/heads/forgotten
+gh_setup git checkout -q -b forgotten
+hk_commit 'forgotten'
+accepted 'goes on' origin HEAD:forgotten
+accepted 'and goes' origin :forgotten
+gh_setup git -C ../server reflog expire --expire=now --all
+gh_setup git -C ../server gc -q --prune=now
+not_ok 'its last commit with it' git -C ../server cat-file -e "$(git rev-parse HEAD)"
+gh_setup git checkout -q main
+accepted 'where rewinds are allowed its name may be used again' origin main:refs/heads/forgotten
+
 # --- SHA-256 ------------------------------------------------------------------------------
 GIT_DEFAULT_HASH=sha256
 export GIT_DEFAULT_HASH

@@ -110,6 +110,7 @@ bad() {
 	ok 'and nothing was touched' cmp "$state/record" "$GH_WORLD/before"
 }
 bad 'a changed line with a right sum, a number left out' 3 'contradicts' '^v1 2 ' 'v1 3 '
+bad 'an entry with the number of another' 3 'contradicts' '^v1 2 p' 'v1 1 p'
 bad 'a name that is none' 8 'entry 3: not the name of a ref' 'refs/heads/topic' 'refs/heads/to..pic'
 other=$(git -C "$server" commit-tree "$main^{tree}" -m other)
 bad 'another descent' 8 'entry 2: .*does not descend' "$main" "$other"
