@@ -60,5 +60,10 @@ reader 'issuer metadata' lib/oauth/meta.c
 reader 'HTTP headers' lib/oauth/http_header.c
 reader 'browser request' lib/oauth/loopback_query.c
 reader 'SSH data' lib/base/wire.c lib/token/agent_ssh.c
+reader 'agent frames' lib/token/agent_wire.c
+reader 'git config' lib/base/gitconf_parse.c
+reader record lib/record/record_line.c
+reader DER lib/base/der.c
+reader PEM lib/base/pem.c
 [ "$bad" = 0 ] || echo "fuzz-cov: less than $min % of a reader's lines: add seeds to tests/fuzz/corpus"
 exit "$bad"

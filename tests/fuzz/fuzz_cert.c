@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/der.h"
 #include "base/text.h"
 #include "sig/cert.h"
 
@@ -66,6 +67,79 @@ static void check_forms(const struct cert_list *l)
 	}
 }
 
+/* --- DER ------------------------------------------------------------------------------- */
+
+#define DEPTH_MAX 16
+#define SET_MAX 64
+#define YEAR_1000 -30610224000
+
+static void check_simple(struct der_item item, struct buf *b)
+{
+	struct der_item back;
+	struct bytes in;
+	int64_t t, again;
+	int n, m;
+
+	if (der_small_int(item, &n) && n < 128) {
+		der_put_int(b, n);
+		in = buf_bytes(b);
+		must(der_next(&in, &back) && der_small_int(back, &m) && m == n);
+		must(bytes_eq(buf_bytes(b), item.whole));
+	}
+	buf_clear(b);
+	if (der_time(item, &t) && t >= YEAR_1000) {
+		der_put_time(b, t);
+		in = buf_bytes(b);
+		must(der_next(&in, &back) && in.n == 0 && der_time(back, &again) && again == t);
+	}
+}
+
+/* Its members, in order: as many, and no shorter. */
+static void check_sorted(struct der_item set, struct buf *b)
+{
+	struct bytes in = set.value, before = BYTES_NONE;
+	struct der_item item;
+	size_t n = 0, mark;
+
+	while (der_next(&in, &item))
+		n++;
+	if (in.n > 0 || n > SET_MAX)
+		return;
+	mark = der_open(b, set.tag);
+	buf_add_bytes(b, set.value);
+	der_close_set_of(b, mark);
+	in = buf_bytes(b);
+	must(in.n == set.whole.n && der_take(&in, set.tag, &set) && in.n == 0);
+	for (in = set.value; der_next(&in, &item); n--) {
+		must(bytes_cmp(before, item.whole) <= 0);
+		before = item.whole;
+	}
+	must(in.n == 0 && n == 0);
+}
+
+/* Each value, written again, is what stood there. */
+static void walk(struct bytes in, unsigned depth)
+{
+	struct bytes all = in;
+	struct der_item item;
+
+	while (depth < DEPTH_MAX && der_next(&in, &item)) {
+		struct buf b = BUF_INIT;
+
+		must(item.whole.p >= all.p && item.whole.p + item.whole.n == in.p);
+		der_put(&b, item.tag, item.value);
+		must(bytes_eq(buf_bytes(&b), item.whole));
+		buf_clear(&b);
+		check_simple(item, &b);
+		buf_clear(&b);
+		if (item.tag == DER_SET)
+			check_sorted(item, &b);
+		buf_free(&b);
+		if (item.tag & 0x20)
+			walk(item.value, depth + 1);
+	}
+}
+
 /* The first byte: 'P' for a PEM text with any number of them. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -84,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		return 0;
 	}
+	walk(in, 0);
 	r = cert_parse(in, &c, &err);
 	must(r == 0 || (r == (int)err.code && c == NULL && err.text[0]));
 	if (r == 0)

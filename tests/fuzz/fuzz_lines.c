@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/gitconf.h"
+#include "base/mem.h"
 #include "policy/judge.h"
 #include "record/record_internal.h"
 
@@ -70,6 +71,46 @@ static void check_name(const char *name)
 		must(!(*name >= 'A' && *name <= 'Z'));
 }
 
+static bool same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static int is_value(const char *value, void *ctx)
+{
+	return strcmp(value, ctx) == 0 ? 7 : 0;
+}
+
+/* Who asks for the key of an entry gets the last one of that name. */
+static void check_question(const struct gitconf *c, const struct gitconf_entry *e)
+{
+	const struct gitconf_entry *last = e;
+	struct buf key = BUF_INIT;
+	char *value;
+	bool yes = false;
+	int rc;
+
+	for (const struct gitconf_entry *i = e; i < c->v + c->n; i++)
+		if (same(i->section, e->section) && same(i->subsection, e->subsection) &&
+		    same(i->name, e->name))
+			last = i;
+	buf_add_str(&key, e->section);
+	buf_add_byte(&key, '.');
+	if (e->subsection != NULL) {
+		buf_add_str(&key, e->subsection);
+		buf_add_byte(&key, '.');
+	}
+	buf_add_str(&key, e->name);
+	value = xstrdup(last->value ? last->value : "");
+	must(strcmp(gitconf_get(c, buf_str(&key)), value) == 0);
+	must(gitconf_each(c, buf_str(&key), is_value, value) == 7);
+	rc = gitconf_bool(c, buf_str(&key), true, &yes, NULL);
+	must(rc == (gitconf_truth(last->value) < 0 ? ERR_CONFIG : 0));
+	must(rc != 0 || yes == (gitconf_truth(last->value) == 1));
+	free(value);
+	buf_free(&key);
+}
+
 static void check_config(struct bytes in)
 {
 	struct gitconf c = GITCONF_INIT;
@@ -82,6 +123,8 @@ static void check_config(struct bytes in)
 		check_name(c.v[i].section);
 		must(!c.v[i].name || c.v[i].name[0]);
 		check_name(c.v[i].name ? c.v[i].name : "");
+		if (c.v[i].name && i < 32)
+			check_question(&c, &c.v[i]);
 	}
 	gitconf_free(&c);
 }
@@ -115,15 +158,59 @@ static void check_answers(const struct record *r)
 	free(tips);
 }
 
+static bool same_entry(const struct record_entry *a, const struct record_entry *b)
+{
+	return a->seq == b->seq && a->state == b->state && a->received == b->received &&
+	       memcmp(a->policy, b->policy, sizeof(a->policy)) == 0 && same(a->rule, b->rule) &&
+	       same(a->ref, b->ref) && same(a->who, b->who) && oid_eq(&a->old, &b->old) &&
+	       oid_eq(&a->new_, &b->new_) && a->forward == b->forward;
+}
+
+/* The line that `r` took last, as it is written: another record takes it for the same. */
+static void check_rewritten(struct record *twin, const struct record *r, struct buf *text)
+{
+	struct line_sum last = twin->last;
+	size_t from = text->n, k = 0;
+
+	if (r->n > twin->n) {
+		must(line_put_entry(text, &twin->hash, &last, &r->v[twin->n]));
+	} else {
+		while (k < r->n && r->v[k].state == twin->v[k].state)
+			k++;
+		must(k < r->n);
+		must(line_put_change(text, &twin->hash, &last, k + 1, r->v[k].state));
+	}
+	must(line_take(twin, (char *)text->p + from, text->n - from - 1) == LINE_GOOD);
+	must(r->n == twin->n);
+	k = k < r->n && r->v[k].state != RECORD_PENDING ? k : r->n - 1;
+	must(same_entry(&r->v[k], &twin->v[k]) && same_entry(&r->v[r->n - 1], &twin->v[r->n - 1]));
+}
+
+static void record_begin(struct record *r)
+{
+	*r = (struct record){ .fd = -1, .dir_fd = -1, .last = line_sum_first };
+	r->index = index_new();
+	must(hasher_init(&r->hash));
+}
+
+static void record_end(struct record *r)
+{
+	free(r->v);
+	index_free(r->index);
+	hasher_free(&r->hash);
+}
+
 /* Lines with the sum that they lack: it keeps accidents out, not meaning. */
 static void check_record(struct bytes in)
 {
-	struct record r = { .fd = -1, .dir_fd = -1, .last = line_sum_first, .index = index_new() };
-	struct buf text = BUF_INIT;
+	struct record r, twin;
+	struct buf text = BUF_INIT, again = BUF_INIT;
 
-	must(hasher_init(&r.hash));
-	buf_reserve(&text,
-		    2 * in.n + 64 * (in.n + 1)); /* entries point into it: it must not move */
+	record_begin(&r);
+	record_begin(&twin);
+	/* entries point into them: they must not move */
+	buf_reserve(&text, 2 * in.n + 64 * (in.n + 1));
+	buf_reserve(&again, 4 * in.n + 64 * (in.n + 1));
 	while (in.n > 0) {
 		const uint8_t *lf = memchr(in.p, '\n', in.n);
 		struct bytes line = bytes_of(in.p, lf ? (size_t)(lf - in.p) : in.n);
@@ -142,13 +229,15 @@ static void check_record(struct bytes in)
 		must(r.n <= had + 1);
 		if (r.n > had)
 			must(r.v[had].seq == r.n && r.v[had].ref[0] && r.v[had].received >= 0);
+		if (fault == LINE_GOOD)
+			check_rewritten(&twin, &r, &again);
 		in = bytes_skip(in, lf ? line.n + 1 : line.n);
 	}
 	check_answers(&r);
-	free(r.v);
-	index_free(r.index);
-	hasher_free(&r.hash);
+	record_end(&r);
+	record_end(&twin);
 	buf_free(&text);
+	buf_free(&again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

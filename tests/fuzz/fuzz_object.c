@@ -39,12 +39,30 @@ static void check_ident(struct bytes raw, const struct object_ident *id)
 		must(id->email.p[i] >= ' ' && id->email.p[i] != '<' && id->email.p[i] != '>');
 }
 
+/* What the armor holds, written again, is read as the same. */
+static void check_armor(struct bytes armor)
+{
+	struct buf der = BUF_INIT, again = BUF_INIT, back = BUF_INIT;
+
+	if (pem_read_one(armor, PEM_SIGNED_MESSAGE, false, &der, NULL) == 0) {
+		pem_write(&again, PEM_SIGNED_MESSAGE, buf_bytes(&der));
+		must(pem_read_one(buf_bytes(&again), PEM_SIGNED_MESSAGE, false, &back, NULL) == 0);
+		must(bytes_eq(buf_bytes(&der), buf_bytes(&back)));
+	} else {
+		must(der.n == 0);
+	}
+	buf_free(&der);
+	buf_free(&again);
+	buf_free(&back);
+}
+
 static void check_signature(const struct buf *signature)
 {
 	static const char end[] = "-----\n";
 
 	must(bytes_starts(buf_bytes(signature), BYTES_LIT("-----BEGIN ")));
 	must(signature->n > 32 && memcmp(signature->p + signature->n - 6, end, 6) == 0);
+	check_armor(buf_bytes(signature));
 }
 
 /* What the fast way read is what the strict reader of armors reads. */
@@ -151,7 +169,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	default:
 		if (object_ref_ok(raw))
-			must(raw.n > 5 && !memchr(raw.p, '\0', raw.n) && !memchr(raw.p, '\n', raw.n));
+			must(raw.n > 5 && !memchr(raw.p, '\0', raw.n) &&
+			     !memchr(raw.p, '\n', raw.n));
 	}
 	return 0;
 }

@@ -9,17 +9,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char root[] =
-	"-----BEGIN CERTIFICATE-----\n"
-	"MIIBbjCCARWgAwIBAgIUCjWQvyMX0c/EH0JVXTlWLxpKOpMwCgYIKoZIzj0EAwIw\n"
-	"DDEKMAgGA1UEAwwBUjAgFw0yNjExMjQxNzI1MjZaGA8yMTI2MTAzMTE3MjUyNlow\n"
-	"DDEKMAgGA1UEAwwBUjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNtgKjg5n1eC\n"
-	"l6UbJiyGwTjs4nrIkVOqKSYuByiP/WsPFprqmdPANLJVCZjqvE4j1ZjeTgnAqlvI\n"
-	"++gb3SrG8HujUzBRMB0GA1UdDgQWBBSTS5h5OpL2quf4vqID4PdZ/Dqq0DAfBgNV\n"
-	"HSMEGDAWgBSTS5h5OpL2quf4vqID4PdZ/Dqq0DAPBgNVHRMBAf8EBTADAQH/MAoG\n"
-	"CCqGSM49BAMCA0cAMEQCIGs9zjx+SmBXNLHzfeqw39KemBsG0tgYwNg5Lf3TBEIq\n"
-	"AiAncfebCRzUiiYC+NHB7crqdP6cYm8wCrUlfBCHAG8k8Q==\n"
-	"-----END CERTIFICATE-----\n";
+static const char root[] = "-----BEGIN CERTIFICATE-----\n"
+			   "MIIBbjCCARWgAwIBAgIUCjWQvyMX0c/EH0JVXTlWLxpKOpMwCgYIKoZIzj0EAwIw\n"
+			   "DDEKMAgGA1UEAwwBUjAgFw0yNjExMjQxNzI1MjZaGA8yMTI2MTAzMTE3MjUyNlow\n"
+			   "DDEKMAgGA1UEAwwBUjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNtgKjg5n1eC\n"
+			   "l6UbJiyGwTjs4nrIkVOqKSYuByiP/WsPFprqmdPANLJVCZjqvE4j1ZjeTgnAqlvI\n"
+			   "++gb3SrG8HujUzBRMB0GA1UdDgQWBBSTS5h5OpL2quf4vqID4PdZ/Dqq0DAfBgNV\n"
+			   "HSMEGDAWgBSTS5h5OpL2quf4vqID4PdZ/Dqq0DAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+			   "CCqGSM49BAMCA0cAMEQCIGs9zjx+SmBXNLHzfeqw39KemBsG0tgYwNg5Lf3TBEIq\n"
+			   "AiAncfebCRzUiiYC+NHB7crqdP6cYm8wCrUlfBCHAG8k8Q==\n"
+			   "-----END CERTIFICATE-----\n";
 
 static void must(bool ok)
 {
@@ -27,8 +26,7 @@ static void must(bool ok)
 		abort();
 }
 
-static int read_root(void *ctx, const char *path, size_t max, struct buf *out,
-		     struct err *err)
+static int read_root(void *ctx, const char *path, size_t max, struct buf *out, struct err *err)
 {
 	(void)max;
 	(void)ctx;
