@@ -12,6 +12,7 @@
 //   /issued?what=access_token|refresh_token   every one made so far, a line each
 //   /check?token=T          what a resource server learns of it: {active, ...}
 //   /revoke?token=T         dead from now on, as if its owner had revoked it
+//   /tolerate?seconds=N     a refresh token that was used up is taken again for so long (0: not)
 //   /device?user_code=C     the person says yes (&deny=1: no; &grant=same: by the grant of the yes
 //                           before, if it lives); without a code: the last asked for
 //   /workload?sub=S&aud=A&ttl=N[&iss=I]   an identity token as a build server gives it to a job
@@ -194,6 +195,18 @@ async function approve(provider, q) {
 	return 'approved\n';
 }
 
+// RFC 9700 4.14.2 has the old refresh token die when it is used; many issuers let it live on for
+// a little, for clients that lost the answer.
+let tolerated = 0;
+
+function useLater(provider) {
+	const use = provider.RefreshToken.prototype.consume;
+	provider.RefreshToken.prototype.consume = async function consume() {
+		if (tolerated === 0) await use.call(this);
+		else setTimeout(() => use.call(this).catch(() => {}), tolerated * 1000).unref();
+	};
+}
+
 const dead = new Set();
 
 async function check(provider, issuer, key, token) {
@@ -249,6 +262,7 @@ await serve('oidc', opt, async (issuer) => {
 	const provider = new Provider(issuer, configuration(issuer, key));
 	provider.registerGrantType(`${GRANT}token-exchange`, (ctx) => exchange(provider, issuer, workload, ctx), ['audience', 'resource',
 		'scope', 'requested_token_type', 'subject_token', 'subject_token_type', 'actor_token', 'actor_token_type'], ['audience', 'resource']);
+	useLater(provider);
 	provider.on('grant.success', (ctx) => {
 		for (const what of Object.keys(issued)) if (ctx.body[what]) issued[what].push(ctx.body[what]);
 	});
@@ -268,6 +282,10 @@ await serve('oidc', opt, async (issuer) => {
 			'/check': (q) => check(provider, issuer, key, q.get('token')),
 			'/revoke': (q) => {
 				dead.add(q.get('token'));
+				return 'ok\n';
+			},
+			'/tolerate': (q) => {
+				tolerated = Number(q.get('seconds'));
 				return 'ok\n';
 			},
 			'/device': (q) => approve(provider, q),

@@ -1,6 +1,7 @@
 # Tools for the tests, into $(B)/tests.
 TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/agent-load $(B)/tests/p11-raw $(B)/tests/mock-p11.so \
-	$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so $(B)/tests/peak.so
+	$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so $(B)/tests/peak.so \
+	$(B)/tests/kill-worker
 test-tools: $(TEST_TOOLS)
 
 $(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig))
@@ -19,6 +20,12 @@ $(B)/tests/p11-raw: $(B)/obj/tests/tools/p11-raw.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
+
+# Nothing of ours, and not instrumented: it traces what is.
+$(B)/tests/kill-worker: tests/tools/kill-worker.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $<
 
 # A module is somebody else's: never instrumented, whatever loads it is.
 $(B)/tests/mock-p11.so: tests/tools/mock-p11.c
