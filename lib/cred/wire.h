@@ -31,7 +31,7 @@ struct cred_frame {
 	struct bytes id, body; /* views */
 };
 
-/* Appends; the values must not be longer than the limits (ends the process). */
+/* Appends. Whoever reads it refuses values that are longer than the limits. */
 void cred_frame_write(struct secret *out, const struct cred_frame *f);
 /* How long the frame is whose first 16 bytes stand in `head`; 0: it is none. */
 size_t cred_frame_size(struct bytes head);

@@ -51,6 +51,7 @@ reader pack lib/repo/pack.c
 reader 'push certificate' lib/object/pushcert.c lib/object/ref.c
 reader 'stdin lines' lib/policy/judge_input.c
 reader policy lib/policy/file.c lib/policy/file_*.c
+reader 'ref patterns' lib/policy/match.c
 reader 'git credential' lib/cred/proto.c
 reader URL lib/cred/url.c
 reader 'kept tokens' lib/cred/tokens.c lib/cred/wire.c

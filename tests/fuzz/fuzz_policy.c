@@ -1,10 +1,12 @@
 /*
  * A policy file; the files that it names are one root, or missing. What is taken obeys
- * the rules that the hook leans on, and no two of its rules tie.
+ * the rules that the hook leans on, and no two of its rules tie. Or, where it begins with
+ * "refs/", lines: two patterns, and names that pushers could make up.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "policy/file_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -76,7 +78,10 @@ static void check_rule(const struct policy *p, const struct policy_rule *r)
 		must(r->signers[i] < p->signers_n);
 		must(i == 0 || r->signers[i] != r->signers[i - 1]);
 		must(policy_rule_allows(p, r, &p->signers[r->signers[i]]));
+		must(r->pusher_said || policy_rule_allows_push(p, r, &p->signers[r->signers[i]]));
 	}
+	for (size_t i = 0; r->pusher_said && i < r->pushers_n; i++)
+		must(policy_rule_allows_push(p, r, &p->signers[r->pushers[i]]));
 	check_refs(p, r);
 }
 
@@ -104,12 +109,104 @@ static void check(const struct policy *p)
 		check_rule(p, &p->rules[i]);
 }
 
+/* --- patterns ---------------------------------------------------------------------------- */
+
+#define NAME_MAX_BYTES 32
+#define WILDS_MAX 3
+
+/* By what the words say, one way after the other. */
+static bool matches(const char *pattern, struct bytes name)
+{
+	size_t stars = strspn(pattern, "*");
+
+	if (!*pattern)
+		return name.n == 0;
+	if (stars == 0)
+		return name.n > 0 && name.p[0] == (uint8_t)*pattern &&
+		       matches(pattern + 1, bytes_skip(name, 1));
+	for (;; name = bytes_skip(name, 1)) {
+		if (matches(pattern + stars, name))
+			return true;
+		if (name.n == 0 || (stars == 1 && name.p[0] == '/'))
+			return false;
+	}
+}
+
+static bool is_short(const char *pattern)
+{
+	size_t wilds = 0;
+
+	for (const char *p = pattern; *p; p += strspn(p, "*") + strcspn(p + strspn(p, "*"), "*"))
+		wilds += *p == '*';
+	return wilds <= WILDS_MAX;
+}
+
+static void check_name(const char *a, const char *b, struct bytes name, bool meet)
+{
+	bool in_a = policy_glob(a, name), in_b = policy_glob(b, name);
+
+	must(!in_a || !in_b || meet);
+	if (name.n > NAME_MAX_BYTES)
+		return;
+	must(!is_short(a) || in_a == matches(a, name));
+	must(!is_short(b) || in_b == matches(b, name));
+}
+
+static char *line_of(struct bytes *in)
+{
+	const uint8_t *lf = in->n > 0 ? memchr(in->p, '\n', in->n) : NULL;
+	size_t n = lf ? (size_t)(lf - in->p) : in->n;
+	char *line = xstrndup((const char *)in->p, n);
+
+	*in = bytes_skip(*in, lf ? n + 1 : n);
+	return line;
+}
+
+/* One that no policy can hold matches nothing, and would tie with everything. */
+static void check_long(const char *a, const char *b)
+{
+	size_t literal = strcspn(a, "*"), budget = SIZE_MAX;
+
+	if (strlen(a + literal) <= POLICY_PATTERN_MAX)
+		return;
+	must(policy_pattern_fault(a) && !policy_glob(a, bytes_of(a, literal)));
+	must(policy_patterns_meet(a, b, &budget) && policy_patterns_meet(b, a, &budget));
+}
+
+static void check_patterns(struct bytes in)
+{
+	char *a = line_of(&in), *b = line_of(&in);
+
+	check_long(a, b);
+	if (!policy_pattern_fault(a) && !policy_pattern_fault(b)) {
+		size_t budget = SIZE_MAX, again = SIZE_MAX, none = 1;
+		bool meet = policy_patterns_meet(a, b, &budget);
+
+		must(policy_patterns_meet(b, a, &again) == meet && again == budget);
+		must(policy_patterns_meet(a, b, &none) && none == 0);
+		must(policy_patterns_meet(a, a, &again));
+		while (in.n > 0) {
+			char *name = line_of(&in);
+
+			check_name(a, b, bytes_str(name), meet);
+			free(name);
+		}
+	}
+	free(a);
+	free(b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct err err = ERR_INIT;
 	struct policy *p = NULL;
-	int rc = policy_parse(bytes_of(data, size), "/p", read_root, NULL, &p, &err);
+	int rc;
 
+	if (bytes_starts(bytes_of(data, size), BYTES_LIT("refs/"))) {
+		check_patterns(bytes_of(data, size));
+		return 0;
+	}
+	rc = policy_parse(bytes_of(data, size), "/p", read_root, NULL, &p, &err);
 	must((rc == 0) == (p != NULL));
 	if (p)
 		check(p);
