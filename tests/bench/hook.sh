@@ -104,7 +104,7 @@ judged() {
 	calc 'a - b' "a=$one" "b=$bare" | awk '{ printf "# %.1f us above it\n", $1 }'
 	read=$(echo "$micro" | cut -d' ' -f4)
 	row "judge/$1-above" "$(calc 'a - b' "a=$one" "b=$same")" "$read" us \
-		"what is above bare checks of different signatures : inflating, object id and digests alone"
+		"what is above bare checks of different signatures : inflating, object id and digests alone, between such checks"
 	if [ "$(nproc)" -gt 1 ]; then
 		CPU='' WALL='' ANON=''
 		for _ in 1 2 3; do hook hook.git 2; done
