@@ -19,6 +19,7 @@ ALL_ARS := $(call ars,$(call reverse,$(LAYERS)))
 SIBLINGS := $(B)/libexec/gitsign-hsm
 PROGRAMS := $(B)/bin/gitsign-hsm $(addprefix $(SIBLINGS)/,direct agent verbs)
 $(B)/bin/gitsign-hsm: $(FRONT_OBJS)
+$(B)/bin/gitsign-hsm: MORE_LDFLAGS := $(FRONT_LDFLAGS)
 $(SIBLINGS)/direct: $(DIRECT_OBJS)
 $(SIBLINGS)/agent: $(AGENT_OBJS)
 $(SIBLINGS)/verbs: $(VERB_OBJS)
@@ -53,10 +54,13 @@ $(HOOKS): $(B)/hooks/%: $(B)/obj/hooks/%.o
 HOOK_FRONT := $(B)/hooks/reference-transaction
 $(filter-out $(HOOK_FRONT),$(HOOKS)): $(call objs,hooks/common/*.c)
 
+# Linked in, libcrypto would not be seen by tests/lint/needed.txt: the front gets no library.
+$(PROGRAMS) $(HOOKS): LINK_LIBS = $(if $(filter %/bin/gitsign-hsm,$@),,$(call libs,$(LAYERS)))
 $(PROGRAMS) $(HOOKS): $(ALL_ARS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(call libs,$(LAYERS)) $(MORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(MORE_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+		$(LINK_LIBS) $(MORE_LIBS)
 
 .PHONY: programs
 programs: $(PROGRAMS) $(HOOKS)
