@@ -53,6 +53,16 @@ gh_run env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.module GIT_CONFIG_VALUE_0=/no
 like 'names the module' "$(cat "$GH_ERR")" '/nonexistent.so'
 is 'and made no commit' "$(git log -1 --format=%s)" env
 
+# opened COMMAND...: how often it has opened the module; the dynamic linker tells.
+opened() {
+	rm -f "$GH_WORLD"/linker.*
+	LD_DEBUG=files LD_DEBUG_OUTPUT=$GH_WORLD/linker "$@" >/dev/null 2>&1 || return
+	cat "$GH_WORLD"/linker.* | grep -c "file=.*/$(basename "$GH_MODULE")"
+}
+is 'verifying opens no module' "$(opened git verify-commit --raw HEAD)" 0
+is 'nor does the verb' "$(opened "$GH_BIN/gitsign-hsm" verify HEAD)" 0
+unlike 'signing does' "$(opened git -c hsm.agent=off commit -q --allow-empty -m opened)" '^0$'
+
 ok 'subdirectory' sh -c 'mkdir sub && cd sub && git commit -q --allow-empty -m sub'
 is 'good from there' "$(letter)" G
 

@@ -91,6 +91,8 @@ static const struct {
 	  "validFrom = 2027-01-15T08:00:00Z\n", NULL, "alice2", NULL },
 	/* [key]: every line has to hold. */
 	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\n", "", "a", NULL },
+	{ TOP "[signer \"a\"]\n[signer \"b\"]\nspki = %C\n[key \"k\"]\nsigner = a\nspki = %S\n", "",
+	  "a", NULL },
 	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %C\n", "", NULL, "no signer" },
 	{ TOP "[signer \"a\"]\n[key \"k\"]\nsigner = a\nspki = %S\ncertificate = %C\n", "", "a",
 	  NULL },
