@@ -55,6 +55,14 @@ sed -i '/signer "alice"/a\	validUntil = 2026-01-01' "$GH_WORLD/policy"
 hk_commit 'by alice, who has left'
 refused 'one who has left is not' 'signer alice is not valid any more' origin staff
 gh_setup git reset -q --hard HEAD~1
+policy_of 'emailDomain = example.com' - 'signer = trust:corp' 'author = known'
+hk_as carol
+hk_commit 'of a colleague' --author 'eve <eve@example.com>'
+accepted 'an author with an address in the domain is known' origin staff
+hk_commit 'of somebody else' --author 'eve <eve@example.org>'
+refused 'one with another is not' 'author eve@example.org is no signer of the policy' origin staff
+gh_setup git reset -q --hard HEAD~1
+hk_as alice
 policy_of - 'signer = trust:corp'
 refused 'without emailDomain it is a fault of the file' 'has no$|emailDomain' origin staff:staff2
 policy_of 'emailDomain = example.com' - 'signer = alice'
