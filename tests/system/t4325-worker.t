@@ -45,9 +45,8 @@ wrong() {
 
 # killed STOP: who asks is killed there. And what it had said to git.
 killed() {
-	stop=$1
 	refused
-	GIT_TERMINAL_PROMPT=0 "$GH_TOOLS/kill-worker" stops "$stop" "$CRED_HELPER" get <request >before 2>words
+	GIT_TERMINAL_PROMPT=0 "$GH_TOOLS/kill-worker" stops "$1" "$CRED_HELPER" get <request >before 2>words
 	read -r _ how <stops
 	[ "$how" = killed ] || return 0
 	kills=$((kills + 1))
@@ -85,27 +84,42 @@ account_for() {
 	was_made=$made
 	was_refused=$refusals
 }
-# all_over COUNT: so many moments, evenly spread over a refresh.
+# at STOP...: one moment after the other.
+at() {
+	for stop; do
+		killed "$stop"
+		next
+		account_for
+	done
+}
+# all_over COUNT [LAST]: so many moments evenly spread over a refresh, and each fourth of the LAST,
+# where the answer of the issuer is kept and given.
 all_over() {
-	local n stops
+	local n all moments
 	: >wrongs
 	kills=0
 	lost=0
 	refused
 	"$GH_TOOLS/kill-worker" stops 0 "$CRED_HELPER" get <request >given 2>said
 	token=$(password given)
-	stops=$(sed -n 's/ ended$//p' stops)
-	[ -n "$token" ] && [ -n "$stops" ] || bail "no refresh to be killed in: $(cat stops said)"
+	all=$(sed -n 's/ ended$//p' stops)
+	[ -n "$token" ] && [ -n "$all" ] || bail "no refresh to be killed in: $(cat stops said)"
 	was_made=$(used_up)
 	was_refused=$(not_taken)
+	moments=
 	n=0
 	while [ "$n" -lt "$1" ]; do
-		killed $((n * stops / $1 + 1))
-		next
-		account_for
+		moments="$moments $((n * all / $1 + 1))"
 		n=$((n + 1))
 	done
-	diag "killed $kills times in $stops steps, lost $lost"
+	n=${2-0}
+	while [ "$n" -gt 0 ]; do
+		moments="$moments $((all - n + 1))"
+		n=$((n - 4))
+	done
+	# shellcheck disable=SC2086 # numbers
+	at $moments
+	diag "killed $kills times in $all steps, lost $lost"
 }
 # both STORE COUNT
 both() {
@@ -117,7 +131,7 @@ both() {
 	ok 'it was killed' [ "$kills" -gt $(($2 / 2)) ]
 	ok 'and some logins were lost, as they had to be' [ "$lost" -gt 0 ]
 	srv oidc tolerate seconds=600 >/dev/null
-	all_over "$2"
+	all_over "$2" 100
 	is "$1: nothing goes wrong at one that tolerates the old refresh token for a while" "$(cat wrongs)" ''
 	ok 'where it was killed, too' [ "$kills" -gt $(($2 / 2)) ]
 	is 'no login is lost' "$lost" 0
