@@ -152,6 +152,8 @@ static const struct {
 	       "trust = x\n" },
 	{ BASE "[signer \"c\"]\nspki = sha256:" HEX64 "0\n", "12: spki is \"sha256:0123",
 	  BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\n" },
+	{ BASE "[signer \"c\"]\nspki = sha512:" HEX64 "\n", "12: spki is \"sha512:",
+	  BASE "[signer \"c\"]\nspki = sha256:" HEX64 "\n" },
 	{ BASE "[signer \"c\"]\nspki = " HEX64 "\n", "12: spki is",
 	  BASE "[signer \"c\"]\nspki = sha256:" COLONS "\n" },
 	{ BASE

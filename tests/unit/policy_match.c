@@ -161,6 +161,7 @@ static const char rules[] = HEAD
 	RULE("main", "ref = refs/heads/main")
 	RULE("work", "ref = refs/heads/**")
 	RULE("topic", "ref = refs/heads/topic/*\nref = refs/heads/t**")
+	RULE("between", "ref = refs/heads/top**")
 	RULE("exact-too", "ref = refs/heads/topic/x\nref = refs/x/*")
 	RULE("watch", "ref = refs/heads/main\nref = refs/ci/*\nmode = report");
 
@@ -172,7 +173,8 @@ static const struct {
 	{ "refs/heads/main2", "work", false },
 	{ "refs/heads/topic/a", "topic", false },
 	{ "refs/heads/topic/x", "exact-too", false },
-	{ "refs/heads/topic/a/b", "topic", false },
+	{ "refs/heads/topic/a/b", "between", false },
+	{ "refs/heads/tag", "topic", false },
 	{ "refs/heads/u", "work", false },
 	{ "refs/x/y", "exact-too", false },
 	{ "refs/x/y/z", NULL, false },
