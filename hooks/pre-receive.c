@@ -2,11 +2,13 @@
  * The pre-receive hook: judges a push by the policy (githooks(5), pre-receive).
  * Whatever goes wrong, the push is refused with the reason and the way out.
  */
+#include "base/mem.h"
 #include "hooks/common/hook.h"
 #include "record/certs.h"
+#include "record/push.h"
 
 /* A certificate is used up first: whatever comes after, it is good for no other push. */
-static int record_result(struct hook *h, const struct judge_result *res, struct err *err)
+static int record_result(struct hook *h, struct judge_result *res, struct err *err)
 {
 	int rc = 0;
 
@@ -17,8 +19,10 @@ static int record_result(struct hook *h, const struct judge_result *res, struct 
 				      res->received - h->server.cert_max_age, err);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < res->entries_n; i++)
+	for (size_t i = 0; i < res->entries_n; i++) {
+		res->entries[i].push = h->push;
 		record_append(h->record, &res->entries[i]);
+	}
 	return record_commit(h->record, err);
 }
 
@@ -68,10 +72,12 @@ int main(int argc, char **argv)
 {
 	struct hook h = { .name = "pre-receive" };
 	struct err err = ERR_INIT;
+	_cleanup_free_ char *push = NULL;
 	int rc;
 
 	(void)argv;
 	hook_start();
+	h.push = push = push_here(); /* at once: who pushes can make receive-pack end */
 	if (argc > 1)
 		rc = err_set(&err, ERR_USAGE,
 			     "pre-receive takes no arguments: git runs it "

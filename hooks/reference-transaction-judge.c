@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "hooks/common/hook.h"
+#include "record/push.h"
 #include "record/serial.h"
 
 #define PACKED_MAX ((size_t)256 << 20)
@@ -89,12 +90,13 @@ static void drop_packed(struct hook *h)
 			drop(h, i);
 }
 
-/* Has pre-receive judged this very change, and is it to land? */
+/* Has pre-receive judged this very change in this very push, and is it to land? */
 static bool awaited(const struct record_awaited *a, const struct record_entry *e, size_t n,
-		    const struct judge_update *u)
+		    const struct judge_update *u, const char *push)
 {
 	while (n-- > 0)
-		if (record_is_awaited(a, &e[n]) && strcmp(e[n].ref, u->ref) == 0 &&
+		if (record_is_awaited(a, &e[n]) && record_is_of(&e[n], push) &&
+		    strcmp(e[n].ref, u->ref) == 0 &&
 		    oid_eq(&e[n].new_, &u->new_) && oid_eq(&e[n].old, &u->old))
 			return true;
 	return false;
@@ -104,11 +106,12 @@ static void drop_awaited(struct hook *h)
 {
 	const struct record_awaited a = record_awaited_at(
 		h->record, os_now(), h->server.clock_reset, h->policy->time + LANDING_S);
+	_cleanup_free_ char *push = push_here();
 	size_t n;
 	const struct record_entry *e = record_entries(h->record, &n);
 
 	for (size_t i = h->updates_n; i-- > 0;)
-		if (awaited(&a, e, n, &h->updates[i]))
+		if (awaited(&a, e, n, &h->updates[i], push))
 			drop(h, i);
 }
 

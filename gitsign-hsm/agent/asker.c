@@ -1,5 +1,4 @@
 /* Who is at the other end of a connection. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,6 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "base/text.h"
 #include "consent.h"
 
@@ -30,39 +30,6 @@ static void program_of(pid_t pid, const char *name, char *ret, size_t room)
 	}
 }
 
-struct stat_line {
-	char name[64]; /* escaped */
-	long parent, tty;
-};
-
-/* proc(5), /proc/PID/stat: the name stands in the last pair of parentheses. */
-static bool read_stat(pid_t pid, struct stat_line *ret)
-{
-	char path[64], line[1024];
-	char *open_, *close_;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return false;
-	line[n] = '\0';
-	open_ = strchr(line, '(');
-	close_ = strrchr(line, ')');
-	if (open_ == NULL || close_ == NULL || close_ < open_ ||
-	    sscanf(close_ + 1, " %*c %ld %*d %*d %ld", &ret->parent, &ret->tty) != 2)
-		return false;
-	_cleanup_free_ char *shown =
-		text_escaped(bytes_of(open_ + 1, (size_t)(close_ - open_ - 1)));
-
-	snprintf(ret->name, sizeof(ret->name), "%s", shown);
-	return true;
-}
-
 static void terminal(struct asker *a, long number)
 {
 	unsigned major_ = (unsigned)(number >> 8 & 0xfff);
@@ -81,7 +48,7 @@ static void terminal(struct asker *a, long number)
 
 bool asker_of(int fd, struct asker *ret)
 {
-	struct stat_line s, parent;
+	struct process s, parent;
 	struct ucred c;
 	socklen_t n = sizeof(c);
 
@@ -90,11 +57,11 @@ bool asker_of(int fd, struct asker *ret)
 		return false;
 	ret->uid = c.uid;
 	ret->pid = c.pid;
-	if (!read_stat(c.pid, &s))
+	if (!process_read(c.pid, &s))
 		return true;
 	program_of(c.pid, s.name, ret->program, sizeof(ret->program));
 	terminal(ret, s.tty);
-	if (read_stat((pid_t)s.parent, &parent))
-		program_of((pid_t)s.parent, parent.name, ret->parent, sizeof(ret->parent));
+	if (process_read(s.parent, &parent))
+		program_of(s.parent, parent.name, ret->parent, sizeof(ret->parent));
 	return true;
 }

@@ -24,6 +24,7 @@ struct hook {
 	struct buf cert_text;
 	char **options;
 	enum judge_way way;
+	char *push; /* push_here(), borrowed; NULL: not known */
 };
 
 /* --- start.c ---------------------------------------------------------------- */

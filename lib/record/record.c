@@ -324,6 +324,7 @@ static void free_strings(struct record_entry *e)
 	free(e->rule);
 	free(e->ref);
 	free(e->who);
+	free(e->push);
 }
 
 void record_close(struct record *r)
@@ -433,6 +434,7 @@ void record_append(struct record *r, const struct record_entry *e)
 	copy.rule = xstrdup(e->rule ? e->rule : "");
 	copy.ref = xstrdup(e->ref);
 	copy.who = xstrdup(e->who ? e->who : "");
+	copy.push = xstrdup(e->push ? e->push : "");
 	if (r->queue_n == r->queue_cap) {
 		r->queue_cap = r->queue_cap ? 2 * r->queue_cap : 16;
 		r->queue = xreallocarray(r->queue, r->queue_cap, sizeof(*r->queue));

@@ -27,6 +27,7 @@ struct record_entry {
 	struct oid old, new_; /* null: created, deleted */
 	bool forward;         /* new descends from old: old need not be walked from again */
 	char *who;            /* signer names, comma-separated; may be "" */
+	char *push;           /* push_here() (push.h) of the push; "" or NULL: not known */
 };
 
 struct record;
@@ -80,8 +81,8 @@ struct record_awaited {
 
 /*
  * Settles pending entries by what the refs are now: landed when the ref stands at
- * `new_`; dropped when it stands at neither `old` nor `new_`, or is not awaited any
- * more; else still pending.
+ * `new_`; dropped when it stands at neither `old` nor `new_`, is not awaited any
+ * more, or is of a push that is over; else still pending.
  * Written and synced at once: what the refs are now is not known later.
  * `value` returns the ref's present value (null: does not exist).
  */
@@ -113,6 +114,8 @@ int64_t record_time(const struct record *r, int64_t now, uint64_t skip, uint64_t
 struct record_awaited record_awaited_at(const struct record *r, int64_t now, uint64_t skip,
 					int64_t seconds);
 bool record_is_awaited(const struct record_awaited *a, const struct record_entry *e);
+/* Is it of this push (push_here(), may be NULL), as far as its own is known? */
+bool record_is_of(const struct record_entry *e, const char *push);
 
 /* Landed tips of the rules for which `want` is true: the ids that history is walked
  * back to. Owned array in *ret (free()). */

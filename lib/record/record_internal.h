@@ -11,13 +11,14 @@
  * The file: one line an entry or a change of state, fields parted by one space.
  *
  *   v1 SEQ p RECEIVED POLICY RULE REF OLD NEW FORWARD WHO SUM
+ *   v2 SEQ p RECEIVED POLICY RULE REF OLD NEW FORWARD WHO PUSH SUM
  *   v1 SEQ l SUM                      entry SEQ landed
  *   v1 SEQ d SUM                      entry SEQ was dropped
  *
  * SEQ counts entries from 1 without gaps. POLICY is hexadecimal. RULE, REF and WHO
  * have %XX for bytes that are not printable ASCII, space and '%'; "-" stands for
  * the empty string ("%2D" for a hyphen alone) and for no object id. FORWARD is f
- * or n. SUM is the first 16 bytes, in hexadecimal, of the SHA-256 of the SUM of the
+ * or n. PUSH is push_here(), never empty. SUM is the first 16 bytes, in hexadecimal, of the SHA-256 of the SUM of the
  * line before (32 zeros before the first) and this line up to the space before SUM.
  */
 #define SUM_HEX 32

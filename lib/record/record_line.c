@@ -8,6 +8,7 @@
 #include "record/record_internal.h"
 
 #define FIELDS_ENTRY 12
+#define FIELDS_BOUND 13 /* to a push */
 #define FIELDS_CHANGE 4
 
 const struct line_sum line_sum_first = { { [0 ... SUM_HEX - 1] = '0' } };
@@ -92,8 +93,9 @@ bool line_put_entry(struct buf *out, struct hasher *h, struct line_sum *last,
 		    const struct record_entry *e)
 {
 	size_t from = out->n;
+	bool bound = e->push && *e->push;
 
-	buf_addf(out, "v1 %llu p %lld ", (unsigned long long)e->seq,
+	buf_addf(out, "v%d %llu p %lld ", bound ? 2 : 1, (unsigned long long)e->seq,
 		 (long long)(e->received > 0 ? e->received : 0));
 	text_hex(out, bytes_of(e->policy, sizeof(e->policy)), false);
 	put_string(out, e->rule);
@@ -102,6 +104,8 @@ bool line_put_entry(struct buf *out, struct hasher *h, struct line_sum *last,
 	put_oid(out, &e->new_);
 	buf_add_str(out, e->forward ? " f" : " n");
 	put_string(out, e->who);
+	if (bound)
+		put_string(out, e->push);
 	return put_sum(out, from, h, last);
 }
 
@@ -175,9 +179,10 @@ static bool take_oid(struct field f, struct oid *ret)
 	return oid_parse(view(f), ret);
 }
 
-static bool take_entry(struct record *r, const struct field *f, uint64_t seq)
+static bool take_entry(struct record *r, const struct field *f, uint64_t seq, bool bound)
 {
-	struct record_entry e = { .seq = seq, .state = RECORD_PENDING };
+	static char unbound[] = "";
+	struct record_entry e = { .seq = seq, .state = RECORD_PENDING, .push = unbound };
 	uint64_t received;
 	bool good = true;
 
@@ -190,7 +195,9 @@ static bool take_entry(struct record *r, const struct field *f, uint64_t seq)
 	e.rule = take_string(f[5], &good);
 	e.ref = take_string(f[6], &good);
 	e.who = take_string(f[10], &good);
-	if (!good || !*e.ref)
+	if (bound)
+		e.push = take_string(f[11], &good);
+	if (!good || !*e.ref || bound != (*e.push != '\0'))
 		return false;
 	if (r->n == r->cap) {
 		r->cap = r->cap ? 2 * r->cap : 64;
@@ -208,21 +215,22 @@ static bool take_change(struct record *r, char to, uint64_t seq)
 	return true;
 }
 
-/* "v2 ...": whatever comes after it is not ours to judge, least of all to cut off. */
+/* "v3 ...": whatever comes after it is not ours to judge, least of all to cut off. */
 static bool is_newer(const char *p, size_t n)
 {
 	uint64_t version;
 	const char *space = memchr(p, ' ', n);
 
 	return n > 1 && p[0] == 'v' && space &&
-	       text_parse_u64(bytes_of(p + 1, (size_t)(space - p - 1)), &version) && version > 1;
+	       text_parse_u64(bytes_of(p + 1, (size_t)(space - p - 1)), &version) && version > 2;
 }
 
 enum line_fault line_take(struct record *r, char *text, size_t n)
 {
-	struct field f[FIELDS_ENTRY];
+	struct field f[FIELDS_BOUND];
 	struct line_sum sum;
 	uint64_t seq;
+	bool bound;
 	size_t k;
 
 	if (is_newer(text, n))
@@ -231,12 +239,13 @@ enum line_fault line_take(struct record *r, char *text, size_t n)
 	    !hasher_sum(&r->hash, &r->last, bytes_of(text, n - SUM_HEX - 1), &sum) ||
 	    memcmp(sum.hex, text + n - SUM_HEX, SUM_HEX) != 0)
 		return LINE_SUM;
-	k = split(text, n, f, FIELDS_ENTRY);
-	if (k < FIELDS_CHANGE || !bytes_eq_str(view(f[0]), "v1") ||
+	k = split(text, n, f, FIELDS_BOUND);
+	bound = k == FIELDS_BOUND;
+	if (k < FIELDS_CHANGE || !bytes_eq_str(view(f[0]), bound ? "v2" : "v1") ||
 	    !text_parse_u64(view(f[1]), &seq) || f[2].n != 1)
 		return LINE_MEANING;
-	if (k == FIELDS_ENTRY && f[2].p[0] == RECORD_PENDING) {
-		if (!take_entry(r, f, seq))
+	if ((k == FIELDS_ENTRY || bound) && f[2].p[0] == RECORD_PENDING) {
+		if (!take_entry(r, f, seq, bound))
 			return LINE_MEANING;
 	} else if (k == FIELDS_CHANGE &&
 		   (f[2].p[0] == RECORD_LANDED || f[2].p[0] == RECORD_DROPPED)) {

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "base/mem.h"
+#include "record/push.h"
 #include "record/record_internal.h"
 
 /* Ids that mean "there is no such ref": all zeros, or none at all. */
@@ -58,24 +59,48 @@ struct record_awaited record_awaited_at(const struct record *r, int64_t now, uin
 	return (struct record_awaited){ record_time(r, now, skip, &from) - seconds, skip };
 }
 
+bool record_is_of(const struct record_entry *e, const char *push)
+{
+	return !e->push || !*e->push || (push && strcmp(e->push, push) == 0);
+}
+
+/* Entries of one push stand together: it is asked for once. */
+struct asked {
+	const char *push;
+	bool over;
+};
+
+static bool is_over(const struct record_entry *e, struct asked *a)
+{
+	if (!e->push || !*e->push)
+		return false;
+	if (!a->push || strcmp(a->push, e->push) != 0)
+		*a = (struct asked){ e->push, push_is_over(e->push) };
+	return a->over;
+}
+
 int record_settle(struct record *r, const struct record_awaited *awaited,
 		  int (*value)(const char *ref, struct oid *ret, void *ctx, struct err *err),
 		  void *ctx, struct err *err)
 {
 	_cleanup_free_ struct verdict *v = NULL;
+	struct asked asked = { .push = NULL };
 	size_t n = 0, cap = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct record_entry *e = &r->v[i];
 		struct oid now = { .n = 0 };
+		bool over;
 		int rc;
 
 		if (e->state != RECORD_PENDING)
 			continue;
+		over = is_over(e, &asked); /* first: else it may land in between, and end */
 		rc = value(e->ref, &now, ctx, err);
 		if (rc)
 			return rc;
-		if (!same(&now, &e->new_) && same(&now, &e->old) && record_is_awaited(awaited, e))
+		if (!same(&now, &e->new_) && same(&now, &e->old) && !over &&
+		    record_is_awaited(awaited, e))
 			continue;
 		if (n == cap) {
 			cap = cap ? 2 * cap : 16;

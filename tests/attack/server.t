@@ -44,6 +44,31 @@ case_32b() {
 	attack by_hand update-ref refs/heads/main "$one"
 	twin set_by_hand -d refs/heads/topic
 }
+# An update hook, which git runs between pre-receive and the change of the ref.
+between() {
+	cat >../server/hooks/update
+	chmod 755 ../server/hooks/update
+}
+case_32c() {
+	judged_by_hand
+	sed 's/alice@/nobody@/' ../policy >../policy.without
+	chmod 644 ../policy.without
+	bad_and_good
+	between <<-EOF2
+		#!/bin/sh
+		exit 1
+	EOF2
+	git push -q origin "$good:refs/heads/main" >/dev/null 2>&1 && diag 'it was not kept out'
+	cp ../policy ../policy.with
+	cp ../policy.without ../policy
+	attack by_hand update-ref refs/heads/main "$good"
+	cp ../policy.with ../policy
+	between <<-EOF2
+		#!/bin/sh
+		cp '$GH_WORLD/policy.without' '$GH_WORLD/policy'
+	EOF2
+	twin to_main "$good"
+}
 stateless() {
 	git -C ../server config hsm.record off
 }

@@ -197,17 +197,17 @@ raw_refused() {
 	fi
 }
 
-# hk_received ENTRY SECONDS: the record as if a clock had said so, all sums right.
-hk_received() {
+# hk_entry ENTRY PERL: the record with the fields @f of an entry changed, all sums right.
+hk_entry() {
 	perl -MDigest::SHA=sha256_hex -e '
-		my ($file, $entry, $time) = @ARGV;
+		my ($file, $entry, $change) = @ARGV;
 		my ($out, $sum) = ("", "0" x 32);
 		open my $in, "<", $file or die $!;
 		while (<$in>) {
 			chomp;
-			my @f = split / /;
+			our @f = split / /;
 			pop @f;
-			$f[3] = $time if $f[2] eq "p" && $f[1] == $entry;
+			eval "$change; 1" or die $@ if $f[2] eq "p" && $f[1] == $entry;
 			my $line = join " ", @f;
 			$sum = substr sha256_hex($sum . $line), 0, 32;
 			$out .= "$line $sum\n";
@@ -215,4 +215,12 @@ hk_received() {
 		open my $to, ">", $file or die $!;
 		print $to $out;
 	' "$GH_WORLD/server/gitsign-hsm/record" "$1" "$2"
+}
+# hk_received ENTRY SECONDS: as if a clock had said so.
+hk_received() {
+	hk_entry "$1" "\$f[3] = $2"
+}
+# hk_unbound ENTRY: as if its push had not been seen.
+hk_unbound() {
+	hk_entry "$1" '$f[0] = "v1"; $#f = 10'
 }

@@ -9,7 +9,7 @@ record=$GH_WORLD/server/gitsign-hsm/record
 post=$GH_WORLD/server/hooks/post-receive
 # last: the last line's kind: p pending, l landed, d dropped.
 last() { tail -n 1 "$record" | cut -d ' ' -f 3; }
-pending() { grep -c '^v1 [0-9]* p ' "$record"; }
+pending() { grep -c '^v[12] [0-9]* p ' "$record"; }
 landed() { grep -c '^v1 [0-9]* l ' "$record"; }
 
 hk_commit 'one'

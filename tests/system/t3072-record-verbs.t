@@ -115,7 +115,7 @@ bad 'a name that is none' 8 'entry 3: not the name of a ref' 'refs/heads/topic' 
 other=$(git -C "$server" commit-tree "$main^{tree}" -m other)
 bad 'another descent' 8 'entry 2: .*does not descend' "$main" "$other"
 bad 'ids of another kind' 8 'another kind' "$(git rev-parse v1)" "$(printf '%064d' 7)"
-bad 'a newer format' 3 'newer' '^v1 1 p' 'v2 1 p'
+bad 'a newer format' 3 'newer' '^v1 1 p' 'v3 1 p'
 bad 'a state twice' 3 'contradicts' '^v1 2 l' 'v1 1 l'
 sed 's/topic/topid/' "$GH_WORLD/copy" >"$GH_WORLD/bad"
 exits 3 'a wrong sum is refused' rec import --replace "$GH_WORLD/bad"

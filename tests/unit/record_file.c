@@ -42,6 +42,42 @@ START_TEST(empty_then_kept)
 }
 END_TEST
 
+/* Whose push it is stands in the record, as long as it is this system's. */
+START_TEST(of_a_push)
+{
+	static const char word[] = "boot:1:2:3";
+	struct record_entry bound = { .ref = xstrdup("refs/x"), .push = xstrdup(word) };
+	const struct record_entry *e;
+	struct buf text = BUF_INIT;
+	struct record *r = opened();
+	size_t n;
+
+	record_append(r, &bound);
+	append(r, "main", "refs/y", 0, 1, false, 1);
+	OK(record_commit(r, &err));
+	record_close(r);
+	r = opened();
+	e = record_entries(r, &n);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_str_eq(e[0].push, word);
+	ck_assert(record_is_of(&e[0], word) && !record_is_of(&e[0], "boot:1:2:4"));
+	ck_assert(!record_is_of(&e[0], NULL));
+	ck_assert_str_eq(e[1].push, "");
+	ck_assert(record_is_of(&e[1], word) && record_is_of(&e[1], NULL));
+	OK(record_export(r, &text, &err));
+	ck_assert(!memmem(text.p, text.n, word, strlen(word)));
+	record_close(r);
+	OK(record_parse("exported", buf_bytes(&text), &r, &err));
+	e = record_entries(r, &n);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_str_eq(e[0].push, "");
+	record_close(r);
+	buf_free(&text);
+	free(bound.ref);
+	free(bound.push);
+}
+END_TEST
+
 /* Strings that the file's own marks stand for. */
 START_TEST(odd_strings)
 {
@@ -254,9 +290,9 @@ END_TEST
 START_TEST(newer_version)
 {
 	push(0, 1);
-	write_back(BYTES_LIT("v2 something that only later versions know\n"));
+	write_back(BYTES_LIT("v3 something that only later versions know\n"));
 	refused("newer version");
-	write_back(BYTES_LIT("v2 something\nv2 else"));
+	write_back(BYTES_LIT("v3 something\nv3 else"));
 	refused("newer version");
 }
 END_TEST
@@ -516,6 +552,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, world_open, world_close);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, empty_then_kept);
+	tcase_add_test(tc, of_a_push);
 	tcase_add_test(tc, odd_strings);
 	tcase_add_test(tc, not_committed);
 	tcase_add_test(tc, torn_at_each_byte);
