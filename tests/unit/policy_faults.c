@@ -122,6 +122,8 @@ static const struct {
 	  POLICY TRUST "emailDomain = Example.com\n" },
 	{ POLICY TRUST "emailDomain = *.example.com\n", "5: emailDomain is \"*.example.com\"",
 	  POLICY TRUST "emailDomain = mail.example.com\n" },
+	{ POLICY TRUST "emailDomain = example com\n", "5: emailDomain is \"example com\"",
+	  POLICY TRUST "emailDomain = com\n" },
 	{ POLICY TRUST "emailDomain = .example.com\n", "5: emailDomain is \".example.com\"", BASE },
 	{ POLICY TRUST "emailDomain = \xc3\xa9.example.com\n", "5: emailDomain is ", BASE },
 	{ POLICY TRUST "emailDomain = a.com\nemailDomain = b.com\n",

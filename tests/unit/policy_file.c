@@ -164,6 +164,24 @@ START_TEST(bounds)
 	add_many(&b, "role", 1024, 1025, "signer = bob\n");
 	expect_fault(&b, ": more than 1024 [role] sections");
 	b.n = 0;
+	buf_add_str(&b, BASE);
+	add_many(&b, "revoked", 0, 1024, "spki = sha256:" HEX64 "\n");
+	add_many(&b, "key", 0, 1024, "signer = bob\ntrust = corp\n");
+	expect_none(&b);
+	add_many(&b, "key", 1024, 1025, "signer = bob\ntrust = corp\n");
+	expect_fault(&b, ": more than 1024 [key] sections");
+	b.n = 0;
+	buf_add_str(&b, BASE);
+	add_many(&b, "revoked", 0, 1025, "spki = sha256:" HEX64 "\n");
+	expect_fault(&b, ": more than 1024 [revoked] sections");
+	b.n = 0;
+	buf_add_str(&b, POLICY TRUST);
+	for (int i = 0; i < 64; i++)
+		buf_add_str(&b, "crl = a.crl\n");
+	expect_none(&b);
+	buf_add_str(&b, "crl = a.crl\n");
+	expect_fault(&b, ": more than 64 crl lines");
+	b.n = 0;
 	buf_add_str(&b, BASE "[rule \"x\"]\nsigner = bob\n");
 	for (int i = 0; i < 4096; i++)
 		buf_addf(&b, "ref = refs/heads/%d*\n", i);
