@@ -198,5 +198,15 @@ set_to hsmIssuer "$OIDC_URL"
 refused "another host's certificate" 'Is its authority known'
 set_to hsmIssuer https://issuer.invalid
 refused 'a name that is none'
+# A resolver that does not come back, whatever it was told of time.
+set_to hsmTimeout 1s
+printf 'protocol=https\nhost=%s\n\n' "${GIT_URL#https://}" >named
+nobody_names_it() {
+	LD_PRELOAD=$GH_TOOLS/no-dns.so ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 \
+		timeout -k 1 60 "$CRED_HELPER" get <named
+}
+not_ok 'a name that nobody answers for' nobody_names_it
+is 'git is told to stop' "$(cat "$GH_OUT")" quit=1
+like 'when the time is up' "$(cat "$GH_ERR")" '^git-credential-hsm: https://issuer.invalid/.* does not answer in time'
 
 done_testing

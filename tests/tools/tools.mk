@@ -1,7 +1,7 @@
 # Tools for the tests, into $(B)/tests.
+PRELOADED := $(addprefix $(B)/tests/,clock.so dumps.so cut.so peak.so no-dns.so)
 TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/agent-load $(B)/tests/p11-raw $(B)/tests/mock-p11.so \
-	$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so $(B)/tests/peak.so \
-	$(B)/tests/kill-worker
+	$(B)/tests/kill-worker $(PRELOADED)
 test-tools: $(TEST_TOOLS)
 
 $(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig))
@@ -34,7 +34,7 @@ $(B)/tests/mock-p11.so: tests/tools/mock-p11.c
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -Wl,-Bsymbolic \
 		$(P11_CFLAGS) $(CRYPTO_CFLAGS) -o $@ $< $(CRYPTO_LIBS)
 
-$(B)/tests/clock.so $(B)/tests/dumps.so $(B)/tests/cut.so $(B)/tests/peak.so: $(B)/tests/%.so: tests/tools/%.c
+$(PRELOADED): $(B)/tests/%.so: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -o $@ $<
