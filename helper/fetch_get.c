@@ -23,7 +23,7 @@
  * Between the request with a refresh token and the end of storing the next one, Ctrl-C
  * waits: the old one is used up by then.
  */
-static void hold_signals(sigset_t *before)
+static void hold_signals(void)
 {
 	sigset_t s;
 
@@ -33,7 +33,7 @@ static void hold_signals(sigset_t *before)
 	sigaddset(&s, SIGHUP);
 	sigaddset(&s, SIGQUIT);
 	sigaddset(&s, SIGTSTP);
-	sigprocmask(SIG_BLOCK, &s, before);
+	sigprocmask(SIG_BLOCK, &s, NULL);
 }
 
 /* 0: what the grant takes for itself. */
@@ -67,10 +67,11 @@ int fetch_refresh(struct ask *a, struct grant_ask *g, struct cred_tokens *kept,
 	int r;
 
 	g->refresh = &kept->refresh;
-	g->interactive = false;
+	g->no_login = true;
 	g->deadline_ms = deadline(a, false);
+	g->before_refresh = hold_signals;
 	g->refresh_refused = refused;
-	hold_signals(&before);
+	sigprocmask(SIG_BLOCK, NULL, &before);
 	r = grant_run(&a->profile, g, ret, err);
 	if (r == 0) {
 		keep(a, ret, asked);
@@ -79,6 +80,10 @@ int fetch_refresh(struct ask *a, struct grant_ask *g, struct cred_tokens *kept,
 		(void)store_save(&a->store, kept, NULL);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	g->refresh = NULL;
+	g->no_login = false;
+	g->before_refresh = NULL;
+	g->refresh_refused = NULL;
 	return r;
 }
 
@@ -95,7 +100,8 @@ static int ask_issuer(struct ask *a, struct cred_tokens *kept, struct cred_token
 {
 	_cleanup_free_ char *host = host_of(&a->target);
 	struct grant_ask g = {
-		.conf = &a->conf, .host = host, .path = a->target.path, .username = a->target.user
+		.conf = &a->conf, .host = host, .path = a->target.path, .username = a->target.user,
+		.interactive = ask_interactive(a) && !ask_can_give(a, kept)
 	};
 	int64_t asked = os_now();
 	bool refused = false;
@@ -104,12 +110,9 @@ static int ask_issuer(struct ask *a, struct cred_tokens *kept, struct cred_token
 	if (cred_tokens_can_refresh(kept, asked)) {
 		r = fetch_refresh(a, &g, kept, ret, &refused, err);
 		/* A network that is gone is no reason to ask a person for a new one. */
-		if (r == 0 || !refused || ask_can_give(a, kept))
+		if (r == 0 || !refused || !g.interactive)
 			return r;
 	}
-	g.refresh = NULL;
-	g.refresh_refused = NULL;
-	g.interactive = ask_interactive(a) && !ask_can_give(a, kept);
 	g.deadline_ms = deadline(a, g.interactive);
 	asked = os_now();
 	r = grant_run(&a->profile, &g, ret, err);

@@ -59,23 +59,28 @@ static int client_credentials(struct grant *g, struct cred_tokens *ret, struct e
 	return r;
 }
 
-static int needs_login(const struct grant *g, struct err *err)
+static int needs_login(const struct grant *g, bool login_over, struct err *err)
 {
 	return err_set(err, ERR_USAGE,
-		       "%s wants a person to say yes, and nobody may be asked here: type  "
-		       "git-credential-hsm login %s",
-		       g->p->issuer, g->p->url);
+		       "%s %s, and nobody may be asked here: type  git-credential-hsm login %s",
+		       g->p->issuer,
+		       login_over ? "takes the refresh token of the last login no more" :
+				    "wants a person to say yes",
+		       g->p->url);
 }
 
-static int run(struct grant *g, struct cred_tokens *ret, struct err *err)
+/* `login_over`: there was a refresh token, and it was refused. */
+static int run(struct grant *g, bool login_over, struct cred_tokens *ret, struct err *err)
 {
+	bool ask = g->ask->interactive && !g->ask->no_login;
+
 	switch (g->p->grant) {
 	case CRED_CLIENT_CREDENTIALS:
 		return client_credentials(g, ret, err);
 	case CRED_DEVICE_CODE:
-		return g->ask->interactive ? grant_device(g, ret, err) : needs_login(g, err);
+		return ask ? grant_device(g, ret, err) : needs_login(g, login_over, err);
 	case CRED_AUTHORIZATION_CODE:
-		return g->ask->interactive ? grant_code(g, ret, err) : needs_login(g, err);
+		return ask ? grant_code(g, ret, err) : needs_login(g, login_over, err);
 	case CRED_TOKEN_EXCHANGE:
 		return grant_exchange(g, ret, err);
 	case CRED_GITHUB_APP:
@@ -85,18 +90,31 @@ static int run(struct grant *g, struct cred_tokens *ret, struct err *err)
 	}
 }
 
+static int refresh(struct grant *g, struct cred_tokens *ret, struct grant_refusal *why,
+		   struct err *err)
+{
+	int r = g->p->auth == CRED_PRIVATE_KEY_JWT ? grant_key(g, err) : 0;
+
+	if (r != 0)
+		return r;
+	if (g->ask->before_refresh != NULL)
+		g->ask->before_refresh();
+	return grant_refresh(g, ret, why, err);
+}
+
 int grant_run(const struct cred_profile *p, const struct grant_ask *ask, struct cred_tokens *ret,
 	      struct err *err)
 {
 	struct grant_refusal why = { "" };
 	struct err first = ERR_INIT;
+	bool login_over = false;
 	struct grant g;
 	int r = begin(&g, p, ask, err);
 
 	if (r != 0)
 		return r;
 	if (ask->refresh != NULL && ask->refresh->p != NULL && p->grant != CRED_GITHUB_APP) {
-		r = grant_refresh(&g, ret, &why, &first);
+		r = refresh(&g, ret, &why, &first);
 		/* Only this word says that it is the refresh token that is no good. */
 		if (r == 0 || strcmp(why.code, "invalid_grant") != 0) {
 			if (r != 0)
@@ -104,10 +122,11 @@ int grant_run(const struct cred_profile *p, const struct grant_ask *ask, struct 
 			end(&g);
 			return r;
 		}
+		login_over = true;
 		if (ask->refresh_refused != NULL)
 			*ask->refresh_refused = true;
 	}
-	r = run(&g, ret, err);
+	r = run(&g, login_over, ret, err);
 	end(&g);
 	return r;
 }

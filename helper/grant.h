@@ -23,8 +23,11 @@ struct grant_ask {
 	const char *path;             /* decoded, no slash at either end; "" or NULL: not known */
 	const char *username;         /* the account that is wanted, a hint; NULL: any */
 	const struct secret *refresh; /* a refresh token at hand; NULL: none */
-	bool interactive;             /* a person may be asked: a code, a browser */
+	bool interactive;             /* a person may be asked: the PIN, a code, a browser */
+	bool no_login;                /* but only for the PIN */
 	int64_t deadline_ms;          /* os_monotonic_ms() at which all ends; 0: 120 s from now */
+	void (*before_refresh)(void); /* may be NULL; called when nobody is asked any more, right
+	                                 before the refresh token goes out */
 	bool *refresh_refused; /* may be NULL; set when the issuer says that `refresh` is no good
 	                          (invalid_grant): drop it, whatever grant_run returns */
 };
@@ -36,7 +39,7 @@ struct grant_ask {
  *
  * ERR_CONFIG: the profile or the issuer's metadata cannot work. ERR_KEY, ERR_PIN,
  * ERR_TOKEN: the key. ERR_BAD: the issuer refuses. ERR_USAGE: a person would have
- * to be asked and `interactive` is false (the text says: git-credential-hsm login
+ * to log in and may not be asked (the text says: git-credential-hsm login
  * URL). ERR_IO: network, deadline; a refresh token may still be good. ERR_INPUT:
  * an answer that is none. `*ret` is set on success only.
  */

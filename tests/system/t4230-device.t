@@ -60,7 +60,7 @@ ok 'an answer without a refresh token' clone
 fresh
 before=$(srv_count oidc 'POST /token 400')
 not_ok 'a refresh token that is dead, and nobody to ask' clone
-like 'names the cure' "$(cat "$GH_ERR")" "git-credential-hsm login $GIT_URL"
+like 'names the reason and the cure' "$(cat "$GH_ERR")" "takes the refresh token of the last login no more.*git-credential-hsm login $GIT_URL"
 is 'asked once' "$(srv_count oidc 'POST /token 400')" "$((before + 1))"
 GIT_TERMINAL_PROMPT=1
 ok 'a person says yes again' with_person
@@ -119,7 +119,7 @@ like 'says so' "$(cat "$GH_ERR")" 'it calls itself .*to the letter'
 set_to hsmIssuer "$OIDC_URL"
 GIT_TERMINAL_PROMPT=0
 not_ok 'nobody may be asked' clone
-like 'says what to type' "$(cat "$GH_ERR")" "git-credential-hsm login $GIT_URL"
+like 'says what to type' "$(cat "$GH_ERR")" "wants a person to say yes.*git-credential-hsm login $GIT_URL"
 unlike 'and asks for no code' "$(srv oidc log)" '/device/auth'
 GIT_TERMINAL_PROMPT=1
 git config --global credential.interactive false

@@ -11,7 +11,8 @@ gh_keypair svc EC:prime256v1
 gh_certificate svc svc@example.com 'extendedKeyUsage=clientAuth' 'subjectAltName='
 gh_store "$GH_WORLD/keys/svc.pem" svc
 oidc_start "id=svc grants=client_credentials auth=private_key_jwt key=$(cred_pub svc)" \
-	'id=mtls grants=client_credentials auth=tls_client_auth dn=CN=svc' 'id=cli grants=device_code'
+	'id=mtls grants=client_credentials auth=tls_client_auth dn=CN=svc' 'id=cli grants=device_code' \
+	"id=proven grants=device_code,refresh_token auth=private_key_jwt key=$(cred_pub svc)"
 git_start --scope read_repository
 GIT_TERMINAL_PROMPT=1
 export GIT_TERMINAL_PROMPT
@@ -57,6 +58,40 @@ exits 98 'nobody is asked where nobody may be' with_pin "$GH_PIN"
 like 'says what to do' "$(cat "$GH_WORLD/seen")" 'set hsm.pinSource'
 git config --global --unset credential.interactive
 git config --global --unset "credential.$GIT_URL.hsmClientAuth"
+
+# A person whose client has a key: the PIN is for the next access token, too, and nothing else is.
+set_to hsmClientId proven
+set_to hsmGrant device_code
+set_to hsmScope 'openid offline_access read_repository'
+set_to hsmStore session
+srv oidc fault kind=edit times=0 on='POST /device/auth' set=interval=1 >/dev/null
+git config --global hsm.pinSource "file:$GH_PIN_FILE"
+{ cred_until 'a code' grep -q 'enter  ' "$GH_ERR" && srv oidc device >/dev/null; } &
+ok 'a person logs in' "$CRED_HELPER" login "$GIT_URL"
+git config --global hsm.pinSource prompt
+renewed() {
+	cred_ask erase protocol=https "host=${GIT_URL#https://}" \
+		"password=$(srv oidc issued what=access_token | tail -n 1)"
+	with_pin "$1"
+}
+before=$(requests)
+ok 'the PIN is asked for when the access token is renewed' renewed "$GH_PIN"
+is 'by one request' "$(requests)" $((before + 1))
+not_ok 'a wrong one' renewed 00000000
+like 'is told' "$(cat "$GH_WORLD/seen")" 'git-credential-hsm: .*the PIN is wrong'
+interrupted() {
+	renewed "$(printf '\003')"
+	[ $? != 99 ] && ! grep -q refs/heads "$GH_WORLD/seen"
+}
+ok 'Ctrl-C ends the question' interrupted
+git config --global credential.interactive false
+exits 98 'nobody is asked where nobody may be' renewed "$GH_PIN"
+like 'says what to do' "$(cat "$GH_WORLD/seen")" 'set hsm.pinSource'
+git config --global --unset credential.interactive
+ok 'the refresh token is good still' renewed "$GH_PIN"
+srv oidc clear >/dev/null
+set_to hsmStore none
+set_to hsmScope read_repository
 git config --global --unset "credential.$GIT_URL.hsmKey"
 
 # --- the code --------------------------------------------------------------------------

@@ -66,7 +66,7 @@ next() {
 	fi
 	lost=$((lost + 1))
 	[ "$(cat given)" = quit=1 ] || wrong "given: $(cat given)"
-	[ "$(cat said)" = "git-credential-hsm: $OIDC_URL wants a person to say yes, and nobody may be asked here: type  git-credential-hsm login $url" ] ||
+	[ "$(cat said)" = "git-credential-hsm: $OIDC_URL takes the refresh token of the last login no more, and nobody may be asked here: type  git-credential-hsm login $url" ] ||
 		wrong "said: $(cat said)"
 }
 # What the issuer's log says of a login that is lost: the request of the one that was killed made a
