@@ -169,9 +169,6 @@ static const struct policy_section *section_of(struct policy_draft *d,
 			     "unknown section [%s] (sections: policy, trust, signer, "
 			     "key, role, rule, revoked, algorithms, limits)",
 			     e->subsection ? e->section : shown);
-	else if (!s->keys)
-		policy_fault(d, e->line, "`[%s]' is not supported by this version of gitsign-hsm",
-			     s->name);
 	else if (s->named && !e->subsection)
 		policy_fault(d, e->line, "[%s] has no name (write [%s \"NAME\"])", s->name,
 			     s->name);
