@@ -72,7 +72,7 @@ static int ref_taken(struct judge *j, const char *ref, bool tag, bool *ret, stru
 	bool deleted;
 	struct oid id;
 
-	*ret = pushed(j, ref);
+	*ret = pushed(j, ref) || past_is_coming(j->c->past, ref);
 	if (!*ret && tag)
 		past_last(j->c->past, ref, ret, &deleted, &id);
 	return *ret ? 0 : past_value(j->c->past, ref, &id, ret, NULL, err);
@@ -113,7 +113,9 @@ static int check_shadow(struct judge *j, const struct judge_update *u, bool *bad
 		if (taken) {
 			_cleanup_free_ char *shown = text_escaped(bytes_str(others[i]));
 
-			find_ref(j, u, xasprintf("its short name is that of %s", shown),
+			find_ref(j, u, xasprintf("its short name is that of %s%s", shown,
+						 past_is_coming(j->c->past, others[i]) ?
+						 ", which another push is just creating" : ""),
 				 i == 0 ? "Choose another name: the name of a signed tag means the "
 					  "tag alone, even when that was deleted." :
 					  "Choose another name, or delete that ref first: the name of "

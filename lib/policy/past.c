@@ -318,6 +318,11 @@ void past_last(const struct past *p, const char *ref, bool *known, bool *deleted
 	*last = r ? r->last : (struct oid){ .n = 0 };
 }
 
+bool past_is_coming(const struct past *p, const char *ref)
+{
+	return p->record && record_is_coming(p->record, ref);
+}
+
 int past_time(const struct past *p, int64_t now, uint64_t clock_reset, int64_t *ret, char **note,
 	      struct err *err)
 {

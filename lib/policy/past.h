@@ -74,6 +74,9 @@ int past_value(const struct past *p, const char *ref, struct oid *ret, bool *fou
  */
 void past_last(const struct past *p, const char *ref, bool *known, bool *deleted, struct oid *last);
 
+/* Is another push about to give this ref a value? False where no record is kept: not known. */
+bool past_is_coming(const struct past *p, const char *ref);
+
 /* The time to judge at: judge_receive_time(), or `now` where no record is kept. */
 int past_time(const struct past *p, int64_t now, uint64_t clock_reset, int64_t *ret, char **note,
 	      struct err *err);

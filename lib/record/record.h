@@ -116,6 +116,8 @@ struct record_awaited record_awaited_at(const struct record *r, int64_t now, uin
 bool record_is_awaited(const struct record_awaited *a, const struct record_entry *e);
 /* Is it of this push (push_here(), may be NULL), as far as its own is known? */
 bool record_is_of(const struct record_entry *e, const char *push);
+/* Is an update pending that gives this ref a value, of a push that is not known to be over? */
+bool record_is_coming(const struct record *r, const char *ref);
 
 /* Landed tips of the rules for which `want` is true: the ids that history is walked
  * back to. Owned array in *ret (free()). */

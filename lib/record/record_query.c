@@ -134,6 +134,8 @@ struct record_index {
 	size_t mask;
 	size_t *by_ref, *by_rule;
 	size_t *earlier_ref, *earlier_rule; /* entry -> the one before it with its key */
+	const struct record_entry **coming; /* pending values of refs; by ref */
+	size_t coming_n;
 };
 
 struct record_index *index_new(void)
@@ -151,7 +153,10 @@ static void index_clear(struct record_index *x)
 	free(x->by_rule);
 	free(x->earlier_ref);
 	free(x->earlier_rule);
+	free(x->coming);
 	x->by_ref = x->by_rule = x->earlier_ref = x->earlier_rule = NULL;
+	x->coming = NULL;
+	x->coming_n = 0;
 	x->built = false;
 }
 
@@ -204,6 +209,33 @@ static size_t *filled(size_t n)
 	return v;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct record_entry *const *x = a, *const *y = b;
+
+	return strcmp((*x)->ref, (*y)->ref);
+}
+
+static bool is_coming(const struct record_entry *e)
+{
+	return e->state == RECORD_PENDING && !nothing(&e->new_);
+}
+
+static void index_coming(struct record_index *x, const struct record *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += is_coming(&r->v[i]);
+	if (n == 0)
+		return;
+	x->coming = xcalloc(n, sizeof(*x->coming));
+	for (size_t i = 0; i < r->n; i++)
+		if (is_coming(&r->v[i]))
+			x->coming[x->coming_n++] = &r->v[i];
+	qsort(x->coming, n, sizeof(*x->coming), by_name);
+}
+
 static const struct record_index *index_of(const struct record *r)
 {
 	struct record_index *x = r->index;
@@ -232,8 +264,29 @@ static const struct record_index *index_of(const struct record *r)
 		x->earlier_rule[i] = *s;
 		*s = i;
 	}
+	index_coming(x, r);
 	x->built = true;
 	return x;
+}
+
+bool record_is_coming(const struct record *r, const char *ref)
+{
+	const struct record_index *x = index_of(r);
+	struct asked asked = { .push = NULL };
+	size_t from = 0, to = x->coming_n;
+
+	while (from < to) { /* the first of this name */
+		size_t mid = from + (to - from) / 2;
+
+		if (strcmp(x->coming[mid]->ref, ref) < 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	for (; from < x->coming_n && strcmp(x->coming[from]->ref, ref) == 0; from++)
+		if (!is_over(x->coming[from], &asked))
+			return true;
+	return false;
 }
 
 /* --- tips and last values --------------------------------------------------- */

@@ -49,6 +49,40 @@ between() {
 	cat >../server/hooks/update
 	chmod 755 ../server/hooks/update
 }
+# held REF: a push of it in the background, let in by pre-receive and stopped before it lands.
+held() {
+	between <<-EOF2
+		#!/bin/sh
+		[ "\$1" = $1 ] || exit 0
+		cd '$GH_WORLD' || exit 1
+		: >held
+		until [ -e go ] || [ ! -e held ]; do sleep 0.05; done
+		[ "\$(cat go)" = land ]
+	EOF2
+	rm -f ../held ../go
+	git push -q origin "$2:$1" >../held.out 2>&1 &
+	held=$!
+	until [ -e ../held ] || ! kill -0 "$held" 2>/dev/null; do sleep 0.05; done
+}
+let_go() { # land|fail
+	echo "$1" >../go.new
+	mv ../go.new ../go
+	wait "$held"
+}
+case_31a() {
+	for name in one two three; do
+		gh_setup git tag -s -m x "$name"
+	done
+	held refs/heads/one HEAD
+	attack push refs/tags/one
+	twin push refs/tags/two
+	let_go land || diag "the first push: $(cat ../held.out)"
+	attack push refs/tags/one
+	held refs/tags/three three
+	attack push HEAD:refs/heads/three
+	let_go fail && diag 'it was to fail'
+	twin push HEAD:refs/heads/three
+}
 case_32c() {
 	judged_by_hand
 	sed 's/alice@/nobody@/' ../policy >../policy.without

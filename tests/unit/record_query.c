@@ -117,6 +117,28 @@ START_TEST(settled_by_time)
 }
 END_TEST
 
+/* What is pending gives a ref a value soon; a deletion does not, nor what has landed. */
+START_TEST(coming)
+{
+	struct record *r = opened();
+
+	append(r, "main", MAIN, 0, 1, false, 1);
+	OK(record_commit(r, &err));
+	ck_assert(record_is_coming(r, MAIN));
+	SETTLE(r, { MAIN, 1 });
+	ck_assert(!record_is_coming(r, MAIN));
+	append(r, "main", TAG, 0, 4, false, 2);
+	append(r, "main", WORK, 3, 0, false, 2);
+	append(r, "main", "refs/heads/a", 0, 4, false, 2);
+	append(r, "main", TAG, 0, 5, false, 2);
+	OK(record_commit(r, &err));
+	ck_assert(record_is_coming(r, TAG) && record_is_coming(r, "refs/heads/a"));
+	ck_assert(!record_is_coming(r, WORK) && !record_is_coming(r, MAIN));
+	ck_assert(!record_is_coming(r, "refs/heads/b") && !record_is_coming(r, "refs/z"));
+	record_close(r);
+}
+END_TEST
+
 START_TEST(settled_only_when_known)
 {
 	struct refs refs = { NULL, 0, 0, true };
@@ -377,6 +399,7 @@ int main(void)
 	tcase_add_test(tc, settled_by_refs);
 	tcase_add_test(tc, settled_one_of_two);
 	tcase_add_test(tc, settled_by_time);
+	tcase_add_test(tc, coming);
 	tcase_add_test(tc, settled_only_when_known);
 	tcase_add_test(tc, tips_are_the_newest);
 	tcase_add_test(tc, tips_after_rewinds);
