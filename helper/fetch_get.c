@@ -99,10 +99,11 @@ static int ask_issuer(struct ask *a, struct cred_tokens *kept, struct cred_token
 		      struct err *err)
 {
 	_cleanup_free_ char *host = host_of(&a->target);
-	struct grant_ask g = {
-		.conf = &a->conf, .host = host, .path = a->target.path, .username = a->target.user,
-		.interactive = ask_interactive(a) && !ask_can_give(a, kept)
-	};
+	struct grant_ask g = { .conf = &a->conf,
+			       .host = host,
+			       .path = a->target.path,
+			       .username = a->target.user,
+			       .interactive = ask_interactive(a) && !ask_can_give(a, kept) };
 	int64_t asked = os_now();
 	bool refused = false;
 	int r;

@@ -64,8 +64,8 @@ static int needs_login(const struct grant *g, bool login_over, struct err *err)
 	return err_set(err, ERR_USAGE,
 		       "%s %s, and nobody may be asked here: type  git-credential-hsm login %s",
 		       g->p->issuer,
-		       login_over ? "takes the refresh token of the last login no more" :
-				    "wants a person to say yes",
+		       login_over ? "takes the refresh token of the last login no more"
+				  : "wants a person to say yes",
 		       g->p->url);
 }
 

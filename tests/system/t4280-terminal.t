@@ -79,11 +79,25 @@ ok 'the PIN is asked for when the access token is renewed' renewed "$GH_PIN"
 is 'by one request' "$(requests)" $((before + 1))
 not_ok 'a wrong one' renewed 00000000
 like 'is told' "$(cat "$GH_WORLD/seen")" 'git-credential-hsm: .*the PIN is wrong'
+# The shell that was there before has the terminal back, and nobody sits on the lock.
 interrupted() {
-	renewed "$(printf '\003')"
-	[ $? != 99 ] && ! grep -q refs/heads "$GH_WORLD/seen"
+	GH_URL="$GIT_URL/demo.git" expect -f - >"$GH_WORLD/seen" 2>&1 <<'SCRIPT'
+set timeout 60
+spawn sh -c "trap : INT; git ls-remote -q \$GH_URL; echo BACK; exec cat"
+expect {
+	"PIN for token" { expect ": "; send -- "\003" }
+	timeout { exit 97 }
+	eof { exit 98 }
 }
-ok 'Ctrl-C ends the question' interrupted
+expect { BACK {} timeout { exit 99 } }
+foreach lock [glob $env(XDG_RUNTIME_DIR)/gitsign-hsm/fetch-*.lock] {
+	if {[catch {exec flock -w 30 $lock true}]} { exit 96 }
+}
+exit 0
+SCRIPT
+}
+cred_ask erase protocol=https "host=${GIT_URL#https://}" "password=$(srv oidc issued what=access_token | tail -n 1)"
+exits 0 'Ctrl-C ends the question' interrupted
 git config --global credential.interactive false
 exits 98 'nobody is asked where nobody may be' renewed "$GH_PIN"
 like 'says what to do' "$(cat "$GH_WORLD/seen")" 'set hsm.pinSource'
