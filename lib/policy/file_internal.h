@@ -136,7 +136,7 @@ struct policy_key {
 struct policy_section {
 	const char *name;
 	bool named;                       /* [name "x"] */
-	const struct policy_key *keys;    /* NULL: a section of a later version */
+	const struct policy_key *keys;
 	void (*begin)(struct policy_draft *d, const char *name);
 	void (*end)(struct policy_draft *d);
 };
