@@ -159,8 +159,11 @@ static int fetch_locked(struct ask *a, struct got *g, struct err *err)
 	if (r != 0 || done)
 		return r;
 	r = ask_issuer(a, &g->t, &next, err);
+	/* What a person is asked for, and will be when it is due, is no news before. */
+	if (r != 0 && ask_can_give(a, &g->t))
+		return old_one_does(a, r == ERR_USAGE && ask_interactive(a) ? NULL : err->text);
 	if (r != 0)
-		return ask_can_give(a, &g->t) ? old_one_does(a, err->text) : r;
+		return r;
 	cred_tokens_free(&g->t);
 	*g = (struct got){ .t = next, .cached = false };
 	return 0;

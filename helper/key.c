@@ -98,7 +98,7 @@ static int get_pin(void *ctx, const struct token_slot *slot, struct secret *pin,
 	char prompt[128];
 
 	if (k->settings.pin_source.kind == PIN_PROMPT && !k->interactive)
-		return err_set(err, ERR_PIN,
+		return err_set(err, ERR_USAGE,
 			       "token \"%s\" wants its PIN, and nobody may be asked "
 			       "(credential.interactive, GIT_TERMINAL_PROMPT): set hsm.pinSource",
 			       slot->label);

@@ -104,6 +104,18 @@ like 'says what to do' "$(cat "$GH_WORLD/seen")" 'set hsm.pinSource'
 git config --global --unset credential.interactive
 ok 'the refresh token is good still' renewed "$GH_PIN"
 srv oidc clear >/dev/null
+# In its last minute the access token is renewed where nobody is asked for it. (This clock is ahead by the rest.)
+soon() {
+	LD_PRELOAD=$GH_TOOLS/clock.so GH_CLOCK=240 ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 \
+		cred_ask get protocol=https "host=${GIT_URL#https://}"
+}
+ok 'a token that ends soon is given' soon
+like 'as it is' "$(cat "$GH_OUT")" "^password=$(srv oidc issued what=access_token | tail -n 1)\$"
+is 'and the PIN is no matter yet' "$(cat "$GH_ERR")" ''
+git config --global credential.interactive false
+ok 'where nobody may be asked' soon
+like 'it is told that nobody will be' "$(cat "$GH_ERR")" 'cannot be renewed yet: .*set hsm.pinSource'
+git config --global --unset credential.interactive
 set_to hsmStore none
 set_to hsmScope read_repository
 git config --global --unset "credential.$GIT_URL.hsmKey"
