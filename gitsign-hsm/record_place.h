@@ -7,6 +7,10 @@
 
 #define RECORD_PLACE_WAIT_MS 60000 /* as a push waits for another */
 
+/* What an export begins with when the repository has a name (hsm.repository), which is behind it
+ * on the line. */
+#define RECORD_PLACE_OF "repository "
+
 struct record_place {
 	struct repo *repo;
 	struct server server;

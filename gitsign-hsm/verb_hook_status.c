@@ -69,6 +69,8 @@ static void status_certs(struct status *s, const struct policy *policy)
 		problem(text, s);
 		return;
 	}
+	if (v->repository != NULL)
+		row(s, NULL, "name", "%s", v->repository);
 	if (v->asks_certs)
 		row(s, NULL, "certificates", "asked for, good for %lld s",
 		    (long long)v->cert_max_age);

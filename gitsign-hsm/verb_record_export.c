@@ -15,6 +15,8 @@ static int write_text(struct record_place *p, const char *file, struct err *err)
 	if (p->record == NULL)
 		return err_set(err, ERR_CONFIG, "there is no record in %s yet",
 			       p->server.state_dir);
+	if (p->server.repository != NULL)
+		buf_addf(&text, RECORD_PLACE_OF "%s\n", p->server.repository);
 	rc = record_export(p->record, &text, err);
 	record_unlock(p->record);
 	if (rc == 0 && file != NULL)

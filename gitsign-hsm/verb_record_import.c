@@ -20,6 +20,25 @@ static int read_text(const char *file, struct buf *text, struct err *err)
 	return os_file_read(file, OS_FILE_ANY, TEXT_MAX, text, err);
 }
 
+/* Takes the name of the repository off the front, and compares it with this one's. */
+static int check_name(const struct server *s, struct bytes *text, struct err *err)
+{
+	struct bytes of = BYTES_LIT(RECORD_PLACE_OF), name;
+	const uint8_t *end = text->n > 0 ? memchr(text->p, '\n', text->n) : NULL;
+	_cleanup_free_ char *shown = NULL;
+
+	if (!bytes_starts(*text, of) || end == NULL)
+		return 0;
+	name = bytes_of(text->p + of.n, (size_t)(end - text->p) - of.n);
+	*text = bytes_skip(*text, of.n + name.n + 1);
+	if (s->repository == NULL || bytes_eq(name, bytes_str(s->repository)))
+		return 0;
+	shown = text_escaped(name);
+	return err_set(err, ERR_INPUT,
+		       "it is the record of %.200s, and this is %s (hsm.repository): import the one "
+		       "that was exported here", shown, s->repository);
+}
+
 /* --- can it be true? --------------------------------------------------------------- */
 
 static int cannot_be(const struct record_entry *e, const char *why, struct err *err)
@@ -116,13 +135,18 @@ static int import_file(struct record_place *p, const char *file, bool replace, s
 {
 	struct buf text = BUF_INIT;
 	struct record *r = NULL;
+	struct bytes lines;
 	int rc = read_text(file, &text, err);
 
-	if (rc == 0 && text.n == 0)
+	lines = buf_bytes(&text);
+	if (rc == 0)
+		rc = check_name(&p->server, &lines, err);
+
+	if (rc == 0 && lines.n == 0)
 		rc = err_set(err, ERR_INPUT, "nothing to import: the text is empty");
 	if (rc == 0)
 		rc = record_parse(strcmp(file, "-") == 0 ? "of standard input" : file,
-				  buf_bytes(&text), &r, err);
+				  lines, &r, err);
 	if (rc == 0)
 		rc = check_all(p->repo, r, err);
 	if (rc == 0)

@@ -9,6 +9,8 @@
 #include "base/os.h"
 #include "base/text.h"
 
+#define NAME_MAX_BYTES 200
+
 /* --- configuration ------------------------------------------------------ */
 
 enum scope { SCOPE_SYSTEM, SCOPE_USER, SCOPE_REPOSITORY };
@@ -112,6 +114,20 @@ static int load_introductions(const struct reader *r, struct server *s, struct e
 	return 0;
 }
 
+static int load_name(const struct reader *r, struct server *s, struct err *err)
+{
+	const char *v = value_in(r, "repository", SCOPE_REPOSITORY);
+	size_t n = 0;
+
+	while (v && v[n] > ' ' && v[n] < 0x7f)
+		n++;
+	if (v && (n == 0 || n > NAME_MAX_BYTES || v[n] != '\0'))
+		return err_set(err, ERR_CONFIG, "hsm.repository is 1 to %d printable characters "
+			       "without spaces", NAME_MAX_BYTES);
+	s->repository = v ? xstrdup(v) : NULL;
+	return 0;
+}
+
 /* Two words only: what a server enforces must not hang on a reader of booleans. */
 static int load_record(const struct reader *r, struct server *s, struct err *err)
 {
@@ -211,6 +227,8 @@ static int load_values(const struct reader *r, struct server *s, struct err *err
 	int rc = load_policy(r, s, err);
 
 	if (rc == 0)
+		rc = load_name(r, s, err);
+	if (rc == 0)
 		rc = load_record(r, s, err);
 	if (rc == 0 && state)
 		rc = absolute("hsm.stateDir", state, &s->state_dir, err);
@@ -304,6 +322,7 @@ void server_free(struct server *s)
 	free(s->policy);
 	free(s->policy_from);
 	free(s->state_dir);
+	free(s->repository);
 	for (size_t i = 0; i < s->push_urls_n; i++)
 		free(s->push_urls[i]);
 	free(s->push_urls);

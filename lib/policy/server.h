@@ -1,6 +1,7 @@
 /*
  * What a server's repository is told by git's configuration (hsm.policy,
- * hsm.introduction, hsm.stateDir, hsm.record, hsm.clockReset, hsm.pushUrl, hsm.certMaxAge),
+ * hsm.introduction, hsm.repository, hsm.stateDir, hsm.record, hsm.clockReset, hsm.pushUrl,
+ * hsm.certMaxAge),
  * and whether it is in a state in which a hook can enforce anything.
  */
 #ifndef GH_POLICY_SERVER_H
@@ -20,6 +21,7 @@ struct server {
 	char *git_dir;     /* absolute */
 	char *policy;      /* absolute; NULL: nobody named one */
 	char *policy_from; /* "hsm.policy of the repository", ...; for people */
+	char *repository;  /* hsm.repository, printable, without spaces; NULL: it has no name */
 	char *state_dir;   /* absolute */
 	bool no_record;    /* hsm.record = off */
 	uint64_t clock_reset; /* hsm.clockReset, or 0 */
@@ -34,8 +36,8 @@ struct server {
 
 /*
  * Reads the configuration. The policy is that of the repository's configuration, else
- * of the system's, else SERVER_POLICY when it is there; introductions and clockReset count
- * from the repository's own configuration only. ERR_CONFIG for relative paths, ids that are not
+ * of the system's, else SERVER_POLICY when it is there; introductions, the name and
+ * clockReset count from the repository's own configuration only. ERR_CONFIG for relative paths, ids that are not
  * full, values of a later version.
  */
 int server_load(const char *git_dir, uint8_t hash_bytes, struct server *ret, struct err *err);

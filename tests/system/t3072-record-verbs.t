@@ -100,6 +100,22 @@ gh_run rec import --replace - <"$GH_WORLD/copy"
 is 'standard input' "$GH_STATUS" 0
 exits 0 'the kept one again' rec import --replace "$(find "$state" -name 'record.*' | sort | head -n 1)"
 
+git -C "$server" config hsm.repository team/project
+rec export >"$GH_WORLD/named"
+is 'the repository has a name' "$(head -n 1 "$GH_WORLD/named")" 'repository team/project'
+exits 0 'its own record is taken' rec import --replace "$GH_WORLD/named"
+exits 0 'or one without a name' rec import --replace "$GH_WORLD/copy"
+like 'status shows it' "$("$GH_BIN/gitsign-hsm" hook status "$server")" 'name +team/project'
+git -C "$server" config hsm.repository team/other
+exits 8 "another one's is not" rec import --replace "$GH_WORLD/named"
+like 'and why' "$(cat "$GH_ERR")" 'the record of team/project, and this is team/other'
+for name in 'a b' '' "$(printf 'a\033b')" "$(printf '%0201d' 1)"; do
+	git -C "$server" config hsm.repository "$name"
+	exits 3 'no name' rec export
+done
+git -C "$server" config --unset hsm.repository
+exits 0 'where there is no name each is taken' rec import --replace "$GH_WORLD/named"
+
 # bad DESC STATUS PATTERN SED-FROM TO: the copy with that change is refused, and nothing is touched.
 bad() {
 	cp "$GH_WORLD/copy" "$GH_WORLD/bad"

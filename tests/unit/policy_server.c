@@ -46,7 +46,7 @@ END_TEST
 
 static const char told[] = "[hsm]\n\tpolicy = /p\n\tstateDir = /s\n\trecord = off\n"
 			   "\tpushUrl = /u\n\tcertMaxAge = 1h\n\tclockReset = 3\n"
-			   "\tintroduction = " ID "\n";
+			   "\tintroduction = " ID "\n\trepository = r\n";
 
 static void put(const char *dir, const char *name, const char *text)
 {
@@ -88,6 +88,7 @@ START_TEST(own_words)
 	ck_assert(s.no_record);
 	ck_assert_uint_eq(s.push_urls_n, 1);
 	ck_assert_int_eq(s.cert_max_age, 3600);
+	ck_assert_str_eq(s.repository, "r");
 	ck_assert_uint_eq(s.clock_reset, 3);
 	ck_assert_uint_eq(s.introductions_n, 1);
 	server_free(&s);
@@ -102,6 +103,7 @@ START_TEST(words_of_the_account)
 	load(false, &s);
 	ck_assert(!s.policy || strcmp(s.policy, SERVER_POLICY) == 0);
 	ck_assert(strstr(s.state_dir, "/r.git/gitsign-hsm"));
+	ck_assert_ptr_null(s.repository);
 	ck_assert(!s.no_record);
 	ck_assert_uint_eq(s.push_urls_n, 0);
 	ck_assert_int_eq(s.cert_max_age, SERVER_CERT_MAX_AGE);
