@@ -156,6 +156,31 @@ START_TEST(table)
 }
 END_TEST
 
+/* Grace is for what has expired alone: lists have to be there, and current. */
+START_TEST(grace)
+{
+	const struct crl_spec usual = NONE, lasting = { .until = 30, .reason = -1 };
+	struct wcase wc = with_serials(NULL);
+	struct buf sub = BUF_INIT, root = BUF_INIT;
+	struct bytes payload = PAYLOAD;
+	struct world w;
+
+	world_open(&w, &wc);
+	crl_make(_i ? &lasting : &usual, &w.ica, NULL, &sub);
+	crl_make(&lasting, &w.root, NULL, &root);
+	set_crls(w.t, REQUIRE, &sub, &root);
+	trust_judge_late(w.t, &payload, 1, BYTES_LIT("-----BEGIN SIGNED MESSAGE-----"),
+			 buf_bytes(&w.der), w.v.valid_until + 1, PKI_DAY, &w.v);
+	if (_i)
+		expect(&w.v, GOOD);
+	else
+		expect(&w.v, VERDICT_UNCHECKED, "out of date");
+	buf_free(&sub);
+	buf_free(&root);
+	world_close(&w);
+}
+END_TEST
+
 /* One entry of the table of known certificates serves all times. */
 /* --- a second opinion --------------------------------------------------------------- */
 
@@ -515,6 +540,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, table, 0, (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_loop_test(tc, openssl_agrees, 0, (int)(sizeof(cases) / sizeof(cases[0])));
+	tcase_add_loop_test(tc, grace, 0, 2);
 	tcase_add_test(tc, time_decides);
 	tcase_add_test(tc, audit);
 	tcase_add_test(tc, superseded_lists);
