@@ -150,7 +150,10 @@ static void judge_raw(struct judge *j, struct judge_job *job, const struct judge
 void judge_one_commit(struct judge *j, const struct judge_set *s, const struct judge_commit *in,
 		      struct judge_fate *ret)
 {
-	struct judge_job job = *in->job; /* what is counted in it is of no use */
+	/* What else stands in the job may be changed meanwhile, by the thread that reads. */
+	struct judge_job job = {
+		.u = in->job->u, .rule = in->job->rule, .report = in->job->report
+	};
 
 	*ret = (struct judge_fate){ .who = NULL };
 	judge_raw(j, &job, s, in, ret);
