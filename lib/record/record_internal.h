@@ -18,8 +18,9 @@
  * SEQ counts entries from 1 without gaps. POLICY is hexadecimal. RULE, REF and WHO
  * have %XX for bytes that are not printable ASCII, space and '%'; "-" stands for
  * the empty string ("%2D" for a hyphen alone) and for no object id. FORWARD is f
- * or n. PUSH is push_here(), never empty. SUM is the first 16 bytes, in hexadecimal, of the SHA-256 of the SUM of the
- * line before (32 zeros before the first) and this line up to the space before SUM.
+ * or n. PUSH is push_here(), never empty. SUM is the first 16 bytes, in hexadecimal, of the
+ * SHA-256 of the SUM of the line before (32 zeros before the first) and this line up to the
+ * space before SUM.
  */
 #define SUM_HEX 32
 

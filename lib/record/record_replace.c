@@ -24,7 +24,9 @@ static int put_entries(struct buf *out, struct hasher *h, const struct record_en
 		struct record_entry e = v[i];
 
 		e.seq = i + 1;
-		e.push = NULL; /* says nothing on another system */
+		/* One that is pending stays its push's: nobody else may apply it. */
+		if (e.state != RECORD_PENDING)
+			e.push = NULL;
 		ok = line_put_entry(out, h, &last, &e);
 		if (ok && e.state != RECORD_PENDING)
 			ok = line_put_change(out, h, &last, e.seq, e.state);

@@ -42,7 +42,7 @@ START_TEST(empty_then_kept)
 }
 END_TEST
 
-/* Whose push it is stands in the record, as long as it is this system's. */
+/* Whose push it is stands in the record, and in what is put in its place. */
 START_TEST(of_a_push)
 {
 	static const char word[] = "boot:1:2:3";
@@ -65,12 +65,12 @@ START_TEST(of_a_push)
 	ck_assert_str_eq(e[1].push, "");
 	ck_assert(record_is_of(&e[1], word) && record_is_of(&e[1], NULL));
 	OK(record_export(r, &text, &err));
-	ck_assert(!memmem(text.p, text.n, word, strlen(word)));
 	record_close(r);
 	OK(record_parse("exported", buf_bytes(&text), &r, &err));
 	e = record_entries(r, &n);
 	ck_assert_uint_eq(n, 2);
-	ck_assert_str_eq(e[0].push, "");
+	ck_assert_str_eq(e[0].push, word);
+	ck_assert_str_eq(e[1].push, "");
 	record_close(r);
 	buf_free(&text);
 	free(bound.ref);
@@ -521,6 +521,29 @@ static int value_one(const char *ref, struct oid *ret, void *ctx, struct err *e)
 	return 0;
 }
 
+/* What is settled is nobody's to apply any more. */
+START_TEST(landed_of_no_push)
+{
+	struct record_entry bound = { .ref = xstrdup("refs/x"), .push = xstrdup("boot:1:2:3") };
+	struct buf text = BUF_INIT;
+	struct record *r = opened();
+
+	bound.new_ = id(1);
+	record_append(r, &bound);
+	OK(record_commit(r, &err));
+	OK(record_settle(r, &any_time, value_one, NULL, &err));
+	OK(record_export(r, &text, &err));
+	ck_assert(!memmem(text.p, text.n, bound.push, strlen(bound.push)));
+	record_close(r);
+	OK(record_parse("exported", buf_bytes(&text), &r, &err));
+	ck_assert_int_eq(record_entries(r, &(size_t){ 0 })[0].state, RECORD_LANDED);
+	record_close(r);
+	buf_free(&text);
+	free(bound.ref);
+	free(bound.push);
+}
+END_TEST
+
 START_TEST(disk_full_when_settling)
 {
 	struct rlimit old, small;
@@ -553,6 +576,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, empty_then_kept);
 	tcase_add_test(tc, of_a_push);
+	tcase_add_test(tc, landed_of_no_push);
 	tcase_add_test(tc, odd_strings);
 	tcase_add_test(tc, not_committed);
 	tcase_add_test(tc, torn_at_each_byte);
