@@ -43,8 +43,9 @@ HARDEN_CFLAGS := -fstack-protector-strong -fstack-clash-protection -fcf-protecti
 HARDEN_CPPFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS
 HARDEN_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen -Wl,--as-needed -Wl,-O1
 # git runs bin/gitsign-hsm for each commit, and loading libc was a quarter of what that costs: it
-# is linked in, where there is a libc.a. FRONT_LDFLAGS= has it loaded as by the other programs.
-FRONT_LDFLAGS ?= $(if $(V),,$(if $(filter /%,$(shell $(CC) -print-file-name=libc.a)),-static-pie))
+# is linked in, where there is what that takes. FRONT_LDFLAGS= has it loaded as by the others.
+STATIC_PIE = $(foreach f,libc.a rcrt1.o,$(filter /%,$(shell $(CC) -print-file-name=$(f))))
+FRONT_LDFLAGS ?= $(if $(V),,$(if $(word 2,$(STATIC_PIE)),-static-pie))
 WARN := -Wall -Wextra -Werror -Wformat=2 -Wformat-security -Wconversion -Wno-sign-conversion \
 	-Wimplicit-fallthrough -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wwrite-strings -Wundef -Wpointer-arith -Wcast-qual
