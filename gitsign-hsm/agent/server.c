@@ -30,8 +30,8 @@ static pthread_cond_t left = PTHREAD_COND_INITIALIZER; /* when it is */
 static int wake[2] = { -1, -1 };
 static char *dir;
 static struct agent_config config;
-/* The files of the sockets that we made; 0: systemd's, or none. */
-static ino_t own, own_ssh;
+/* The files of the sockets that we made; number 0: systemd's, or none. */
+static struct rundir_file own, own_ssh;
 
 void server_busy(bool busy)
 {
@@ -150,17 +150,19 @@ static int take_place(bool given, int *fd, struct err *err)
 
 /* --- the end ------------------------------------------------------------------- */
 
-static bool still_ours(const char *name, ino_t file)
+static bool still_ours(const char *name, const struct rundir_file *file)
 {
-	return file != 0 && rundir_inode(name) == file;
+	struct rundir_file now = rundir_file(name);
+
+	return file->number != 0 && now.number == file->number && now.device == file->device;
 }
 
 /* systemd's sockets may take the place of ours, or the directory go with its session: an agent
  * that nobody reaches is in the way of the next one. */
 static bool is_lost(void)
 {
-	return (own != 0 && !still_ours(AGENT_SOCKET, own)) ||
-	       (own_ssh != 0 && !still_ours(AGENT_SSH_SOCKET, own_ssh));
+	return (own.number != 0 && !still_ours(AGENT_SOCKET, &own)) ||
+	       (own_ssh.number != 0 && !still_ours(AGENT_SSH_SOCKET, &own_ssh));
 }
 
 static bool over(void)
@@ -243,11 +245,13 @@ static int own_sockets(const struct given *given, int *listener, int *ssh, struc
 	*ssh = given->ssh;
 	if (*listener < 0) {
 		r = rundir_listen(AGENT_SOCKET, listener, err);
-		own = r == 0 ? rundir_inode(AGENT_SOCKET) : 0;
+		if (r == 0)
+			own = rundir_file(AGENT_SOCKET);
 	}
 	if (r == 0 && *ssh < 0 && config.ssh) {
 		r = rundir_listen(AGENT_SSH_SOCKET, ssh, err);
-		own_ssh = r == 0 ? rundir_inode(AGENT_SSH_SOCKET) : 0;
+		if (r == 0)
+			own_ssh = rundir_file(AGENT_SSH_SOCKET);
 	}
 	return r;
 }
@@ -255,12 +259,12 @@ static int own_sockets(const struct given *given, int *listener, int *ssh, struc
 /* systemd's sockets stay where they are: the next client starts the next agent. */
 static void close_sockets(int listener, int ssh)
 {
-	if (still_ours(AGENT_SOCKET, own))
+	if (still_ours(AGENT_SOCKET, &own))
 		rundir_remove(AGENT_SOCKET);
 	close(listener);
 	if (ssh < 0)
 		return;
-	if (still_ours(AGENT_SSH_SOCKET, own_ssh))
+	if (still_ours(AGENT_SSH_SOCKET, &own_ssh))
 		rundir_remove(AGENT_SSH_SOCKET);
 	close(ssh);
 }

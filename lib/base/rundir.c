@@ -244,17 +244,18 @@ void rundir_remove(const char *name)
 	buf_free(&path);
 }
 
-ino_t rundir_inode(const char *name)
+struct rundir_file rundir_file(const char *name)
 {
+	struct rundir_file none = { .number = 0 };
 	struct buf path = BUF_INIT;
 	struct stat st;
 	bool there = path_of(name, false, &path, NULL) == 0 && lstat(buf_str(&path), &st) == 0;
 
 	buf_free(&path);
-	return there ? st.st_ino : 0;
+	return there ? (struct rundir_file){ st.st_dev, st.st_ino } : none;
 }
 
 bool rundir_has(const char *name)
 {
-	return rundir_inode(name) != 0;
+	return rundir_file(name).number != 0;
 }

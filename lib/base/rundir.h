@@ -36,8 +36,12 @@ int rundir_connect_path(const char *path, int *fd, struct err *err);
 void rundir_remove(const char *name);
 /* Is it still there for others to find, or has the directory gone with its session? */
 bool rundir_has(const char *name);
-/* The number of its file, 0 when there is none: while a socket listens no other file has its. */
-ino_t rundir_inode(const char *name);
+/* Which file it is; number 0: none. While a socket listens no other file is the same. */
+struct rundir_file {
+	dev_t device; /* a directory made anew may number its files as the old one did */
+	ino_t number;
+};
+struct rundir_file rundir_file(const char *name);
 /* Is the other end of a connection a process of our user? */
 bool rundir_peer_ours(int fd);
 

@@ -124,7 +124,8 @@ START_TEST(sockets)
 {
 	struct err e = ERR_INIT;
 	int listener, client, other, third;
-	ino_t file;
+	struct rundir_file file, then;
+	struct stat st;
 
 	ck_assert_int_eq(rundir_connect("s", &client, &e), ERR_IO);
 	ck_assert_int_eq(rundir_listen("s", &listener, &e), 0);
@@ -139,14 +140,15 @@ START_TEST(sockets)
 	ck_assert_int_eq(rundir_connect("s", &client, &e), 0);
 	close(client);
 	ck_assert(rundir_has("s"));
-	file = rundir_inode("s");
-	ck_assert(file != 0);
+	file = rundir_file("s");
+	ck_assert(file.number != 0 && stat("/proc", &st) == 0 && file.device != st.st_dev);
 	ck_assert_int_eq(rundir_listen("s", &third, &e), 0);
-	ck_assert(rundir_inode("s") != 0 && rundir_inode("s") != file);
+	then = rundir_file("s");
+	ck_assert(then.number != 0 && then.number != file.number && then.device == file.device);
 	close(third);
 	rundir_remove("s");
 	ck_assert(!rundir_has("s"));
-	ck_assert(rundir_inode("s") == 0);
+	ck_assert(rundir_file("s").number == 0);
 	ck_assert_int_eq(rundir_connect("s", &client, &e), ERR_IO);
 	close(other);
 }
