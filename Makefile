@@ -234,6 +234,13 @@ asan:
 	@contrib/deps.sh build check servers
 	@$(MAKE) --no-print-directory V=asan check-now
 
+# For programs with threads: the agent (t12*.t) and the hooks (t3090-hook-threads.t).
+.PHONY: tsan
+tsan:
+	@contrib/deps.sh build check lint
+	@$(MAKE) --no-print-directory V=tsan all test-tools
+	@tests/run.sh build/tsan $(or $(T),$(filter-out %-root.t,$(wildcard tests/system/t12*-agent*.t)))
+
 .PHONY: fuzz
 fuzz:
 	@contrib/deps.sh build lint
@@ -338,6 +345,7 @@ help:
 	@echo "make install      into PREFIX=$(PREFIX), below DESTDIR; make uninstall"
 	@echo "make lint         style, layers, banned functions, static analysis, man pages"
 	@echo "make asan         the tests with address and undefined-behaviour sanitizers"
+	@echo "make tsan         the agent's tests with the thread sanitizer (T=tests/system/x.t)"
 	@echo "make fuzz         a short run of every fuzz target (FUZZ_SECONDS=60)"
 	@echo "make fuzz-cov     how many lines of each reader the seeds reach"
 	@echo "make soak         eight pushers with 100 pushes each; hook and receive-pack killed 200 times"

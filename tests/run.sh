@@ -78,6 +78,7 @@ as() {
 		CK_DEFAULT_TIMEOUT=300 GH_SOAK="${GH_SOAK-}" GH_FAILURES="$stage/told" \
 		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
+		TSAN_OPTIONS=log_path="$stage/tmp/tsan" \
 		LSAN_OPTIONS=suppressions="$stage/src/tests/lsan.supp":print_suppressions=0 \
 		"$@")
 }
@@ -155,6 +156,12 @@ if [ -n "$roots" ]; then
 	# shellcheck disable=SC2086
 	prove_all $roots
 fi
+# What V=tsan saw in a process, whose standard error may be nowhere.
+for f in "$stage"/tmp/tsan.*; do
+	[ -f "$f" ] || continue
+	cat "$f"
+	rc=1
+done
 if [ "$failed" != 0 ]; then
 	say "unit tests: $failed of $count FAILED"
 	cat "$stage/unit.failed" # once more at the end, where it is looked for
