@@ -126,8 +126,8 @@ int token_public_keys(struct token *t, const struct uri *u, struct token_keys *r
 void token_keys_free(struct token_keys *k);
 
 /*
- * Uses the session for a moment, so that a token that closes idle ones keeps it.
- * ERR_TOKEN when it is gone; 0 when there is none.
+ * Uses the session for a moment, so that a token that closes idle ones keeps it: a search for
+ * the key that signed last. ERR_TOKEN when session or key are gone; 0 when there is none.
  */
 int token_ping(struct token *t, struct err *err);
 

@@ -80,13 +80,16 @@ int token_session(struct token *t, size_t slot_index, struct err *err)
 	return 0;
 }
 
-static int ping(struct token *t, CK_SESSION_HANDLE session, bool logged_in, struct err *err)
+static int ask_state(struct token *t, CK_SESSION_HANDLE session, bool logged_in, struct err *err)
 {
 	CK_SESSION_INFO info;
-	CK_RV rv;
+	CK_RV rv = CKR_FUNCTION_NOT_SUPPORTED;
 
 	memset(&info, 0, sizeof(info));
-	rv = TOKEN_CALL(t, C_GetSessionInfo, session, &info);
+	if (t->fn->C_GetSessionInfo != NULL)
+		rv = TOKEN_CALL(t, C_GetSessionInfo, session, &info);
+	if (rv == CKR_FUNCTION_NOT_SUPPORTED)
+		return 0;
 	if (rv != CKR_OK)
 		return ckr_error(err, t, "C_GetSessionInfo", rv);
 	if (logged_in && info.state != CKS_RO_USER_FUNCTIONS && info.state != CKS_RW_USER_FUNCTIONS)
@@ -94,13 +97,48 @@ static int ping(struct token *t, CK_SESSION_HANDLE session, bool logged_in, stru
 	return 0;
 }
 
+/* Modules know the state of a session by themselves; what they search, YubiHSM's at least, they
+ * ask the device for, which closes a session that it does not hear of for 30 seconds. */
+static int look_for_key(struct token *t, CK_SESSION_HANDLE session, struct token_last *last,
+			struct err *err)
+{
+	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+	CK_ATTRIBUTE like[] = { { CKA_CLASS, &class, sizeof(class) },
+				{ CKA_ID, last->id.p, last->id.n } };
+	CK_OBJECT_HANDLE found;
+	CK_ULONG n = 0;
+	CK_RV rv;
+
+	if (last->key == NULL)
+		return 0;
+	rv = TOKEN_CALL(t, C_FindObjectsInit, session, like, 2);
+	if (rv != CKR_OK)
+		return ckr_error(err, t, "C_FindObjectsInit", rv);
+	rv = TOKEN_CALL(t, C_FindObjects, session, &found, 1, &n);
+	(void)TOKEN_CALL(t, C_FindObjectsFinal, session);
+	if (rv != CKR_OK)
+		return ckr_error(err, t, "C_FindObjects", rv);
+	return n > 0 ? 0 : err_set(err, ERR_TOKEN, "%s: the key is gone", t->module);
+}
+
+static int ping(struct token *t, CK_SESSION_HANDLE session, bool logged_in, struct token_last *last,
+		struct err *err)
+{
+	int r = ask_state(t, session, logged_in, err);
+
+	return r != 0 ? r : look_for_key(t, session, last, err);
+}
+
 int token_ping(struct token *t, struct err *err)
 {
-	int r = t->has_session ? ping(t, t->session, t->logged_in, err) : 0;
+	int r = t->has_session ? ping(t, t->session, t->logged_in, &t->last, err) : 0;
 
-	for (size_t i = 0; r == 0 && t->parked != NULL && i < t->slots_n; i++)
-		if (t->parked[i].there)
-			r = ping(t, t->parked[i].session, t->parked[i].logged_in, err);
+	for (size_t i = 0; r == 0 && t->parked != NULL && i < t->slots_n; i++) {
+		struct token_parked *p = &t->parked[i];
+
+		if (p->there)
+			r = ping(t, p->session, p->logged_in, &p->last, err);
+	}
 	return r;
 }
 

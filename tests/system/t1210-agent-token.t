@@ -79,14 +79,42 @@ mock ''
 ok 'a session is open' raw
 mock ''
 ok 'and is used' raw
-is 'without a search for the key, a login or a module that starts' \
-	"$(grep -cv '^C_Sign\(Init\)\?$' "$MOCK_P11_LOG")" 0
+# The agent's own look at the session, which may come at any time, reads no attributes.
+is 'without a look at keys, a login or a module that starts' \
+	"$(grep -c '^C_\(GetAttr\|Login\|OpenS\|Init\|GetT\)' "$MOCK_P11_LOG")" 0
 for rv in 0x60 0xb3 0x30 0x32 0xe0 0x5; do
 	mock "C_SignInit=$rv"
 	exits 6 "a token that fails for good ($rv) signs nothing" raw
 	is 'it was asked twice, by two processes' "$(calls C_SignInit) $(calls C_Initialize)" '2 1'
 	mock ''
 	ok 'mended, the next signature works' raw
+done
+
+# --- a session that nobody uses ------------------------------------------------------------
+# Each ten seconds the agent asks the token for the key, which keeps the session of one that
+# ends those it does not hear of.
+asked() { [ "$(calls C_FindObjectsInit)" -ge 1 ]; }
+rests() { until_true "$@" || until_true "$@"; }
+for words in '' C_GetSessionInfo=null; do
+	agent_end
+	mock "$words"
+	ok "a session is open ${words:+with }$words" raw
+	worker=$(agent_worker)
+	mock "$words"
+	ok 'it is kept open' rests asked
+	ok 'and signs' raw
+	is 'in the same process' "$(agent_worker)" "$worker"
+	is 'without another login' "$(calls C_Login)" 0
+done
+ended() { [ -z "$(agent_worker)" ]; }
+for words in C_GetSessionInfo=0xb3 key-hidden; do
+	mock ''
+	ok 'a session is open' raw
+	mock "$words"
+	ok "$words: it is known to be gone before it is wanted" rests ended
+	mock ''
+	ok 'the next signature works' raw
+	is 'with one login' "$(calls C_Login)" 1
 done
 
 # --- whose deadline ---------------------------------------------------------------------

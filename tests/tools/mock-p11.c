@@ -284,6 +284,18 @@ CK_RV C_CloseSession(CK_SESSION_HANDLE session)
 	return session == SESSION ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
 }
 
+CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
+{
+	ENTER();
+	if (session != SESSION)
+		return CKR_SESSION_HANDLE_INVALID;
+	memset(info, 0, sizeof(*info));
+	info->slotID = SLOT;
+	info->state = logged_in ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
+	info->flags = CKF_SERIAL_SESSION;
+	return CKR_OK;
+}
+
 static bool pin_is(const unsigned char *pin, CK_ULONG n)
 {
 	const char *right = fault("pin");
@@ -675,6 +687,7 @@ static CK_FUNCTION_LIST functions = {
 	.C_GetTokenInfo = C_GetTokenInfo,
 	.C_OpenSession = C_OpenSession,
 	.C_CloseSession = C_CloseSession,
+	.C_GetSessionInfo = C_GetSessionInfo,
 	.C_Login = C_Login,
 	.C_Logout = C_Logout,
 	.C_GetAttributeValue = C_GetAttributeValue,
@@ -703,6 +716,7 @@ static void take_away(void)
 	TAKE_AWAY(C_GetTokenInfo);
 	TAKE_AWAY(C_OpenSession);
 	TAKE_AWAY(C_CloseSession);
+	TAKE_AWAY(C_GetSessionInfo);
 	TAKE_AWAY(C_Login);
 	TAKE_AWAY(C_Logout);
 	TAKE_AWAY(C_GetAttributeValue);
