@@ -78,7 +78,7 @@ as() {
 		CK_DEFAULT_TIMEOUT=300 GH_SOAK="${GH_SOAK-}" GH_FAILURES="$stage/told" \
 		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
-		TSAN_OPTIONS=log_path="$stage/tmp/tsan" \
+		TSAN_OPTIONS=log_path="$stage/tmp/tsan":ignore_noninstrumented_modules=1 \
 		LSAN_OPTIONS=suppressions="$stage/src/tests/lsan.supp":print_suppressions=0 \
 		"$@")
 }
