@@ -131,8 +131,4 @@ void token_keys_free(struct token_keys *k);
  */
 int token_ping(struct token *t, struct err *err);
 
-/* How many private keys with this CKA_ID the logged-in session sees. */
-int token_count_keys(struct token *t, size_t slot_index, struct bytes id, size_t *ret,
-		     struct err *err);
-
 #endif

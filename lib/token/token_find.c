@@ -117,11 +117,16 @@ static void set_names(struct bytes id, struct bytes label, uint8_t **id_ret, siz
 	*label_ret = text_escaped(label);
 }
 
+void token_id(struct token *t, CK_OBJECT_HANDLE o, struct buf *ret)
+{
+	(void)token_attribute(t, o, CKA_ID, ID_MAX, ret);
+}
+
 void token_names(struct token *t, CK_OBJECT_HANDLE o, uint8_t **id, size_t *id_n, char **label)
 {
 	struct buf text = BUF_INIT, bytes = BUF_INIT;
 
-	(void)token_attribute(t, o, CKA_ID, ID_MAX, &bytes);
+	token_id(t, o, &bytes);
 	(void)token_attribute(t, o, CKA_LABEL, LABEL_MAX, &text);
 	set_names(buf_bytes(&bytes), buf_bytes(&text), id, id_n, label);
 	buf_free(&bytes);

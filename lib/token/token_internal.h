@@ -17,8 +17,9 @@ struct watch;
  * and searching again costs a token with many objects milliseconds.
  */
 struct token_last {
-	EVP_PKEY *key; /* NULL: none */
-	struct buf id;
+	EVP_PKEY *key;     /* NULL: none */
+	struct buf id;     /* by which it was asked for, the certificate's */
+	struct buf key_id; /* its own CKA_ID: nearly always the same */
 	CK_OBJECT_HANDLE handle;
 	bool wants_pin; /* CKA_ALWAYS_AUTHENTICATE */
 };
@@ -32,7 +33,7 @@ struct token_parked {
 
 struct token {
 	char *module; /* path, escaped: for error texts */
-	void *dl;      /* never closed: modules leave threads and handlers behind */
+	void *dl;     /* never closed: modules leave threads and handlers behind */
 	CK_FUNCTION_LIST *fn;
 	bool finalize; /* C_Initialize was ours */
 	struct watch *watch;
@@ -40,7 +41,7 @@ struct token {
 	size_t slots_n;
 	CK_SESSION_HANDLE session; /* one at a time, on the slot below */
 	bool has_session, logged_in;
-	bool writable; /* sessions are opened for writing */
+	bool writable;      /* sessions are opened for writing */
 	CK_RV attribute_rv; /* of the last C_GetAttributeValue by token_attribute() */
 	/* How the session was logged in: keys that want the PIN again ask for it so. The
 	 * PIN itself is kept for the first signature only. */
@@ -60,19 +61,19 @@ struct token {
  */
 int watch_start(const struct token_config *cfg, const char *module, struct watch **ret,
 		struct err *err);
-void watch_stop(struct watch *w); /* accepts NULL */
+void watch_stop(struct watch *w);                        /* accepts NULL */
 void watch_set_timeout(struct watch *w, int timeout_ms); /* between two calls */
-void watch_begin(struct watch *w, const char *call); /* a literal */
+void watch_begin(struct watch *w, const char *call);     /* a literal */
 void watch_end(struct watch *w);
 
 /* Calls one function of the module under the deadline; its value is the CK_RV. */
-#define TOKEN_CALL(t, name, ...)                            \
-	({                                                  \
-		CK_RV rv_;                                  \
-		watch_begin((t)->watch, #name);             \
-		rv_ = (t)->fn->name(__VA_ARGS__);           \
-		watch_end((t)->watch);                      \
-		rv_;                                        \
+#define TOKEN_CALL(t, name, ...)                  \
+	({                                        \
+		CK_RV rv_;                        \
+		watch_begin((t)->watch, #name);   \
+		rv_ = (t)->fn->name(__VA_ARGS__); \
+		watch_end((t)->watch);            \
+		rv_;                              \
 	})
 
 /* "CKR_DEVICE_REMOVED", or "CKR 0x..."; thread-local when it is not a literal. */
@@ -99,6 +100,8 @@ int token_find(struct token *t, CK_ATTRIBUTE *like, CK_ULONG like_n, CK_OBJECT_H
  */
 int token_search(struct token *t, size_t slot_index, CK_OBJECT_CLASS class, const struct uri *u,
 		 CK_OBJECT_HANDLE **ret, size_t *n, struct err *err);
+/* Its CKA_ID; *ret stays as it is when there is none. */
+void token_id(struct token *t, CK_OBJECT_HANDLE o, struct buf *ret);
 /* Its CKA_ID, and its label escaped: both "" when they cannot be had. The caller frees. */
 void token_names(struct token *t, CK_OBJECT_HANDLE o, uint8_t **id, size_t *id_n, char **label);
 /* One attribute of at most `max` bytes; false when it cannot be had. */

@@ -104,7 +104,7 @@ static int look_for_key(struct token *t, CK_SESSION_HANDLE session, struct token
 {
 	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
 	CK_ATTRIBUTE like[] = { { CKA_CLASS, &class, sizeof(class) },
-				{ CKA_ID, last->id.p, last->id.n } };
+				{ CKA_ID, last->key_id.p, last->key_id.n } };
 	CK_OBJECT_HANDLE found;
 	CK_ULONG n = 0;
 	CK_RV rv;

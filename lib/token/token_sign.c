@@ -31,14 +31,6 @@ static int find_keys(struct token *t, size_t slot, struct bytes id, CK_OBJECT_HA
 	return token_find(t, like, 2, keys, KEYS_MAX, n, err);
 }
 
-int token_count_keys(struct token *t, size_t slot_index, struct bytes id, size_t *ret,
-		     struct err *err)
-{
-	CK_OBJECT_HANDLE keys[KEYS_MAX];
-
-	return find_keys(t, slot_index, id, keys, ret, err);
-}
-
 bool token_type_fits(struct token *t, CK_OBJECT_HANDLE o, enum alg_kind kind)
 {
 	struct buf v = BUF_INIT;
@@ -85,24 +77,65 @@ static bool info_differs(struct token *t, CK_OBJECT_HANDLE o, EVP_PKEY *key)
 	return differs;
 }
 
-/* The one private key; with several under one id those whose public part is another are out. */
-static int find_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key,
-		    enum alg_kind kind, CK_OBJECT_HANDLE *ret, struct err *err)
+/* With several private keys under one id those whose public part is another are out. */
+static int find_fitting(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key,
+			CK_OBJECT_HANDLE *keys, size_t *ret, struct err *err)
 {
-	CK_OBJECT_HANDLE keys[KEYS_MAX];
+	enum alg_kind kind = alg_of_key(key).kind;
 	size_t n = 0, fit = 0;
 	int r = find_keys(t, slot, id, keys, &n, err);
 
-	if (r != 0)
-		return r;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; r == 0 && i < n; i++)
 		if (token_type_fits(t, keys[i], kind) && !info_differs(t, keys[i], key) &&
 		    !(kind == KEY_RSA && modulus_differs(t, keys[i], key)))
 			keys[fit++] = keys[i];
+	*ret = fit;
+	return r;
+}
+
+/* A certificate may have been written beside a key without its CKA_ID: *id is that of the public
+ * key that is the certificate's, as long as it was when there is none. */
+static int find_public(struct token *t, size_t slot, EVP_PKEY *key, struct buf *id, struct err *err)
+{
+	CK_OBJECT_HANDLE *found = NULL;
+	size_t n = 0;
+	bool there = false;
+	int r = token_search(t, slot, CKO_PUBLIC_KEY, NULL, &found, &n, err);
+
+	for (size_t i = 0; r == 0 && i < n && !there; i++) {
+		EVP_PKEY *public = token_read_public(t, found[i]);
+
+		there = public != NULL && EVP_PKEY_eq(public, key) == 1;
+		if (there)
+			token_id(t, found[i], id);
+		EVP_PKEY_free(public);
+	}
+	free(found);
+	return r;
+}
+
+/* The one private key of a certificate, and by which CKA_ID. */
+static int find_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key,
+		    struct buf *ret_id, CK_OBJECT_HANDLE *ret, struct err *err)
+{
+	CK_OBJECT_HANDLE keys[KEYS_MAX];
+	size_t fit = 0;
+	int r;
+
+	buf_clear(ret_id);
+	buf_add_bytes(ret_id, id);
+	r = find_fitting(t, slot, id, key, keys, &fit, err);
+	if (r == 0 && fit == 0)
+		r = find_public(t, slot, key, ret_id, err);
+	if (r == 0 && fit == 0 && !bytes_eq(buf_bytes(ret_id), id))
+		r = find_fitting(t, slot, buf_bytes(ret_id), key, keys, &fit, err);
+	if (r != 0)
+		return r;
 	if (fit == 0)
 		return err_set(err, ERR_KEY,
 			       "token \"%s\" has the certificate, but no private key that belongs "
-			       "to it (the same CKA_ID, and usable after the PIN was given)",
+			       "to it (with its CKA_ID, or that of its public key, and usable "
+			       "after the PIN was given)",
 			       t->slots[slot].label);
 	if (fit > 1)
 		return err_set(err, ERR_KEY,
@@ -139,12 +172,12 @@ void token_last_forget(struct token *t)
 {
 	EVP_PKEY_free(t->last.key);
 	buf_free(&t->last.id);
+	buf_free(&t->last.key_id);
 	t->last.key = NULL;
 }
 
 /* The key of token_sign() into t->last. */
-static int use_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key, enum alg_kind kind,
-		   struct err *err)
+static int use_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key, struct err *err)
 {
 	struct token_last *l = &t->last;
 	int r = token_session(t, slot, err);
@@ -153,7 +186,7 @@ static int use_key(struct token *t, size_t slot, struct bytes id, EVP_PKEY *key,
 	    (l->key != NULL && bytes_eq(buf_bytes(&l->id), id) && EVP_PKEY_eq(l->key, key) == 1))
 		return r;
 	token_last_forget(t);
-	r = find_key(t, slot, id, key, kind, &l->handle, err);
+	r = find_key(t, slot, id, key, &l->key_id, &l->handle, err);
 	if (r != 0)
 		return r;
 	if (EVP_PKEY_up_ref(key) != 1)
@@ -325,7 +358,7 @@ static int sign_with(struct token *t, size_t slot_index, struct bytes id, EVP_PK
 
 	if (alg.kind == KEY_OTHER)
 		return err_set(err, ERR_KEY, "%s keys cannot sign", alg_key_name(alg));
-	r = use_key(t, slot_index, id, key, alg.kind, err);
+	r = use_key(t, slot_index, id, key, err);
 	if (r != 0)
 		return r;
 	if (!prepare(mechanism, h, tbs, &data))

@@ -231,6 +231,17 @@ ok 'initialized by somebody else' env MOCK_P11=initialized git commit -q --allow
 ok 'one session at a time' env MOCK_P11=sessions-1 git commit -q --allow-empty -m one
 ok 'an unknown attribute spoils the others' env MOCK_P11=attribute-picky git commit -q \
 	--allow-empty -m picky
+ok 'a CKA_ID of 300 bytes' env MOCK_P11=id-long git commit -q --allow-empty -m long
+ok 'no session that could write' env MOCK_P11=read-only git commit -q --allow-empty -m read
+ok 'a PIN that is read as a string' env MOCK_P11="pin-nul,pin=$GH_PIN" git commit -q --allow-empty -m nul
+ok 'a certificate whose CKA_ID is not the key'\''s' env MOCK_P11=cert-apart git commit -q \
+	--allow-empty -m apart
+is 'and it is good' "$(git log -1 --format='%G? %s')" 'G apart'
+exits 4 'where that key is not there' env MOCK_P11=cert-apart,key-hidden \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+exits 4 'or its public half not to be read' env MOCK_P11=cert-apart,made-hidden \
+	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload
+like 'it says what is missing' "$(cat "$GH_ERR")" 'no private key that belongs to it'
 ok 'nothing is seen before the login' env MOCK_P11=login-first git commit -q --allow-empty -m shy
 exits 5 'and not with a PIN that is refused' env MOCK_P11=login-first,C_Login=0xa0 \
 	"$GH_BIN/gitsign-hsm" --status-fd=2 -bsau "$gh_fp_alice" <../payload

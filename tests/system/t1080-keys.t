@@ -48,6 +48,24 @@ git config --global hsm.chain "$GH_WORLD/keys/bare.ext"
 not_ok 'a chain that is none' git commit -q -S --allow-empty -m no
 git config --global --unset-all hsm.chain
 
+# --- certificates beside their keys, by another CKA_ID or none -----------------------------
+for alg in EC:prime256v1 rsa:2048 EC:secp384r1; do
+	name=apart${alg#*:}
+	gh_keypair "$name" "$alg"
+	gh_certificate "$name" "$name@example.com"
+	gh_setup openssl x509 -in "../keys/$name.pem" -outform DER -out ../keys/store.der
+	set -- --id ff
+	[ "$alg" != rsa:2048 ] || set --
+	gh_setup gh_p11 --write-object ../keys/store.der --type cert --label "$name" "$@"
+	ok "$alg: the key is known by its public half" git -c user.signingKey="$(gh_fp "$name")" \
+		commit -q -S --allow-empty -m "$name"
+	is 'it has signed' "$(git log -1 --format='%GF')" "$(gh_fp "$name" | tr a-f A-F)"
+	gh_setup gh_p11 --delete-object --type privkey --id "$(cat "../keys/$name.id")"
+	exits 4 'without it nothing is' gitsign-hsm --status-fd=2 -bsau "$(gh_fp "$name")" <.git/HEAD
+	like 'and it says so' "$(cat "$GH_ERR")" 'no private key that belongs to it'
+	gh_setup gh_p11 --delete-object --type cert --label "$name"
+done
+
 # --- hsm.tagKey, hsm.pushKey ------------------------------------------------------------
 gh_key dev EC:prime256v1 dev@example.com
 gh_key release EC:prime256v1 dev@example.com

@@ -95,7 +95,7 @@ done
 # ends those it does not hear of.
 asked() { [ "$(calls C_FindObjectsInit)" -ge 1 ]; }
 rests() { until_true "$@" || until_true "$@"; }
-for words in '' C_GetSessionInfo=null; do
+for words in '' C_GetSessionInfo=null cert-apart; do
 	agent_end
 	mock "$words"
 	ok "a session is open ${words:+with }$words" raw

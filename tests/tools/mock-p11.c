@@ -22,7 +22,8 @@
  *     pin=VALUE (no other is right), login-uses=N (after N signatures the login is gone)
  *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage,
  *     cert-locked (its value is for who has logged in)
- *     key-hidden, key-twice, keys-many
+ *     key-hidden, key-twice, keys-many, id-long (a CKA_ID of 300 bytes, as cloud modules have)
+ *     cert-apart (its CKA_ID is not the key's, whose public half is there)
  *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room)
  *     each-time (the PIN again for each signature, not declared), each-time-declared,
  *     each-time-refused (declared, and no such login: as Luna has it)
@@ -30,6 +31,7 @@
  *     made-derives, made-recovers, made-elsewhere, made-hidden (no public key to read),
  *     made-trailing (a byte behind it), made-other (of another kind): what C_GenerateKeyPair
  *     makes of its template
+ *     read-only (no session that could write), pin-nul (reads the PIN as a string)
  *     cant-lock (C_Initialize wants NULL), initialized (somebody did it before), sessions-1 (one
  *     at a time), login-first (finds nothing without a login), attribute-picky (an attribute
  *     that it does not know spoils the whole request), attribute-exact (gives one only into
@@ -194,11 +196,21 @@ static void read_cert(void)
 	X509_free(x);
 }
 
+/* libkmsp11 wants the flag and no other; functions for mutexes nobody needs. */
+static bool init_args_good(const CK_C_INITIALIZE_ARGS *a)
+{
+	return a == NULL ||
+	       (a->flags == CKF_OS_LOCKING_OK && a->CreateMutex == NULL &&
+		a->DestroyMutex == NULL && a->LockMutex == NULL && a->UnlockMutex == NULL);
+}
+
 CK_RV C_Initialize(void *args)
 {
 	ENTER();
 	if (fault("cant-lock") && args != NULL)
 		return CKR_CANT_LOCK;
+	if (!init_args_good(args))
+		return CKR_ARGUMENTS_BAD;
 	read_key();
 	read_cert();
 	return fault("initialized") ? CKR_CRYPTOKI_ALREADY_INITIALIZED : CKR_OK;
@@ -252,8 +264,9 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	memset(info->manufacturerID, ' ', sizeof(info->manufacturerID));
 	memset(info->model, 'M', sizeof(info->model));
 	memset(info->serialNumber, '1', sizeof(info->serialNumber));
-	info->flags = fault("blank") || fault("blank-2") ? 0
-							  : CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
+	info->flags = fault("blank") || fault("blank-2")
+			      ? 0
+			      : CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED;
 	info->flags |= fault("pin-none") ? 0 : CKF_LOGIN_REQUIRED;
 	info->flags |= fault("pin-low") ? CKF_USER_PIN_COUNT_LOW : 0;
 	info->flags |= fault("pin-final") ? CKF_USER_PIN_FINAL_TRY : 0;
@@ -265,10 +278,12 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
 		    CK_SESSION_HANDLE *session)
 {
-	(void)app;
 	ENTER();
-	if (slot != SLOT || notify != NULL || (flags & CKF_SERIAL_SESSION) == 0)
+	/* CloudHSM's module takes neither of the pointers. */
+	if (slot != SLOT || app != NULL || notify != NULL || (flags & CKF_SERIAL_SESSION) == 0)
 		return CKR_ARGUMENTS_BAD;
+	if (fault("read-only") && (flags & CKF_RW_SESSION) != 0)
+		return CKR_TOKEN_WRITE_PROTECTED;
 	if (fault("sessions-1") && sessions > 0)
 		return CKR_SESSION_COUNT;
 	sessions++;
@@ -315,6 +330,8 @@ CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, 
 	if (fault("pin-pad"))
 		return pin == NULL && n == 0 ? CKR_OK : CKR_ARGUMENTS_BAD;
 	uses = 0;
+	if (fault("pin-nul"))
+		n = pin == NULL ? 0 : strlen((const char *)pin);
 	return pin != NULL && n > 0 && pin_is(pin, n) ? CKR_OK : CKR_PIN_INCORRECT;
 }
 
@@ -455,17 +472,25 @@ static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 	return CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
+static const char long_id[300] = "a resource name";
+
 static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 {
 	CK_ULONG class = o == CERT ? CKO_CERTIFICATE : CKO_PRIVATE_KEY;
 	CK_ULONG type = CKC_X_509;
 
-	if (o == PUBLIC || o == MADE)
+	if (fault("cert-apart") && o == PUBLIC && (a->type == CKA_CLASS || a->type == CKA_ID))
+		class = CKO_PUBLIC_KEY;
+	else if (o == PUBLIC || o == MADE)
 		return made_attribute(o, a);
 	switch (a->type) {
 	case CKA_CLASS:
 		return put(a, &class, sizeof(class));
 	case CKA_ID:
+		if (o == CERT && fault("cert-apart"))
+			return put(a, "\002", 1);
+		if (fault("id-long"))
+			return put(a, long_id, sizeof(long_id));
 		return put(a, "\001", 1);
 	case CKA_LABEL:
 		return put(a, "mock", 4);
@@ -544,6 +569,8 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *like, CK_ULONG 
 		return CKR_OK;
 	if (cert != NULL && !fault("cert-none") && fits(CERT, like, n))
 		found[found_n++] = CERT;
+	if (fault("cert-apart") && fits(PUBLIC, like, n))
+		found[found_n++] = PUBLIC;
 	for (CK_ULONG i = 0; i < keys; i++)
 		if (fits(KEY + i, like, n))
 			found[found_n++] = KEY + i;
