@@ -8,8 +8,9 @@
 
 struct explain {
 	struct ask *ask;
-	json_t *report;   /* an object */
-	json_t *problems; /* an array of texts: what is wrong, and the cure */
+	json_t *report;     /* an object */
+	json_t *problems;   /* an array of texts: what is wrong, and the cure */
+	struct buf origins; /* `git config --list -z --show-origin`, where git was asked */
 };
 
 /* One line; what is foreign in it is escaped by the caller. */

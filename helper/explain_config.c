@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/proc.h"
 #include "base/text.h"
 #include "helper/explain.h"
 #include "helper/report.h"
 #include "oauth/http.h"
+
+#define ORIGINS_MAX ((size_t)16 << 20)
 
 void explain_problem(struct explain *e, const char *fmt, ...)
 {
@@ -63,13 +66,69 @@ static bool holds(const struct explain *e, const struct gitconf_entry *entry)
 	return yes;
 }
 
-static json_t *where(const struct explain *e, const struct gitconf_entry *entry)
+static void ask_origins(struct buf *out)
+{
+	static const char *const argv[] = {
+		"git", "config", "--list", "-z", "--show-origin", NULL
+	};
+	const struct proc_opts opts = { .output_max = ORIGINS_MAX };
+	int status = -1;
+
+	if (proc_run(argv, &opts, out, &status, NULL) != 0 || status != 0)
+		buf_clear(out);
+}
+
+/* The next string up to its NUL. */
+static struct bytes next_of(struct bytes *list)
+{
+	const uint8_t *end = list->n > 0 ? memchr(list->p, '\0', list->n) : NULL;
+	struct bytes v = bytes_of(list->p, end != NULL ? (size_t)(end - list->p) : list->n);
+
+	*list = bytes_skip(*list, end != NULL ? v.n + 1 : v.n);
+	return v;
+}
+
+static bool has_value(struct bytes listed, const char *value)
+{
+	const uint8_t *feed = listed.n > 0 ? memchr(listed.p, '\n', listed.n) : NULL;
+	size_t key = feed != NULL ? (size_t)(feed - listed.p) + 1 : listed.n;
+
+	return (feed != NULL) == (value != NULL) &&
+	       (feed == NULL || bytes_eq(bytes_skip(listed, key), bytes_str(value)));
+}
+
+/*
+ * Where git was asked (for its includes), an entry's line is its number in git's list. The same
+ * list once more, with the file before each entry; one that is another list by now says nothing.
+ */
+static json_t *listed_in(struct explain *e, const struct gitconf_entry *entry)
+{
+	struct bytes list, origin = BYTES_NONE, listed = BYTES_NONE;
+	_cleanup_free_ char *text = NULL;
+
+	if (e->origins.n == 0)
+		ask_origins(&e->origins);
+	list = buf_bytes(&e->origins);
+	for (unsigned i = 0; i < entry->line; i++) {
+		origin = next_of(&list);
+		listed = next_of(&list);
+	}
+	if (origin.n == 0 || !has_value(listed, entry->value))
+		return report_text("git config");
+	if (bytes_starts(origin, BYTES_LIT("file:")))
+		origin = bytes_skip(origin, strlen("file:"));
+	else if (origin.p[origin.n - 1] == ':') /* "command line:" */
+		origin.n--;
+	text = xstrndup((const char *)origin.p, origin.n);
+	return report_text(text);
+}
+
+static json_t *where(struct explain *e, const struct gitconf_entry *entry)
 {
 	const char *file = entry->file < e->ask->conf.nfiles ? e->ask->conf.files[entry->file] : "";
 	_cleanup_free_ char *text = xasprintf("%s:%u", file, entry->line);
 
-	/* "git config": git was asked, and tells no places. */
-	return report_text(file[0] == '/' ? text : "git config");
+	return strcmp(file, "git config") == 0 ? listed_in(e, entry) : report_text(text);
 }
 
 static bool is_setting(const struct gitconf_entry *entry)

@@ -194,7 +194,7 @@ static void examine(struct explain *e, bool offline)
 static int explain(const char *url, bool offline, bool as_json, struct err *err)
 {
 	struct ask a;
-	struct explain e = { .ask = &a };
+	struct explain e = { .ask = &a, .origins = BUF_INIT };
 	int r = verb_profile(url, &a, err);
 
 	if (r != 0)
@@ -211,6 +211,7 @@ static int explain(const char *url, bool offline, bool as_json, struct err *err)
 			    json_array_size(e.problems) == 1 ? "" : "s");
 	json_decref(e.report);
 	json_decref(e.problems);
+	buf_free(&e.origins);
 	ask_free(&a);
 	return r;
 }

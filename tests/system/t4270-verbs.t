@@ -219,6 +219,18 @@ ok 'explain' env -u GIT_CEILING_DIRECTORIES "$CRED_HELPER" explain "$GIT_URL/dem
 out=$(cat "$GH_OUT")
 like 'the profile' "$out" "^profile +$GIT_URL\$"
 like 'each setting and where it stands' "$out" "hsmclientid = svc +.$GIT_URL, .*gitconfig:[0-9]+"
+# Where git has to be asked, it names the file alone.
+printf '[credential "%s"]\n\thsmTimeout = 50s\n' "$GIT_URL" >"$GH_WORLD/included"
+git config --global include.path "$GH_WORLD/included"
+ok 'explain, with an include' env GIT_CONFIG_COUNT=1 "GIT_CONFIG_KEY_0=credential.$GIT_URL.hsmUsername" \
+	GIT_CONFIG_VALUE_0=bot "$CRED_HELPER" explain --offline "$GIT_URL/demo.git"
+like 'names its file' "$(cat "$GH_OUT")" "hsmtimeout = 50s +.$GIT_URL, $GH_WORLD/included\)\$"
+like 'and the one that has it' "$(cat "$GH_OUT")" "hsmclientid = svc +.$GIT_URL, .*gitconfig\)\$"
+like 'and what is no file' "$(cat "$GH_OUT")" "hsmusername = bot +.$GIT_URL, command line\)\$"
+{ echo '[a]'; seq 100 | sed 's/^/b = /'; } >"$GH_WORLD/another"
+ok 'a list that is another one' env GIT_CONFIG="$GH_WORLD/another" "$CRED_HELPER" explain --offline "$GIT_URL/demo.git"
+like 'names none' "$(cat "$GH_OUT")" "hsmclientid = svc +.$GIT_URL, git config\)\$"
+git config --global --unset include.path
 like 'the key' "$out" '^key +"svc" .p256. on token "world", SHA-256 of its public key [0-9a-f]{64}'
 like 'the issuer' "$out" "^issuer +$OIDC_URL, tokens from $OIDC_URL/token"
 like 'no problem' "$out" 'No problem was found'
