@@ -178,6 +178,7 @@ static bool is_trouble(CK_RV rv)
 	switch (rv) {
 	case CKR_HOST_MEMORY:
 	case CKR_GENERAL_ERROR:
+	case CKR_FUNCTION_FAILED:
 	case CKR_DEVICE_ERROR:
 	case CKR_DEVICE_MEMORY:
 	case CKR_DEVICE_REMOVED:

@@ -285,6 +285,7 @@ once 0 'logged in already' SIG_CREATED C_Login=0x100 1
 once 0 'attributes only into room of their length' SIG_CREATED attribute-exact 1
 
 faulty 6 'find fails' 'C_FindObjects failed: CKR_DEVICE_ERROR' MOCK_P11=C_FindObjects=0x30
+faulty 6 'reading fails without a reason' 'CKR_FUNCTION_FAILED' MOCK_P11=C_GetAttributeValue=0x6
 faulty 4 'no certificate' 'no certificate' MOCK_P11=cert-none
 faulty 4 'a certificate of absurd length' 'no certificate' MOCK_P11=cert-huge
 faulty 4 'a certificate that grows' 'no certificate' MOCK_P11=cert-lies
