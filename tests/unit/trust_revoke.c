@@ -18,6 +18,7 @@ struct rcase {
 	struct crl_spec sub, root;
 	bool no_sub, no_root;  /* the list is not there */
 	bool forged;           /* the list of Sub is signed with another key */
+	bool forged_root;      /* that of Root */
 	bool other_key;        /* it is of another certificate of Sub, with another key */
 	const char *sub_usage; /* keyUsage of Sub */
 	enum trust_crls asked;
@@ -94,6 +95,21 @@ static const struct rcase cases[] = {
 	{ "by another key of Sub", NONE, NONE, .other_key = true, .asked = REQUIRE,
 	  .level = VERDICT_UNCHECKED, "there is no CRL of /CN=Sub" },
 	{ "by another key of Sub, if present", NONE, NONE, .other_key = true, .level = GOOD },
+	{ "forged above, if present and none below", NONE, NONE, .no_sub = true, .forged_root = true,
+	  .level = VERDICT_UNCHECKED, "CRL of /CN=Root is not signed by it" },
+	{ "stale above",
+	  { .until = 30, .reason = -1 },
+	  NONE,
+	  .asked = REQUIRE,
+	  .when = 8,
+	  .level = VERDICT_UNCHECKED,
+	  "CRL of /CN=Root is out of date since 2027-01-22" },
+	{ "of the future above",
+	  NONE,
+	  { .from = 1, .reason = -1 },
+	  .asked = REQUIRE,
+	  .level = VERDICT_UNCHECKED,
+	  "CRL of /CN=Root is not valid before 2027-01-16" },
 	{ "may not sign lists", NONE, NONE, .sub_usage = "critical,keyCertSign", .asked = REQUIRE,
 	  .level = VERDICT_UNCHECKED, "/CN=Sub may not sign CRLs" },
 	{ "no key identifier",
@@ -138,7 +154,7 @@ START_TEST(table)
 	if (!c->no_sub)
 		crl_make(&c->sub, c->other_key ? &sub2 : &w.ica, c->forged ? other : NULL, &sub);
 	if (!c->no_root)
-		crl_make(&c->root, &w.root, NULL, &root);
+		crl_make(&c->root, &w.root, c->forged_root ? other : NULL, &root);
 	set_crls(w.t, c->asked, &sub, &root);
 	for (int again = 0; again < 2; again++) {
 		judge(w.t, PAYLOAD, &w.der, PKI_NOW + c->when * PKI_DAY, &w.v);
