@@ -238,8 +238,9 @@ asan:
 .PHONY: tsan
 tsan:
 	@contrib/deps.sh build check lint
-	@$(MAKE) --no-print-directory V=tsan all test-tools
-	@tests/run.sh build/tsan $(or $(T),$(filter-out %-root.t,$(wildcard tests/system/t12*-agent*.t)))
+	@$(MAKE) --no-print-directory V=tsan all completions test-tools
+	@tests/run.sh build/tsan $(or $(T),$(filter-out %-root.t,$(wildcard \
+		tests/system/t12*-agent*.t tests/system/t*-threads.t)))
 
 .PHONY: fuzz
 fuzz:
@@ -298,7 +299,7 @@ install: all completions
 	+@$(MAKE) --no-print-directory install-only
 install-only:
 	@test -s $(B)/completions/$(lastword $(COMPLETED)).fish || { \
-		echo "make: nothing to install is built: type \`make' first" >&2; exit 1; }
+		echo "make: not all is built: type \`make all completions' first" >&2; exit 1; }
 	$(INSTALL) -d $(BINDIR) $(LIBEXECDIR)/hooks
 	set -e; for f in $(wildcard $(B)/bin/*); do $(INSTALL) -m 755 $$f $(BINDIR)/; done
 	set -e; for f in $(wildcard $(B)/libexec/gitsign-hsm/*); do \
@@ -345,7 +346,7 @@ help:
 	@echo "make install      into PREFIX=$(PREFIX), below DESTDIR; make uninstall"
 	@echo "make lint         style, layers, banned functions, static analysis, man pages"
 	@echo "make asan         the tests with address and undefined-behaviour sanitizers"
-	@echo "make tsan         the agent's tests with the thread sanitizer (T=tests/system/x.t)"
+	@echo "make tsan         the tests of threads with the thread sanitizer (T=tests/system/x.t)"
 	@echo "make fuzz         a short run of every fuzz target (FUZZ_SECONDS=60)"
 	@echo "make fuzz-cov     how many lines of each reader the seeds reach"
 	@echo "make soak         eight pushers with 100 pushes each; hook and receive-pack killed 200 times"
