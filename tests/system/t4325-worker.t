@@ -43,10 +43,15 @@ wrong() {
 	echo "$stop: $*" >>wrongs
 }
 
-# killed STOP: who asks is killed there. And what it had said to git.
+# to_stop STOP: who asks is killed there. (Nobody looks for leaks in what is traced.)
+to_stop() {
+	GIT_TERMINAL_PROMPT=0 ASAN_OPTIONS=detect_leaks=0 \
+		"$GH_TOOLS/kill-worker" stops "$1" "$CRED_HELPER" get <request
+}
+# killed STOP: and what it had said to git.
 killed() {
 	refused
-	GIT_TERMINAL_PROMPT=0 "$GH_TOOLS/kill-worker" stops "$1" "$CRED_HELPER" get <request >before 2>words
+	to_stop "$1" >before 2>words
 	read -r _ how <stops
 	[ "$how" = killed ] || return 0
 	kills=$((kills + 1))
@@ -100,7 +105,7 @@ all_over() {
 	kills=0
 	lost=0
 	refused
-	"$GH_TOOLS/kill-worker" stops 0 "$CRED_HELPER" get <request >given 2>said
+	to_stop 0 >given 2>said
 	token=$(password given)
 	all=$(sed -n 's/ ended$//p' stops)
 	[ -n "$token" ] && [ -n "$all" ] || bail "no refresh to be killed in: $(cat stops said)"
