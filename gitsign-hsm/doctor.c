@@ -104,3 +104,10 @@ void doctor_free(struct doctor *d)
 	d->v = NULL;
 	d->n = 0;
 }
+
+const char *doctor_committer(const struct doctor *d)
+{
+	const char *email = gitconf_get(&d->s->conf, "committer.email");
+
+	return email != NULL ? email : gitconf_get(&d->s->conf, "user.email");
+}

@@ -32,6 +32,9 @@ size_t doctor_count(const struct doctor *d, enum doctor_level level);
 void doctor_print(const struct doctor *d, bool json, struct buf *out);
 void doctor_free(struct doctor *d);
 
+/* The address that git commits as, committer.email before user.email; NULL: none. */
+const char *doctor_committer(const struct doctor *d);
+
 /*
  * Would GitHub, GitLab and Bitbucket Data Center call a signature by this certificate
  * verified? Rule by rule, as they document and publish them. `above` are the issuers that

@@ -14,6 +14,8 @@
 #define PUBLIC_ROOTS "/etc/ssl/certs/ca-certificates.crt" /* Debian's, which GitHub has */
 #define ABOVE_MAX 16
 
+static const char change_email[] = "set user.email to an address of the certificate";
+
 struct rule {
 	int holds; /* negative: cannot be told here */
 	const char *no, *cure;
@@ -31,6 +33,14 @@ static bool is_http(const GENERAL_NAME *n)
 
 	return type == GEN_URI && ASN1_STRING_length(s) > 7 &&
 	       memcmp(ASN1_STRING_get0_data(s), "http://", 7) == 0;
+}
+
+/* GitLab keeps it in a column of 40 hexadecimal digits. */
+static bool short_key_id(const struct cert *c)
+{
+	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(c->x509);
+
+	return id == NULL || ASN1_STRING_length(id) == 20;
 }
 
 static bool has_http_crl(const struct cert *c)
@@ -98,13 +108,13 @@ static void judge(struct doctor *d, const char *forge, const struct rule *rules,
 
 void doctor_forges(struct doctor *d, const struct cert *leaf, const struct cert_list *above)
 {
-	const char *email = gitconf_get(&d->s->conf, "user.email");
+	const char *email = doctor_committer(d);
 	bool mine = email != NULL && cert_has_email(leaf, bytes_str(email));
 	int public = is_public(leaf, above);
 	const struct rule github[] = {
 		{ old_algorithm(leaf), "an Ed25519 signature in CMS is not verified",
 		  "use an RSA or ECDSA key" },
-		{ mine, "the committer's address is not in the certificate", NULL },
+		{ mine, "the committer's address is not in the certificate", change_email },
 		{ public, "the chain does not end in a root of Mozilla's program",
 		  "a private CA is never Verified on github.com; your server's policy still "
 		  "counts" },
@@ -116,17 +126,19 @@ void doctor_forges(struct doctor *d, const struct cert *leaf, const struct cert_
 		  "the subject is empty", "ask the CA for a subject" },
 		{ has_extension(leaf, NID_subject_key_identifier), "no subjectKeyIdentifier",
 		  "ask the CA for it" },
+		{ short_key_id(leaf), "the subjectKeyIdentifier has not 20 bytes",
+		  "ask the CA for one by SHA-1" },
 		{ has_extension(leaf, NID_authority_key_identifier), "no authorityKeyIdentifier",
 		  "ask the CA for it" },
 		{ has_http_crl(leaf), "no cRLDistributionPoints with an http address",
 		  "ask the CA for it" },
 		{ leaf->emails_n > 0, "no e-mail address in subjectAltName", "ask the CA for it" },
-		{ mine, "the committer's address is not in the certificate", NULL },
+		{ mine, "the committer's address is not in the certificate", change_email },
 	};
 	const struct rule bitbucket[] = {
 		{ old_algorithm(leaf), "an Ed25519 signature in CMS is not verified",
 		  "use an RSA or ECDSA key" },
-		{ mine, "the committer's address is not in the certificate", NULL },
+		{ mine, "the committer's address is not in the certificate", change_email },
 	};
 
 	judge(d, "GitHub", github, sizeof(github) / sizeof(github[0]),

@@ -114,12 +114,14 @@ static void check_expiry(struct doctor *d, const struct cert *c)
 
 static void check_email(struct doctor *d, const struct cert *c)
 {
-	const char *email = gitconf_get(&d->s->conf, "user.email");
+	const char *email = doctor_committer(d);
 
 	if (email == NULL)
 		doctor_problem(d, "user.email", "not set", "git config user.email ADDRESS");
 	else if (!cert_has_email(c, bytes_str(email)))
-		doctor_problem(d, "user.email", "not an address of the certificate: servers refuse",
+		doctor_problem(d, "user.email",
+			       "not an address of the certificate (or committer.email is not, "
+			       "which comes first): servers refuse",
 			       c->emails_n > 0 ? c->emails[0]
 					       : "the certificate carries no e-mail address");
 	else
@@ -186,7 +188,7 @@ static void ask_module(struct doctor *d, const struct os_stdio *io)
 	doctor_ok(d, "module", d->s->module);
 	check_slots(d, t);
 	if (key == NULL)
-		key = gitconf_get(&d->s->conf, "user.email");
+		key = doctor_committer(d);
 	if (signer_choose(d->s, t, key, &signer, &err) != 0)
 		doctor_problem(d, "key", err.text, "gitsign-hsm key list");
 	else

@@ -149,6 +149,10 @@ like 'GitLab: not by http' "$(level GitLab)" '^note: no cRLDistributionPoints'
 forge noski EC:prime256v1 noski@example.com "$crl" subjectKeyIdentifier=none \
 	authorityKeyIdentifier=none
 like 'GitLab: no SKI, no AKI' "$(level GitLab)" 'subjectKeyIdentifier; no authorityKeyIdentifier'
+forge long EC:prime256v1 long@example.com "$crl" \
+	subjectKeyIdentifier=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
+like 'GitLab: a long SKI' "$(level GitLab)" '^note: .*has not 20 bytes'
+unlike 'GitLab: and one that is there' "$(level GitLab)" 'no subjectKeyIdentifier'
 forge ed EC:edwards25519 ed@example.com "$crl"
 like 'GitLab: Ed25519' "$(level GitLab)" '^note: .*Ed25519'
 like 'GitHub: Ed25519' "$(level GitHub)" '^note: .*Ed25519'
@@ -158,4 +162,15 @@ like 'GitLab: no address' "$(level GitLab)" 'no e-mail address'
 git config --global user.email other@example.com
 gh_run gitsign-hsm doctor --json
 like 'GitLab: the committer is another' "$(level GitLab)" "committer's address"
+like 'GitLab: with a cure' "$(cure GitLab)" 'set user.email'
+git config --global committer.email bare@example.com
+exits 1 'committer.email comes first: not in this certificate either' gitsign-hsm doctor --json
+like 'it is told' "$(level user.email)" '^problem: not an address'
+sign_as long
+exits 1 'in that one it is not' gitsign-hsm doctor --json
+git config --global committer.email long@example.com
+git config --global user.email other@example.com
+gh_run gitsign-hsm doctor --json
+like 'committer.email serves' "$(level user.email)" '^ok: '
+unlike 'GitLab: too' "$(level GitLab)" "committer's address"
 done_testing
