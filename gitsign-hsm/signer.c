@@ -101,31 +101,34 @@ static bool shy_token(const struct token *t, size_t *slot)
 }
 
 /* YubiHSM 2 shows nothing at all without a login. */
-static int choose_shy(struct signer *s, const char *key, struct err *err)
+static int choose_shy(struct signer *s, const char *key, const struct signer_pin *pin, bool *login,
+		      struct err *err)
 {
-	bool stored = s->settings->pin_source.kind != PIN_PROMPT;
 	struct err first = ERR_INIT;
 	size_t slot;
 	int r = choose(s, key, &first);
 
-	if (r != ERR_KEY || s->candidates.n > 0 || !shy_token(s->token, &slot))
+	if (r != ERR_KEY || s->candidates.n > 0 || pin == NULL || !shy_token(s->token, &slot) ||
+	    token_logged_in(s->token, slot))
 		return r == 0 ? 0 : err_set(err, first.code, "%s", first.text);
 	candidates_free(&s->candidates);
 	cert_list_free(&s->further);
-	r = token_login(s->token, slot, get_pin, s, stored, err);
-	return r != 0 ? r : choose(s, key, err);
+	r = token_login(s->token, slot, pin->get, pin->ctx != NULL ? pin->ctx : s, pin->stored, err);
+	if (r != 0)
+		return r;
+	*login = true;
+	return choose(s, key, err);
 }
 
-static int new_signer(const struct settings *settings, struct token *token, const char *key,
-		      int (*how)(struct signer *s, const char *key, struct err *err),
-		      struct signer **ret, struct err *err)
+int signer_choose(const struct settings *settings, struct token *token, const char *key,
+		  const struct signer_pin *pin, bool *login, struct signer **ret, struct err *err)
 {
 	struct signer *s = xcalloc(1, sizeof(*s));
 	int r;
 
 	s->settings = settings;
 	s->token = token;
-	r = how(s, key, err);
+	r = choose_shy(s, key, pin, login, err);
 	if (r != 0) {
 		signer_close(s);
 		return r;
@@ -134,22 +137,18 @@ static int new_signer(const struct settings *settings, struct token *token, cons
 	return 0;
 }
 
-int signer_choose(const struct settings *settings, struct token *token, const char *key,
-		  struct signer **ret, struct err *err)
-{
-	return new_signer(settings, token, key, choose, ret, err);
-}
-
 int signer_open(const struct settings *settings, const char *key, const struct os_stdio *io,
 		struct signer **ret, struct err *err)
 {
 	struct token_config cfg = signer_token_config(settings, io);
+	struct signer_pin pin = { get_pin, NULL, settings->pin_source.kind != PIN_PROMPT };
 	struct token *token;
+	bool login;
 	int r = token_open(&cfg, &token, err);
 
 	if (r != 0)
 		return r;
-	r = new_signer(settings, token, key, choose_shy, ret, err);
+	r = signer_choose(settings, token, key, &pin, &login, ret, err);
 	if (r != 0)
 		token_close(token);
 	else

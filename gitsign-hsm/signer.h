@@ -21,9 +21,21 @@ struct signer; /* an open token and the one key chosen */
  */
 int signer_open(const struct settings *s, const char *key, const struct os_stdio *io,
 		struct signer **ret, struct err *err);
-/* The same on a module that is open already and outlives the signer. */
+/* Who gives a PIN, as token_login() takes it. `ctx` NULL: the signer itself. */
+typedef int signer_pin_fn(void *ctx, const struct token_slot *slot, struct secret *pin,
+			  struct err *err);
+struct signer_pin {
+	signer_pin_fn *get;
+	void *ctx;
+	bool stored;
+};
+/*
+ * The same on a module that is open already and outlives the signer. Where the one token shows
+ * nothing before a login it is made by `pin`, and *login set, also when it then fails; not with
+ * NULL, when both may be.
+ */
 int signer_choose(const struct settings *s, struct token *token, const char *key,
-		  struct signer **ret, struct err *err);
+		  const struct signer_pin *pin, bool *login, struct signer **ret, struct err *err);
 void signer_close(struct signer *s);
 
 const struct cert *signer_cert(const struct signer *s);
@@ -41,8 +53,6 @@ int signer_sign(struct signer *s, struct bytes payload, int64_t now, struct buf 
  * For who puts the message together elsewhere: logging in with what `pin` gives
  * (token_login(); *before: it was logged in already), and one raw signature over `tbs`.
  */
-typedef int signer_pin_fn(void *ctx, const struct token_slot *slot, struct secret *pin,
-			  struct err *err);
 int signer_login(struct signer *s, signer_pin_fn *pin, void *ctx, bool stored, bool *before,
 		 struct err *err);
 bool signer_logs_in(const struct signer *s); /* Will signer_login() have to? */

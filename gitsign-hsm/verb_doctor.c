@@ -189,7 +189,7 @@ static void ask_module(struct doctor *d, const struct os_stdio *io)
 	check_slots(d, t);
 	if (key == NULL)
 		key = doctor_committer(d);
-	if (signer_choose(d->s, t, key, &signer, &err) != 0)
+	if (signer_choose(d->s, t, key, NULL, NULL, &signer, &err) != 0)
 		doctor_problem(d, "key", err.text, "gitsign-hsm key list");
 	else
 		check_key(d, signer);

@@ -151,23 +151,26 @@ static int start(struct worker *w, struct err *err)
 	return r;
 }
 
-static int read_key(struct buf *reply, struct keeper_key *k, bool *asks, struct err *err)
+static int read_key(struct buf *reply, struct keeper_key *k, struct worker *w, bool *given,
+		    struct err *err)
 {
 	struct bytes in, leaf = BYTES_NONE;
-	uint8_t message, flag = 0;
+	uint8_t message, asks = 0, asked = 0, stored = 0;
 	uint32_t n;
 	bool ok;
 	int r;
 
 	buf_add_bytes(&k->raw, buf_bytes(reply));
 	in = buf_bytes(&k->raw);
-	ok = wire_byte(&in, &message) && wire_byte(&in, &flag) && wire_u32(&in, &n) && n >= 1 &&
-	     n <= 9 && wire_string(&in, &leaf);
+	ok = wire_byte(&in, &message) && wire_byte(&in, &asks) && wire_byte(&in, &asked) &&
+	     wire_byte(&in, &stored) && wire_u32(&in, &n) && n >= 1 && n <= 9 && wire_string(&in, &leaf);
 	for (k->chain_n = 0; ok && k->chain_n < n - 1; k->chain_n++)
 		ok = wire_string(&in, &k->chain[k->chain_n]);
 	if (!ok)
 		return err_set(err, ERR_INTERNAL, "a strange answer of the module's process");
-	*asks = flag != 0;
+	w->asks = asks != 0;
+	*given = asked != 0;
+	w->stored = stored != 0;
 	r = cert_parse(leaf, &k->leaf, err);
 	return r != 0 ? r : cms_key_new(k->leaf->key, &k->check, err);
 }
@@ -189,22 +192,24 @@ static bool has_key(const struct worker *w, const struct keeper_request *q)
 	       select_in_force(w->key->leaf, os_now(), why, sizeof(why));
 }
 
-static int open_key(const struct keeper_request *q, struct worker *w, bool *broken, struct err *err)
+static int open_key(const struct keeper_request *q, struct worker *w, bool *given, bool *broken,
+		    struct err *err)
 {
 	struct buf b = BUF_INIT, reply = BUF_INIT;
 	struct keeper_key *k;
 	int r;
 
-	*broken = false;
+	*broken = *given = false;
 	if (has_key(w, q))
 		return 0;
 	put_names(&b, WORKER_OPEN, q);
+	buf_add_byte(&b, q->stored);
 	r = child_call(q, w->child, buf_bytes(&b), WORKER_KEY, &reply, broken, err);
 	if (r == 0) {
 		k = xcalloc(1, sizeof(*k));
 		atomic_init(&k->refs, 1);
 		pthread_mutex_init(&k->checking, NULL);
-		r = read_key(&reply, k, &w->asks, err);
+		r = read_key(&reply, k, w, given, err);
 		forget_key(w);
 		if (r == 0) {
 			w->key = k;
@@ -269,11 +274,12 @@ static int choose(const struct keeper_request *q, struct worker *w, void *ctx, b
 		  struct err *err)
 {
 	struct choice *c = ctx;
-	int r = open_key(q, w, broken, err);
+	bool given;
+	int r = open_key(q, w, &given, broken, err);
 
 	if (r == 0) {
 		atomic_fetch_add(&w->key->refs, 1);
-		*c = (struct choice){ w->key, { w->asks, w->stored } };
+		*c = (struct choice){ w->key, { w->asks || given, w->stored, given } };
 	}
 	return r;
 }
@@ -314,7 +320,7 @@ static int sign(const struct keeper_request *q, struct worker *w, void *ctx, boo
 		if (wire_byte(&in, &asked) && wire_byte(&in, &stored) && wire_string(&in, &v) &&
 		    in.n == 0) {
 			buf_add_bytes(s->sig, v);
-			*s->login = (struct keeper_login){ asked != 0, stored != 0 };
+			*s->login = (struct keeper_login){ asked != 0, stored != 0, false };
 			w->signatures++;
 			w->asks = false;
 			w->stored = stored != 0;

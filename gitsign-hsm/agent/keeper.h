@@ -53,6 +53,7 @@ struct keeper_login {
 	 * own pad shows nothing: whoever types there may have something else in mind. */
 	bool asked;
 	bool stored; /* its process was only ever given PINs from a store, and one at least */
+	bool given; /* keeper_choose() has asked for the PIN, before the token showed the key */
 };
 
 /*
@@ -109,8 +110,11 @@ void refused_add(const struct refused_pin *p);
 int worker_main(void);
 
 enum worker_message {
-	WORKER_OPEN = 'O', /* text configuration, text key */
-	/* byte: the next signature asks for the PIN; u32 n, n strings: leaf and chain, DER */
+	/* text configuration, text key, byte stored; where a token shows nothing before a login,
+	 * WORKER_PIN comes before the answer */
+	WORKER_OPEN = 'O',
+	/* byte: the next signature asks for the PIN; bytes given, stored (struct keeper_login);
+	 * u32 n, n strings: leaf and chain, DER */
 	WORKER_KEY = 'K',
 	WORKER_SIGN = 'S', /* text configuration, text key, byte stored, u32 hash, string tbs */
 	/* string token, text prompt; answered by WORKER_PIN, u32 code, string */

@@ -126,8 +126,12 @@ static void client_touch(void *ctx)
 static int raw(void *ctx, enum alg_hash h, struct bytes tbs, struct buf *sig, struct err *err)
 {
 	struct job *j = ctx;
+	bool given = j->login.given;
+	int r = keeper_sign(&j->q, h, tbs, sig, &j->login, err);
 
-	return keeper_sign(&j->q, h, tbs, sig, &j->login, err);
+	j->login.given = given;
+	j->login.asked |= given; /* the PIN showed what for, as that of a signature does */
+	return r;
 }
 
 /* Once more when somebody has been asked, which may have taken a while. */
@@ -234,7 +238,7 @@ static int sign_by(struct job *j, const struct settings *s, const char *config, 
 					   .where = j->ask.where,
 					   .always = j->forwarded };
 	r = keeper_choose(&j->q, &k, &j->login, err);
-	/* Some tokens show nothing before a login, which is the client's to make then. */
+	/* The client may see what we do not: its environment, and the module's there, is another. */
 	j->elsewhere = r == ERR_KEY && !j->forwarded;
 	if (r == 0) {
 		text_hex(&key, bytes_of(k->leaf->sha256, sizeof(k->leaf->sha256)), false);

@@ -67,9 +67,16 @@ static struct chosen *known(const char *config, const char *key)
 	return NULL;
 }
 
-static int choose(const char *config, const char *key, struct signer **ret, struct err *err)
+static int ask_pin(void *ctx, const struct token_slot *slot, struct secret *pin, struct err *err);
+static void logged_in(bool stored);
+
+/* *refused: a PIN was sent and not taken. */
+static int choose(const char *config, const char *key, bool stored, struct signer **ret,
+		  bool *refused, struct err *err)
 {
+	const struct signer_pin pin = { ask_pin, NULL, stored };
 	struct chosen *c = known(config, key);
+	bool login = false;
 	int r;
 
 	if (c != NULL) {
@@ -82,8 +89,12 @@ static int choose(const char *config, const char *key, struct signer **ret, stru
 	r = settings_parse(bytes_str(config), &c->settings, err);
 	if (r == 0)
 		r = open_token(&c->settings, err);
+	pin_given = false;
 	if (r == 0)
-		r = signer_choose(&c->settings, token, key, &c->signer, err);
+		r = signer_choose(&c->settings, token, key, &pin, &login, &c->signer, err);
+	*refused = r == ERR_PIN && pin_given;
+	if (login)
+		logged_in(stored);
 	if (r != 0) {
 		forget(c);
 		return r;
@@ -153,6 +164,8 @@ static void put_key(struct buf *out, const struct signer *s)
 
 	buf_add_byte(out, WORKER_KEY);
 	buf_add_byte(out, signer_asks(s));
+	buf_add_byte(out, pin_given);
+	buf_add_byte(out, by_store && !by_person);
 	wire_put_u32(out, (uint32_t)n + 1);
 	wire_put_string(out, bytes_of(leaf->der, leaf->der_n));
 	for (size_t i = 0; i < n; i++)
@@ -195,20 +208,18 @@ static int raw(struct signer *s, bool stored, enum alg_hash hash, struct bytes t
 	return r;
 }
 
-static int put_signature(struct buf *out, struct signer *s, struct bytes in, bool *refused,
-			 struct err *err)
+static int put_signature(struct buf *out, struct signer *s, bool stored, struct bytes in,
+			 bool *refused, struct err *err)
 {
 	struct buf sig = BUF_INIT;
 	struct bytes tbs;
-	uint8_t stored;
 	uint32_t hash;
 	bool asked;
 	int r;
 
-	if (!wire_byte(&in, &stored) || !wire_u32(&in, &hash) || !wire_string(&in, &tbs) ||
-	    in.n != 0 || hash > HASH_SHA512)
+	if (!wire_u32(&in, &hash) || !wire_string(&in, &tbs) || in.n != 0 || hash > HASH_SHA512)
 		return err_set(err, ERR_INTERNAL, "a strange request");
-	r = raw(s, stored != 0, (enum alg_hash)hash, tbs, &sig, &asked, refused, err);
+	r = raw(s, stored, (enum alg_hash)hash, tbs, &sig, &asked, refused, err);
 	if (r == 0) {
 		buf_add_byte(out, WORKER_SIG);
 		buf_add_byte(out, asked);
@@ -223,7 +234,7 @@ static int handle(struct bytes in, struct buf *out, bool *refused, struct err *e
 {
 	char *config = NULL, *key = NULL;
 	struct signer *s = NULL;
-	uint8_t message = 0;
+	uint8_t message = 0, stored = 0;
 	int r;
 
 	(void)wire_byte(&in, &message);
@@ -231,14 +242,14 @@ static int handle(struct bytes in, struct buf *out, bool *refused, struct err *e
 		buf_add_byte(out, WORKER_PING);
 		return token != NULL ? token_ping(token, err) : 0;
 	}
-	if (!wire_text(&in, &config) || !wire_text(&in, &key))
+	if (!wire_text(&in, &config) || !wire_text(&in, &key) || !wire_byte(&in, &stored))
 		r = err_set(err, ERR_INTERNAL, "a strange request");
 	else
-		r = choose(config, key, &s, err);
+		r = choose(config, key, stored != 0, &s, refused, err);
 	if (r == 0 && message == WORKER_OPEN)
 		put_key(out, s);
 	else if (r == 0)
-		r = put_signature(out, s, in, refused, err);
+		r = put_signature(out, s, stored != 0, in, refused, err);
 	free(config);
 	free(key);
 	return r;

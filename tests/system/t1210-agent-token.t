@@ -243,6 +243,32 @@ is 'nothing is written' "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
 
 agent_end
 mock login-first
-exits 4 'a token that shows nothing before a login, with required' raw
-ok 'with auto the program itself logs in' git_config hsm.agent=auto raw
+ok 'a token that shows nothing before a login' raw
+ok 'and again' raw
+is 'was logged in to once' "$(calls C_Login)" 1
+exits 4 'a key that is not there' "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau nobody@example.com <../payload
+agent_end
+mock "login-first,pin=$GH_PIN"
+git config --global hsm.pinSource "file:$GH_WORLD/wrong"
+exits 5 'nor with a wrong PIN' raw
+exits 5 'nor the second time' raw
+like 'which is not sent again' "$(cat "$GH_ERR")" 'refused this PIN before: it is not sent again'
+is 'the token has seen it once' "$(calls C_Login)" 1
+git config --global hsm.pinSource "file:$GH_PIN_FILE"
+ok 'with the right one' raw
+agent_end
+mock login-first,pin-final
+exits 5 'a stored PIN is not sent at the last try' raw
+is 'to such a token either' "$(calls C_Login)" 0
+# Whoever gives the PIN sees what for, and is asked nothing else.
+git config --global hsm.pinSource prompt
+agent_end
+mock login-first
+ok 'a PIN that is typed before the key is seen' on_terminal shy
+like 'shows what for' "$(cat ../seen)" 'shy'
+like 'and is asked for' "$(cat ../seen)" 'PIN for token'
+like 'and counts as a yes' "$(tail -n 1 "${XDG_STATE_HOME:-$HOME/.local/state}/gitsign-hsm/agent.log")" '"reason": ?"pin"'
+ok 'the next commit of the branch' on_terminal shyer
+unlike 'asks for nothing' "$(cat ../seen)" 'PIN for token'
+git config --global hsm.pinSource "file:$GH_PIN_FILE"
 done_testing
