@@ -271,4 +271,23 @@ like 'and counts as a yes' "$(tail -n 1 "${XDG_STATE_HOME:-$HOME/.local/state}/g
 ok 'the next commit of the branch' on_terminal shyer
 unlike 'asks for nothing' "$(cat ../seen)" 'PIN for token'
 git config --global hsm.pinSource "file:$GH_PIN_FILE"
+
+# PKCS#11 2.40 lets C_Sign leave out a zero at the front of an RSA signature; RFC 8017 does not.
+openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out ../mock.key 2>/dev/null ||
+	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out ../mock.key 2>/dev/null
+openssl pkey -in ../mock.key -pubout -out ../keys/mock.pub
+(cd .. && gh_certificate mock alice@example.com)
+agent_end
+mock sign-unpadded
+shortened() { # until one was; each has to be good
+	local i
+	i=0
+	until grep -q unpadded "$MOCK_P11_LOG"; do
+		raw >/dev/null 2>&1 && [ "$i" -lt 6000 ] || return 1
+		i=$((i + 1))
+		printf 'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a@example.com> %d +0000\ncommitter A <a@example.com> %d +0000\n\nx\n' \
+			"$i" "$i" >../payload
+	done
+}
+ok 'a signature that a token has shortened' shortened
 done_testing

@@ -110,6 +110,9 @@ ok 'until the next' until_true runs_as $!
 is 'status as JSON' "$(agent status --json | perl -MJSON::PP -0ne 'my $s = decode_json($_);
 	print join " ", $s->{pid}, $s->{locked} ? 1 : 0, $s->{modules}, $s->{signatures}, $s->{log}')" \
 	"$(agent_pid) 0 0 0 $LOG"
+is 'a quarter of an hour without use and eight hours in all, if nothing is said' \
+	"$(agent status --json | perl -MJSON::PP -0ne 'my $s = decode_json($_);
+	print $s->{idle}, " ", $s->{left} > 28000 && $s->{left} <= 28800 ? 28800 : $s->{left}')" '900 28800'
 ok 'a signature' raw
 worker=$(agent_worker)
 ok 'locked' agent lock

@@ -24,7 +24,8 @@
  *     cert-locked (its value is for who has logged in)
  *     key-hidden, key-twice, keys-many, id-long (a CKA_ID of 300 bytes, as cloud modules have)
  *     cert-apart (its CKA_ID is not the key's, whose public half is there)
- *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room)
+ *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room),
+ *     sign-unpadded (without a zero at its front, which the log calls unpadded)
  *     each-time (the PIN again for each signature, not declared), each-time-declared,
  *     each-time-refused (declared, and no such login: as Luna has it)
  *     made-readable, made-mute (it may not sign), made-extractable, made-decrypts, made-unwraps,
@@ -662,6 +663,10 @@ CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n, un
 		memset(sig, 0x5a, n);
 	if (fault("sign-zero"))
 		memset(sig, 0, n);
+	if (fault("sign-unpadded") && sig[0] == 0) {
+		memmove(sig, sig + 1, --n);
+		note("unpadded");
+	}
 	n -= fault("sign-short") != NULL;
 	n += fault("sign-long") != NULL;
 	*sig_n = fault("sign-lies") ? 0x7fffffff : n;
@@ -670,6 +675,15 @@ CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n, un
 
 /* --- making keys --------------------------------------------------------------- */
 
+/* CloudHSM makes no private key without it. */
+static bool asks_private(const CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	while (n-- > 0)
+		if (a[n].type == CKA_PRIVATE)
+			return a[n].ulValueLen == 1 && *(const CK_BBOOL *)a[n].pValue == CK_TRUE;
+	return false;
+}
+
 CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_ATTRIBUTE *pub,
 			CK_ULONG pub_n, CK_ATTRIBUTE *priv, CK_ULONG priv_n,
 			CK_OBJECT_HANDLE *pub_o, CK_OBJECT_HANDLE *priv_o)
@@ -677,11 +691,11 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_ATTRIBUTE
 	(void)m;
 	(void)pub;
 	(void)pub_n;
-	(void)priv;
-	(void)priv_n;
 	ENTER();
 	if (session != SESSION)
 		return CKR_SESSION_HANDLE_INVALID;
+	if (!asks_private(priv, priv_n))
+		return CKR_TEMPLATE_INCONSISTENT;
 	*pub_o = PUBLIC;
 	*priv_o = MADE;
 	return CKR_OK;
