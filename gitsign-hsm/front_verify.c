@@ -17,12 +17,18 @@
 
 extern char **environ;
 
+/* A name of one of our descriptors, which means something else to another process. */
+static bool is_own(const char *path)
+{
+	return (strncmp(path, "/dev/", 5) == 0 && strncmp(path, "/dev/shm/", 9) != 0) ||
+	       strncmp(path, "/proc/", 6) == 0;
+}
+
 /* As git calls it; with descriptors of other numbers the sibling goes on itself. */
 static bool can_hand_over(const struct args *a)
 {
 	return a->status_fd <= STDERR_FILENO && strcmp(a->data, "-") == 0 &&
-	       strncmp(a->signature, "/dev/", 5) != 0 && strncmp(a->signature, "/proc/", 6) != 0 &&
-	       handover_unlimited();
+	       !is_own(a->signature) && handover_unlimited();
 }
 
 /* Waits for bytes; false: none came in the time, or the other side has ended. */

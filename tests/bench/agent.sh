@@ -50,7 +50,7 @@ r_file=$REBASE
 rebase agent $with_agent
 r_agent=$REBASE
 rebase scd $with_scd
-turns 7 "$r_ours" "$r_null" "$r_file" "$r_agent" "$REBASE" "$r_floor"
+turns 15 "$r_ours" "$r_null" "$r_file" "$r_agent" "$REBASE" "$r_floor"
 last_good rebase-ours
 last_signed rebase-file rebase-agent rebase-scd
 row agent/rebase-100 "$(turn 1)" "$(turn 2)" ms "rebase of 100 commits, agent : a signer that does nothing"

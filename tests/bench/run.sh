@@ -6,6 +6,8 @@
 # BENCH_COMMITS (20000): the length of the history that the hook judges.
 # BENCH_PUSH (100000): that of a cold push.
 # BENCH_ONLY: a list out of sign, commit, agent, keys, log, hook, refs, push, cred.
+# All of it happens in memory (/dev/shm; TMPDIR names another place): what a disk takes differs
+# from second to second by more than a signature costs.
 set -eu
 cd "$(dirname "$0")/../.."
 build=$(cd "$1" && pwd)
@@ -17,7 +19,9 @@ results=tests/bench/RESULTS.md
 here=$(pwd)
 
 GH_SRC=$here/tests GH_BIN=$build/bin GH_HOOKS=$build/hooks GH_TOOLS=$build/tests
-TMPDIR=${TMPDIR:-/tmp}
+memory=/dev/shm
+[ "$(stat -f -c %T $memory 2>/dev/null)" = tmpfs ] && [ -w $memory ] || memory=/tmp
+TMPDIR=${TMPDIR:-$memory}
 export GH_SRC GH_BIN GH_HOOKS GH_TOOLS TMPDIR
 . "$here/tests/system/lib.sh"
 
@@ -249,10 +253,11 @@ elif [ -n "$update" ]; then
 		echo 'Written by `make bench BENCH_UPDATE=1`. A ratio is ours over the reference, both measured in one'
 		echo 'run on one machine: smaller is better. `make bench` fails when one is more than 25 % worse.'
 		echo
-		printf '%s; %s; OpenSSL %s; git %s; %s commits for the hook.\n\n' \
+		printf '%s; %s; OpenSSL %s; git %s; %s commits for the hook; files on %s.\n\n' \
 			"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores" \
 			"$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" \
-			"$(openssl version | cut -d' ' -f2)" "$(git version | cut -d' ' -f3)" "$commits"
+			"$(openssl version | cut -d' ' -f2)" "$(git version | cut -d' ' -f3)" "$commits" \
+			"$(stat -f -c %T "$TMPDIR")"
 		echo '| name | ours | reference | ratio | what : beside what |'
 		echo '|---|---|---|---|---|'
 		cat "$table"

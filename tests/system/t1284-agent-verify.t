@@ -75,6 +75,12 @@ ok 'with auto a commit verifies, and git does not wait for the agent' \
 ok 'an agent comes up behind it' until_true agent status
 is 'it has no verifier before one is wanted' "$(verifier)" ''
 ok 'then the verifier does it alone' until_true served
+in_memory() { TMPDIR=/dev/shm without_direct git verify-commit v1^0; }
+if [ -w /dev/shm ]; then
+	ok 'also where the signature is in /dev/shm' in_memory
+else
+	skip 1 'no /dev/shm to write in'
+fi
 pid=$(verifier)
 isnt 'which the agent names' "$pid" ''
 is 'its socket is in the directory of one user' \
