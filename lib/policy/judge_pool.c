@@ -1,6 +1,6 @@
 /*
  * The new commits of a set, judged by several threads. This one reads them and hands them
- * on in batches; while enough is waiting, and at the end, it judges along.
+ * on in batches; while there is no room for more of them, and at the end, it judges along.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #define BATCH_COMMITS 64
 #define BATCH_BYTES ((size_t)128 << 10)
-#define AHEAD_BYTES ((size_t)24 << 20) /* read and not judged yet */
+#define ROOM ((size_t)24 << 20)        /* for batches that are read and not in their place yet */
 #define THREADS_AFTER 256              /* commits: fewer are not worth a thread */
 
 struct item {
@@ -28,6 +28,8 @@ struct batch {
 	struct item items[BATCH_COMMITS];
 	size_t n;
 	size_t number; /* in the order of reading */
+	size_t size;   /* in memory, without what was found */
+	size_t found;  /* bytes of findings */
 };
 
 /* One thread's own. */
@@ -45,22 +47,33 @@ struct pool {
 	struct worker *workers; /* the first is the reader */
 	size_t workers_n, workers_max;
 	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t changed;
+	pthread_cond_t changed, finished;
 	struct batch *first, **last; /* waiting */
 	struct batch *done;
+	size_t judged;
+	bool ended; /* no more will come */
 	/* The reader's own: */
 	struct batch *held;  /* judged before an earlier one was; in order */
 	struct batch *spare; /* buffers that have their pages */
 	size_t handed_on, collected;
-	/* and again of all: */
-	size_t waiting_bytes, judged;
-	bool ended; /* no more will come */
+	size_t taken; /* of ROOM */
 };
 
 static void worker_init(struct pool *p, struct worker *w, struct trust *trust)
 {
 	w->pool = p;
 	w->j = (struct judge){ .c = p->j->c, .trust = trust, .out = &w->out };
+}
+
+static size_t found_size(const struct judge_fate *f)
+{
+	size_t n = f->findings_n * (sizeof(*f->findings) + sizeof(*f->notes));
+
+	for (size_t i = 0; i < f->findings_n; i++)
+		n += strlen(f->findings[i].ref) + strlen(f->findings[i].rule) +
+		     strlen(f->findings[i].subject) + strlen(f->findings[i].seen) +
+		     strlen(f->findings[i].cure);
+	return n;
 }
 
 static void judge_batch(struct worker *w, struct batch *b)
@@ -79,6 +92,7 @@ static void judge_batch(struct worker *w, struct batch *b)
 		};
 
 		judge_one_commit(&w->j, s, &in, &it->fate);
+		b->found += found_size(&it->fate);
 	}
 }
 
@@ -93,7 +107,6 @@ static struct batch *take_locked(struct pool *p)
 	p->first = b->next;
 	if (!p->first)
 		p->last = &p->first;
-	p->waiting_bytes -= b->raw.n;
 	return b;
 }
 
@@ -102,6 +115,7 @@ static void put_done_locked(struct pool *p, struct batch *b)
 	b->next = p->done;
 	p->done = b;
 	p->judged += b->n;
+	pthread_cond_signal(&p->finished);
 }
 
 static void *work(void *arg)
@@ -154,6 +168,7 @@ static void hold(struct pool *p, struct batch *b)
 		at = &(*at)->next;
 	b->next = *at;
 	*at = b;
+	p->taken += b->found;
 }
 
 /* To their places in the set, with as much of the findings as is kept. */
@@ -167,6 +182,15 @@ static void place(struct pool *p, struct batch *b)
 		judge_keep(p->j, s->tips[it->found.tip], &it->fate);
 		s->fates[it->found.n] = it->fate;
 	}
+}
+
+/* A buffer that a large object has made large is not kept. */
+static void put_spare(struct pool *p, struct batch *b)
+{
+	if (b->raw.cap > 2 * BATCH_BYTES)
+		buf_free(&b->raw);
+	b->next = p->spare;
+	p->spare = b;
 }
 
 /* Takes what was judged, in the order of reading: what is kept is the same for any number of
@@ -188,8 +212,8 @@ static void collect(struct pool *p, bool all)
 		p->held = b->next;
 		place(p, b);
 		p->collected++;
-		b->next = p->spare;
-		p->spare = b;
+		p->taken -= b->size + b->found;
+		put_spare(p, b);
 	}
 }
 
@@ -197,14 +221,13 @@ static struct batch *new_batch(struct pool *p)
 {
 	struct batch *b = p->spare;
 
-	if (!b) {
+	if (b)
+		p->spare = b->next;
+	else
 		b = xcalloc(1, sizeof(*b));
-		buf_reserve(&b->raw, BATCH_BYTES + BATCH_BYTES / 8);
-		return b;
-	}
-	p->spare = b->next;
-	b->n = 0;
+	b->n = b->found = 0;
 	buf_clear(&b->raw);
+	buf_reserve(&b->raw, BATCH_BYTES + BATCH_BYTES / 8);
 	return b;
 }
 
@@ -259,25 +282,45 @@ static bool help(struct pool *p)
 	return true;
 }
 
+static void wait_for_one(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	while (!p->done)
+		pthread_cond_wait(&p->finished, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/*
+ * Judges along until there is room for another batch. One that takes long keeps all that were
+ * read after it from their place: then there is nothing to do but to wait for it. Whatever is
+ * not in its place and not waiting is judged or being judged, so that one comes.
+ */
+static void make_way(struct pool *p)
+{
+	while (p->taken > ROOM || (p->workers_max == 1 && p->taken > 0)) {
+		if (!help(p))
+			wait_for_one(p);
+		collect(p, false);
+		show(p, false);
+	}
+}
+
 static void hand_on(struct pool *p, struct batch *b)
 {
-	bool enough;
-
 	if (p->workers_n < p->workers_max && walk_count(p->s->walk) >= THREADS_AFTER)
 		start_threads(p);
 	b->number = p->handed_on++;
+	b->size = sizeof(*b) + b->raw.cap;
+	p->taken += b->size;
 	pthread_mutex_lock(&p->lock);
 	b->next = NULL;
 	*p->last = b;
 	p->last = &b->next;
-	p->waiting_bytes += b->raw.n;
-	enough = p->workers_n > 1 ? p->waiting_bytes > AHEAD_BYTES : p->workers_max == 1;
 	pthread_cond_signal(&p->changed);
 	pthread_mutex_unlock(&p->lock);
-	if (enough)
-		help(p);
 	collect(p, false);
 	show(p, false);
+	make_way(p);
 }
 
 /* Reads until the batch is full or the walk at its end. */
@@ -323,8 +366,7 @@ static int read_all(struct pool *p, struct err *err)
 		if (rc == 0 && b->n > 0) {
 			hand_on(p, b);
 		} else {
-			b->next = p->spare;
-			p->spare = b;
+			put_spare(p, b);
 		}
 	}
 	return rc;
@@ -387,6 +429,7 @@ int judge_pool_run(struct judge *j, struct judge_set *s, struct err *err)
 		.workers_max = threads,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
+		.finished = PTHREAD_COND_INITIALIZER,
 	};
 	int rc;
 
@@ -395,6 +438,7 @@ int judge_pool_run(struct judge *j, struct judge_set *s, struct err *err)
 	rc = read_all(&p, err);
 	finish(&p, rc == 0);
 	pthread_cond_destroy(&p.changed);
+	pthread_cond_destroy(&p.finished);
 	pthread_mutex_destroy(&p.lock);
 	free(p.workers);
 	return rc;
