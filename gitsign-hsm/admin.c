@@ -89,19 +89,30 @@ static void list_slots(const struct admin *a, struct buf *out)
 		buf_addf(out, "\n  --token \"%s\"   (serial %s)", s[i].label, s[i].serial);
 }
 
-int admin_slot(const struct admin *a, const char *label, size_t *ret, struct err *err)
+/* How many tokens are called so: by label, or by serial number; *ret: the last of them. */
+static size_t slots_called(const struct admin *a, const char *name, bool serial, size_t *ret)
 {
-	_cleanup_free_ char *shown = label != NULL ? text_escaped(bytes_str(label)) : NULL;
-	struct buf list = BUF_INIT;
 	size_t n, fit = 0;
 	const struct token_slot *s = token_slots(a->token, &n);
-	int r = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (label == NULL || strcmp(s[i].label, label) == 0) {
+		if (name == NULL || strcmp(serial ? s[i].serial : s[i].label, name) == 0) {
 			*ret = i;
 			fit++;
 		}
+	return fit;
+}
+
+int admin_slot(const struct admin *a, const char *name, size_t *ret, struct err *err)
+{
+	_cleanup_free_ char *shown = name != NULL ? text_escaped(bytes_str(name)) : NULL;
+	struct buf list = BUF_INIT;
+	size_t n, fit = slots_called(a, name, false, ret);
+	int r = 0;
+
+	(void)token_slots(a->token, &n);
+	if (fit == 0)
+		fit = slots_called(a, name, true, ret);
 	if (fit == 1)
 		return 0;
 	list_slots(a, &list);
@@ -113,7 +124,9 @@ int admin_slot(const struct admin *a, const char *label, size_t *ret, struct err
 		r = err_set(err, ERR_KEY, "no token is called \"%s\"; there are:%s", shown,
 			    buf_str(&list));
 	else
-		r = err_set(err, ERR_KEY, "which token? Choose one:%s", buf_str(&list));
+		r = err_set(err, ERR_KEY,
+			    "which token? Choose one, by its serial where labels are the same:%s",
+			    buf_str(&list));
 	buf_free(&list);
 	return r;
 }

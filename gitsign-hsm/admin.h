@@ -48,8 +48,11 @@ struct admin_options {
 int admin_run(const struct admin_options *o,
 	      int (*work)(struct admin *a, void *ctx, struct err *err), void *ctx);
 
-/* The token with this label, or with NULL the only one. ERR_KEY lists what there is. */
-int admin_slot(const struct admin *a, const char *label, size_t *ret, struct err *err);
+/*
+ * The token with this label, or where none has it this serial number; with NULL the only one.
+ * ERR_KEY lists what there is.
+ */
+int admin_slot(const struct admin *a, const char *name, size_t *ret, struct err *err);
 /* Logs in with hsm.pinSource, for writing when `write`. */
 int admin_login(struct admin *a, size_t slot, bool write, struct err *err);
 /*

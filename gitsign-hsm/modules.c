@@ -151,7 +151,9 @@ void modules_find(struct modules *m)
 		add(m, known[i]);
 }
 
-/* "token list --brief" prints a line a token, its label first: a blank one has none. */
+/* "token list --brief" prints a line a token: of a blank one nothing but the tabs. */
+static const char blank[] = "\t\t";
+
 static void read_tokens(struct module_found *m, const struct buf *out)
 {
 	struct bytes rest = buf_bytes(out);
@@ -164,9 +166,9 @@ static void read_tokens(struct module_found *m, const struct buf *out)
 		size_t label =
 			tab != NULL && (size_t)(tab - rest.p) < n ? (size_t)(tab - rest.p) : n;
 
-		if (label == 0) {
+		if (bytes_eq_str(bytes_of(rest.p, n), blank)) {
 			m->blanks++;
-		} else {
+		} else { /* without a label, too: Google's module gives none unless told to */
 			buf_addf(&says, "%stoken \"", says.n > 0 ? ", " : "");
 			text_escape(&says, bytes_of(rest.p, label));
 			buf_add_byte(&says, '"');

@@ -126,8 +126,8 @@ int verb_key_generate(int argc, char **argv)
 	struct admin_options at = { .module = NULL };
 	const struct opt opts[] = {
 		{ 0, "label", "NAME", "what the key is called on the token", OPT_STRING, &o.label },
-		{ 0, "token", "LABEL", "which token, when there are several", OPT_STRING,
-		  &o.token },
+		{ 0, "token", "LABEL", "which token, when there are several (or its serial)",
+		  OPT_STRING, &o.token },
 		{ 0, "type", "TYPE", "p256 (default), p384, p521, ed25519, rsa3072, rsa4096",
 		  OPT_STRING, &o.type },
 		{ 0, "id", "HEX", "CKA_ID (default: 8 random bytes)", OPT_STRING, &o.id },

@@ -178,4 +178,15 @@ git config user.email self@example.com
 ok 'a commit with it' git commit -q --allow-empty -m two
 is 'is good' "$(git log -1 --format='%G?')" G
 not_ok 'not under other anchors' git -c hsm.roots="$GH_ROOTS" verify-commit HEAD
+
+# --- two tokens of one name --------------------------------------------------------------
+gh_token mine
+exits 4 'key generate: two are called so' gitsign-hsm key generate --token mine --label twin
+like 'it says how to choose' "$(cat "$GH_ERR")" 'by its serial'
+gitsign-hsm token list --brief | awk -F'\t' '$1 == "mine" { print $2 }' >../serials
+is 'both are listed' "$(grep -cf ../serials "$GH_ERR")" 2
+first=$(sed -n 1p ../serials) second=$(sed -n 2p ../serials)
+ok 'by its serial' gitsign-hsm key generate --token "$second" --label twin
+ok 'it is on that one' gitsign-hsm key check "pkcs11:serial=$second;object=twin"
+exits 4 'and not on the other' gitsign-hsm key check "pkcs11:serial=$first;object=twin"
 done_testing

@@ -73,6 +73,13 @@ done
 echo C_GetTokenInfo=print >../faults
 exits 3 'a module that prints' gitsign-hsm setup
 like 'is a choice all the same' "$(cat "$GH_ERR")" 'mock.so +\(token "mock"\)'
+# Google's module gives its tokens no label unless told to.
+echo label-none,pin-none >../faults
+exits 3 'a token without a label' gitsign-hsm setup
+like 'is a choice too' "$(cat "$GH_ERR")" 'mock.so +\(token ""\)'
+echo blank >../faults
+ok 'a blank token is none' gitsign-hsm setup
+gh_setup gitsign-hsm setup --undo
 echo C_Initialize=0x30 >../faults
 
 module none "$GH_WORLD/ca/root.pem"

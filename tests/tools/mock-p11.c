@@ -20,7 +20,7 @@
  *     blank, blank-2: its token is not initialised; another slot has one more of the kind
  *     pin-low, pin-final, pin-locked, pin-pad, pin-none (no login needed)
  *     pin=VALUE (no other is right), login-uses=N (after N signatures the login is gone)
- *     label-junk, cert-huge, cert-lies (its length grows), cert-none, cert-garbage,
+ *     label-junk, label-none (as libkmsp11 has it, unless told), cert-huge, cert-lies (its length grows), cert-none, cert-garbage,
  *     cert-locked (its value is for who has logged in)
  *     key-hidden, key-twice, keys-many, id-long (a CKA_ID of 300 bytes, as cloud modules have)
  *     cert-apart (its CKA_ID is not the key's, whose public half is there)
@@ -260,8 +260,9 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 		return CKR_TOKEN_NOT_PRESENT;
 	memset(info, 0, sizeof(*info));
 	memset(info->label, ' ', sizeof(info->label));
-	memcpy(info->label, fault("label-junk") ? "mo\nk\033[" : "mock",
-	       fault("label-junk") ? 6 : 4);
+	if (!fault("label-none"))
+		memcpy(info->label, fault("label-junk") ? "mo\nk\033[" : "mock",
+		       fault("label-junk") ? 6 : 4);
 	memset(info->manufacturerID, ' ', sizeof(info->manufacturerID));
 	memset(info->model, 'M', sizeof(info->model));
 	memset(info->serialNumber, '1', sizeof(info->serialNumber));
