@@ -131,6 +131,14 @@ int admin_slot(const struct admin *a, const char *name, size_t *ret, struct err 
 	return r;
 }
 
+const char *admin_not_verified_by(enum alg_kind kind)
+{
+	if (kind == KEY_ED25519)
+		return "neither OpenSSL 3.0 (so GitLab) nor gpgsm 2.2 verifies Ed25519 in CMS "
+		       "(RFC 8419)";
+	return kind == KEY_P521 ? "gpgsm 2.2 verifies no P-521" : NULL;
+}
+
 static int get_pin(void *ctx, const struct token_slot *slot, struct secret *pin, struct err *err)
 {
 	const struct admin *a = ctx;

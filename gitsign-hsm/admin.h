@@ -53,6 +53,9 @@ int admin_run(const struct admin_options *o,
  * ERR_KEY lists what there is.
  */
 int admin_slot(const struct admin *a, const char *name, size_t *ret, struct err *err);
+
+/* Who cannot verify signatures by such a key; NULL: everybody can who reads CMS. */
+const char *admin_not_verified_by(enum alg_kind kind);
 /* Logs in with hsm.pinSource, for writing when `write`. */
 int admin_login(struct admin *a, size_t slot, bool write, struct err *err);
 /*

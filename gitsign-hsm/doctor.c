@@ -107,7 +107,9 @@ void doctor_free(struct doctor *d)
 
 const char *doctor_committer(const struct doctor *d)
 {
-	const char *email = gitconf_get(&d->s->conf, "committer.email");
+	const char *email = getenv("GIT_COMMITTER_EMAIL");
 
+	if (email == NULL)
+		email = gitconf_get(&d->s->conf, "committer.email");
 	return email != NULL ? email : gitconf_get(&d->s->conf, "user.email");
 }

@@ -19,6 +19,7 @@ struct doctor_finding {
 
 struct doctor {
 	const struct settings *s;
+	int64_t dated; /* what git would date a commit; 0: it cannot tell */
 	struct doctor_finding *v;
 	size_t n;
 };
@@ -32,7 +33,7 @@ size_t doctor_count(const struct doctor *d, enum doctor_level level);
 void doctor_print(const struct doctor *d, bool json, struct buf *out);
 void doctor_free(struct doctor *d);
 
-/* The address that git commits as, committer.email before user.email; NULL: none. */
+/* What git commits as: GIT_COMMITTER_EMAIL, committer.email, user.email; NULL: none. */
 const char *doctor_committer(const struct doctor *d);
 
 /*

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "base/text.h"
 #include "doctor.h"
 #include "trust/chain.h"
@@ -132,6 +133,8 @@ void doctor_forges(struct doctor *d, const struct cert *leaf, const struct cert_
 		  "ask the CA for it" },
 		{ has_http_crl(leaf), "no cRLDistributionPoints with an http address",
 		  "ask the CA for it" },
+		{ d->dated <= os_now(), "GIT_COMMITTER_DATE is ahead of this clock, with which it signs",
+		  "unset GIT_COMMITTER_DATE" },
 		{ leaf->emails_n > 0, "no e-mail address in subjectAltName", "ask the CA for it" },
 		{ mine, "the committer's address is not in the certificate", change_email },
 	};

@@ -75,6 +75,44 @@ int gitcmd_add(const char *scope, const char *key, const char *value, struct err
 	return r;
 }
 
+/* The number behind the last `before` of what git prints, or all of it with '\0'. */
+static bool date(const char *const *argv, char before, int64_t *ret)
+{
+	struct buf out = BUF_INIT;
+	struct err err = ERR_INIT;
+	int status = 0;
+	bool good = run(argv, &out, &status, &err) == 0 && status == 0;
+	const char *text = buf_str(&out);
+	uint64_t v;
+
+	if (good && before != '\0')
+		text = strrchr(text, before);
+	if (good && text != NULL && before != '\0')
+		text += 1 + strspn(text + 1, " ");
+	good = good && text != NULL && text_parse_u64(bytes_of(text, strcspn(text, " \n")), &v) &&
+	       v <= INT64_MAX;
+	if (good)
+		*ret = (int64_t)v;
+	buf_free(&out);
+	return good;
+}
+
+bool gitcmd_date_next(int64_t *ret)
+{
+	/* "Name <email> 1234567890 +0000" */
+	const char *argv[] = { "git", "var", "GIT_COMMITTER_IDENT", NULL };
+
+	return date(argv, '>', ret);
+}
+
+bool gitcmd_date_head(int64_t *ret)
+{
+	const char *argv[] = { "git", "-c", "log.showSignature=false", "log", "-1",
+			       "--format=%ct", NULL };
+
+	return date(argv, '\0', ret);
+}
+
 int gitcmd_version(struct buf *out, struct err *err)
 {
 	const char *argv[] = { "git", "--version", NULL };

@@ -15,6 +15,12 @@ int gitcmd_get_all(const char *scope, const char *key, struct buf *values, struc
 /* NULL unsets (all of them); a key that is not there is fine. */
 int gitcmd_set(const char *scope, const char *key, const char *value, struct err *err);
 int gitcmd_add(const char *scope, const char *key, const char *value, struct err *err);
+/*
+ * Committer dates, seconds since 1970: that of the next commit (GIT_COMMITTER_DATE, else the
+ * clock), and that of HEAD. False where git cannot tell.
+ */
+bool gitcmd_date_next(int64_t *ret);
+bool gitcmd_date_head(int64_t *ret);
 /* "2.39.5" */
 int gitcmd_version(struct buf *out, struct err *err);
 

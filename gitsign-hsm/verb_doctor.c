@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "base/os.h"
 #include "base/text.h"
 #include "doctor.h"
@@ -18,6 +19,7 @@
 
 #define DAY (24 * 60 * 60)
 #define ABOVE_MAX 8
+#define SKEW 60 /* seconds that nobody calls a wrong clock */
 /* No certificate that this version can meet is older: a clock before it is wrong. */
 #define CLOCK_FLOOR 1704067200 /* 2024-01-01 */
 
@@ -120,8 +122,8 @@ static void check_email(struct doctor *d, const struct cert *c)
 		doctor_problem(d, "user.email", "not set", "git config user.email ADDRESS");
 	else if (!cert_has_email(c, bytes_str(email)))
 		doctor_problem(d, "user.email",
-			       "not an address of the certificate (or committer.email is not, "
-			       "which comes first): servers refuse",
+			       "not an address of the certificate (or GIT_COMMITTER_EMAIL or "
+			       "committer.email is not, which come first): servers refuse",
 			       c->emails_n > 0 ? c->emails[0]
 					       : "the certificate carries no e-mail address");
 	else
@@ -152,6 +154,16 @@ static void check_chain(struct doctor *d, const struct cert *leaf, const struct 
 			"look at hsm.roots; intermediates belong on the token or in hsm.chain");
 }
 
+static void check_kind(struct doctor *d, const struct cert *c)
+{
+	const char *but = admin_not_verified_by(c->alg.kind);
+
+	if (but == NULL)
+		doctor_ok(d, "key", alg_key_name(c->alg));
+	else
+		doctor_note(d, "key", but, "where those verify, sign with P-256");
+}
+
 static void check_key(struct doctor *d, const struct signer *s)
 {
 	struct bytes der[ABOVE_MAX];
@@ -164,7 +176,7 @@ static void check_key(struct doctor *d, const struct signer *s)
 		if (cert_parse(der[i], &c, NULL) == 0)
 			cert_list_add(&above, c);
 	}
-	doctor_ok(d, "key", alg_key_name(signer_cert(s)->alg));
+	check_kind(d, signer_cert(s));
 	check_expiry(d, signer_cert(s));
 	check_email(d, signer_cert(s));
 	check_chain(d, signer_cert(s), &above);
@@ -271,10 +283,14 @@ static void check_trust(struct doctor *d)
 static void check_clock(struct doctor *d)
 {
 	struct buf now = BUF_INIT;
+	int64_t head;
 
 	text_time(&now, os_now());
 	if (os_now() < CLOCK_FLOOR)
 		doctor_problem(d, "clock", buf_str(&now), "set the clock");
+	else if (gitcmd_date_head(&head) && head > os_now() + SKEW)
+		doctor_note(d, "clock", "HEAD was committed later than now, by this clock",
+			    "set the clock, unless HEAD was dated on purpose");
 	else
 		doctor_ok(d, "clock", buf_str(&now));
 	buf_free(&now);
@@ -290,6 +306,7 @@ static int run(bool json, struct err *err)
 	if (r != 0)
 		return r;
 	check_git(&d);
+	(void)gitcmd_date_next(&d.dated);
 	check_config(&d);
 	check_pin(&d);
 	check_agent(&d);

@@ -73,6 +73,7 @@ static void spki_text(EVP_PKEY *key, struct buf *out)
 static void report(struct admin *a, const struct token_key *k)
 {
 	struct buf uri = BUF_INIT, spki = BUF_INIT;
+	const char *but = admin_not_verified_by(alg_of_key(k->key).kind);
 
 	admin_uri(a, k, &uri);
 	spki_text(k->key, &spki);
@@ -80,13 +81,15 @@ static void report(struct admin *a, const struct token_key *k)
 		"Made on the token, and it cannot leave it: %s\n"
 		"  uri   %s\n"
 		"  spki  sha256:%s\n"
+		"%s%s%s"
 		"Next, a certificate for it:\n"
 		"  gitsign-hsm cert request '%s' >request.pem   (for your CA)\n"
 		"  gitsign-hsm cert import answer.pem\n"
 		"or, where no CA is wanted:\n"
 		"  gitsign-hsm cert self-sign --store '%s' >certificate.pem\n",
-		alg_key_name(alg_of_key(k->key)), buf_str(&uri), buf_str(&spki), buf_str(&uri),
-		buf_str(&uri));
+		alg_key_name(alg_of_key(k->key)), buf_str(&uri), buf_str(&spki),
+		but != NULL ? "  but   " : "", but != NULL ? but : "", but != NULL ? "\n" : "",
+		buf_str(&uri), buf_str(&uri));
 	buf_free(&uri);
 	buf_free(&spki);
 }

@@ -96,6 +96,28 @@ exits 1 'a clock that stands in 2020' env LD_PRELOAD="$GH_TOOLS/clock.so" \
 	gitsign-hsm doctor --json
 like 'the clock: told' "$(level clock)" '^problem: 2020'
 
+# GitLab judges by the commit's date and the time of signing.
+ok 'a commit of long ago' env GIT_COMMITTER_DATE='2001-01-01 00:00:00 +0000' gitsign-hsm doctor --json
+unlike 'is dated in time' "$(level GitLab)" GIT_COMMITTER_DATE
+ok 'a commit of the future is no problem of ours' env GIT_COMMITTER_DATE='2098-01-01 00:00:00 +0000' \
+	gitsign-hsm doctor --json
+like 'it is told' "$(level GitLab)" '^note: .*GIT_COMMITTER_DATE is ahead of this clock'
+like 'with a cure' "$(cure GitLab)" 'unset GIT_COMMITTER_DATE'
+gh_repo dated
+cd dated || bail cd
+ok 'no HEAD yet' gitsign-hsm doctor --json
+like 'the clock is right' "$(level clock)" '^ok: '
+gh_setup git commit -q --no-gpg-sign --allow-empty -m one
+ok 'HEAD is of now' gitsign-hsm doctor --json
+like 'the clock is right, too' "$(level clock)" '^ok: '
+gh_setup env GIT_COMMITTER_DATE='2098-01-01 00:00:00 +0000' git commit -q --no-gpg-sign --allow-empty -m two
+ok 'HEAD is of the future' gitsign-hsm doctor --json
+like 'is the clock behind?' "$(level clock)" '^note: HEAD was committed later than now'
+cd .. || bail cd
+exits 1 'the environment names another committer' env GIT_COMMITTER_EMAIL=bob@example.com \
+	gitsign-hsm doctor --json
+like 'another: told' "$(level user.email)" '^problem: not an address'
+
 gh_authority strange
 key=hsm.roots
 with hsm.roots "$GH_WORLD/ca/strange.pem" wrong chain . hsm.roots strange
@@ -156,7 +178,11 @@ unlike 'GitLab: and one that is there' "$(level GitLab)" 'no subjectKeyIdentifie
 forge ed EC:edwards25519 ed@example.com "$crl"
 like 'GitLab: Ed25519' "$(level GitLab)" '^note: .*Ed25519'
 like 'GitHub: Ed25519' "$(level GitHub)" '^note: .*Ed25519'
+like 'the key: who cannot verify it' "$(level key)" '^note: .*OpenSSL 3.0.*gpgsm 2.2.*Ed25519'
 like 'Bitbucket: Ed25519' "$(level Bitbucket)" '^note: .*Ed25519'
+forge big EC:secp521r1 big@example.com "$crl"
+like 'P-521: who cannot verify it' "$(level key)" '^note: gpgsm 2.2 .*P-521'
+like 'P-521: GitLab can' "$(level GitLab)" '^ok: '
 forge bare EC:prime256v1 bare@example.com "$crl" subjectAltName=
 like 'GitLab: no address' "$(level GitLab)" 'no e-mail address'
 git config --global user.email other@example.com

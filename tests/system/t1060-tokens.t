@@ -54,6 +54,10 @@ for t in p256 p384 p521 ed25519 rsa3072; do
 	n=$((n + 1))
 	ok "generate $t" generate --label "$t" --type "$t" --id "a$n"
 	like "$t: its uri" "$(cat "$GH_OUT")" "uri +pkcs11:token=mine;id=%A$n;object=$t"
+	case $t in
+	p521 | ed25519) like "$t: who cannot verify it" "$(cat "$GH_OUT")" 'but +.*gpgsm 2\.2' ;;
+	*) unlike "$t: everybody can verify it" "$(cat "$GH_OUT")" 'gpgsm' ;;
+	esac
 done
 exits 4 'an id twice' generate --label again --id a1
 exits 5 'a wrong PIN' generate --label k --pin-source "file:$GH_WORLD/so"
