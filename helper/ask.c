@@ -9,11 +9,23 @@
 
 #include "base/os.h"
 
+/* Our state[]: when the token was issued, and the user of git's first request, if it had one. */
 #define STATE "hsm:"
 
 static bool empty(const char *v)
 {
 	return v == NULL || v[0] == '\0';
+}
+
+/* In its second request git has the user of our answer: whom it asked for stands in our state. */
+static const char *asked_user(const struct cred_input *in)
+{
+	const char *colon;
+
+	if (in->state == NULL)
+		return in->username;
+	colon = strchr(in->state + strlen(STATE), ':');
+	return colon != NULL ? colon + 1 : NULL;
 }
 
 /* The request's URL in one form; *ours false for what is none of this helper's. */
@@ -22,6 +34,7 @@ static int find_target(struct ask *a, bool *ours, struct err *err)
 	const struct cred_input *in = &a->in;
 	bool https = in->protocol != NULL && strcmp(in->protocol, "https") == 0;
 	bool http = in->protocol != NULL && strcmp(in->protocol, "http") == 0;
+	const char *user = asked_user(in);
 
 	*ours = false;
 	if (empty(in->protocol) && empty(in->host))
@@ -32,15 +45,15 @@ static int find_target(struct ask *a, bool *ours, struct err *err)
 			       "was given");
 	if (!https && !http)
 		return 0;
-	if (cred_url_request(https, in->host, in->path, in->username, &a->target, NULL) == 0) {
+	if (cred_url_request(https, in->host, in->path, user, &a->target, NULL) == 0) {
 		*ours = true;
 		return 0;
 	}
 	/* A host that no profile can name is somebody else's; a path is said. */
-	if (cred_url_request(https, in->host, NULL, in->username, &a->target, NULL) != 0)
+	if (cred_url_request(https, in->host, NULL, user, &a->target, NULL) != 0)
 		return 0;
 	*ours = true;
-	return cred_url_request(https, in->host, in->path, in->username, &a->target, err);
+	return cred_url_request(https, in->host, in->path, user, &a->target, err);
 }
 
 /* Whose it is counts where a person is asked: the issuer knows others by the profile. */
@@ -158,15 +171,20 @@ bool ask_interactive(const struct ask *a)
 	return prompt == NULL || gitconf_truth(prompt) == 1;
 }
 
-/* Our own state, as it came back: when the token was issued that the server refused. */
+static char *state_of(const struct ask *a, const struct cred_tokens *t)
+{
+	const char *user = a->target.user;
+
+	return xasprintf(STATE "%" PRId64 "%s%s", t->issued, user != NULL ? ":" : "",
+			 user != NULL ? user : "");
+}
+
+/* Our own state, as it came back: of the token that the server refused. */
 static bool refused_by_server(const struct ask *a, const struct cred_tokens *t)
 {
-	char issued[40];
+	_cleanup_free_ char *state = state_of(a, t);
 
-	if (a->in.state == NULL)
-		return false;
-	snprintf(issued, sizeof(issued), STATE "%" PRId64, t->issued);
-	return strcmp(a->in.state, issued) == 0;
+	return a->in.state != NULL && strcmp(a->in.state, state) == 0;
 }
 
 bool ask_can_give(const struct ask *a, const struct cred_tokens *t)
@@ -201,7 +219,7 @@ static char *username_of(const struct ask *a, const struct cred_tokens *t)
 int ask_give(const struct ask *a, const struct cred_tokens *t, bool cached, struct err *err)
 {
 	_cleanup_free_ char *user = username_of(a, t);
-	_cleanup_free_ char *state = xasprintf(STATE "%" PRId64, t->issued);
+	_cleanup_free_ char *state = state_of(a, t);
 	const struct cred_answer answer = {
 		.username = user,
 		.token = bytes_of(t->access.p, t->access.n),

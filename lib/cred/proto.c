@@ -78,6 +78,9 @@ static int set_field(struct cred_input *in, const char *key, const char *value, 
 		*fields[i].field = value;
 		return 0;
 	}
+	/* In ours stands a user. */
+	if (strcmp(key, "state[]") == 0 && strncmp(value, "hsm:", 4) == 0 && has_control(value))
+		return refuse(err, "a control character in a value");
 	multi_value(in, key, value);
 	return 0;
 }

@@ -70,24 +70,56 @@ answers 'state without authtype' "capability[]=state$nl$old$bearer$nl" "$basic"
 answers 'a capability of the future' "capability[]=future$nl$old" "$basic"
 answers 'capabilities that are taken back' "${caps}capability[]=$nl$old$bearer$nl" "$basic"
 is 'one request for all of these' "$(requests)" 1
-# git 2.46 after a 401: its second get, and then the end.
-gh_run says get "${caps}authtype=Bearer$nl$old$bearer${nl}state[]=other:1${nl}state[]=hsm:$issued$nl"
+# git 2.46 after a 401: its second get, and then the end. (Bytes of git 2.55; what it writes where it
+# is at hand is compared with them below.)
+basic_only='wwwauth[]=Basic realm="git"'
+again() {
+	echo "${caps}authtype=Bearer${nl}ephemeral=1$nl${old}password_expiry_utc=$expiry$nl$bearer$nl$1"
+}
+gh_run says get "$(again "state[]=other:1${nl}state[]=hsm:$issued")$nl"
 isnt 'the server refused it: another one' "$(of credential)" "$token"
 unlike 'and that is the last one' "$(cat "$GH_OUT")" 'continue|state'
 is 'for one request' "$(requests)" 2
 token=$(of credential)
 expiry=$(of password_expiry_utc)
-gh_run says get "${caps}authtype=Bearer$nl$old$bearer${nl}state[]=hsm:$((issued - 1))$nl"
+gh_run says get "$(again "state[]=hsm:$((issued - 1))")$nl"
 is 'the loser of a race gets the new one' "$(of credential)" "$token"
 is 'without a request' "$(requests)" 2
-ok 'erase of git 2.46' says erase "${caps}authtype=Bearer${nl}credential=$token${nl}ephemeral=1$nl$old${bearer}${nl}state[]=hsm:$issued$nl"
+issued=$(of 'state..' | sed 's/^hsm://')
+ok 'erase of git 2.46' says erase "${caps}authtype=Bearer${nl}credential=$token${nl}ephemeral=1$nl${old}password_expiry_utc=$expiry$nl$bearer$nl"
 is 'in silence' "$(cat "$GH_OUT" "$GH_ERR")" ''
 gh_run says get "$old"
 isnt 'erases the credential' "$(of password)" "$token"
 token=$(of password)
 expiry=$(of password_expiry_utc)
-ok 'store of git 2.46' says store "${caps}authtype=Bearer${nl}credential=stranger${nl}$old"
+ok 'store of git 2.46' says store "${caps}authtype=Bearer${nl}credential=stranger${nl}ephemeral=1$nl${old}password_expiry_utc=$expiry${nl}continue=1${nl}state[]=hsm:$issued$nl"
 answers 'stores nothing' "$old" "$basic"
+# Basic: what comes back has the user of the answer.
+issued=$(says get "$caps$old$basic_only$nl" | sed -n 's/^state..=hsm://p')
+gh_run says get "${caps}ephemeral=1$nl${old}username=oauth2${nl}password_expiry_utc=$expiry$nl$basic_only${nl}state[]=hsm:$issued$nl"
+isnt 'Basic: the server refused it: another one' "$(of password)" "$token"
+is 'for one request' "$(requests)" 4
+token=$(of password)
+expiry=$(of password_expiry_utc)
+ok 'erase after Basic' says erase "${caps}ephemeral=1$nl${old}username=oauth2${nl}password=$token${nl}password_expiry_utc=$expiry$nl$basic_only$nl"
+gh_run says get "$old"
+isnt 'erases it' "$(of password)" "$token"
+token=$(of password)
+expiry=$(of password_expiry_utc)
+# A user in the URL: the state brings that one back.
+gh_run says get "$caps${old}username=alice$nl$basic_only$nl"
+like 'the state has the user' "$(of 'state..')" '^hsm:[0-9]{10}:alice$'
+state=$(of 'state..')
+gh_run says get "${caps}ephemeral=1$nl${old}username=oauth2${nl}password_expiry_utc=$expiry$nl$basic_only${nl}state[]=$state$nl"
+isnt 'and comes back with it: refused, another one' "$(of password)" "$token"
+gh_run says get "${caps}${old}state[]=hsm:1:a$(printf '\033')b$nl"
+is 'a state of ours with a control byte is refused' "$(cat "$GH_OUT")" 'quit=1'
+gh_run says get "${caps}${old}state[]=other:a$(printf '\033')b$nl"
+like "another helper's is its own" "$(cat "$GH_OUT")" '^password=.'
+gh_setup says erase "$old" # all, so that the next one is nobody's in particular
+gh_run says get "$old"
+token=$(of password)
+expiry=$(of password_expiry_utc)
 is 'git credential capability' "$("$CRED_HELPER" capability </dev/null)" "version 0${nl}capability authtype${nl}capability state"
 
 # --- what git's own tests ask ----------------------------------------------------------------------
@@ -157,6 +189,34 @@ ok "bob's is forgotten" says erase "protocol=https${nl}host=${GIT_URL2#https://}
 gh_run as_user alice
 is 'remembers other user' "$(of password)" "$alice"
 
+# git 2.46 asks a second time: the user is that of our answer, and the account the one of before.
+srv oidc clear >/dev/null
+gh_run says get "${caps}protocol=https${nl}host=${GIT_URL2#https://}${nl}username=alice${nl}wwwauth[]=Basic realm=\"git\"$nl"
+is 'alice: what is kept' "$(of password)" "$alice"
+state=$(of 'state..')
+user=$(of username)
+gh_run says get "${caps}ephemeral=1${nl}protocol=https${nl}host=${GIT_URL2#https://}${nl}username=$user${nl}wwwauth[]=Basic realm=\"git\"${nl}state[]=$state$nl"
+isnt 'alice: refused, the next one' "$(of password)" "$alice"
+like 'nobody is asked' "$(srv oidc last path=/token)" '"grant_type":"refresh_token"'
+is 'for one request' "$(requests)" 1
+srv oidc fault kind=edit times=0 on='POST /device/auth' set=interval=1 >/dev/null
+: >words
+person &
+GIT_TERMINAL_PROMPT=1 as_user '' >"$GH_OUT" 2>words
+nobody=$(of password)
+is 'nobody in the URL: the issuer is told of none' "$(of username)" oauth2
+srv oidc clear >/dev/null
+gh_run says get "${caps}protocol=https${nl}host=${GIT_URL2#https://}${nl}wwwauth[]=Basic realm=\"git\"$nl"
+is 'what is kept' "$(of password)" "$nobody"
+state=$(of 'state..')
+gh_run says get "${caps}ephemeral=1${nl}protocol=https${nl}host=${GIT_URL2#https://}${nl}username=oauth2${nl}wwwauth[]=Basic realm=\"git\"${nl}state[]=$state$nl"
+isnt 'refused: the next one' "$(of password)" ''
+isnt 'by the refresh token' "$(of password)" "$nobody"
+is 'and nobody is asked' "$(srv_count oidc '^POST /device')" 0
+nobody=$(of password)
+gh_run as_user ''
+is 'it is kept where it belongs' "$(of password)" "$nobody"
+
 # Nobody may be asked.
 for word in false 0 never 00 ''; do
 	gh_run env GIT_TERMINAL_PROMPT=1 sh -c 'printf "protocol=https\nhost=%s\nusername=carol\n" "$1" |
@@ -203,7 +263,7 @@ like 'the line goes to the terminal when standard error goes nowhere' "$(cat tty
 
 # --- a git that can do all of it ---------------------------------------------------------------------
 if ! git credential capability </dev/null >cap 2>/dev/null || ! grep -q '^capability state$' cap; then
-	skip 'this git is older than 2.46' 6
+	skip 'this git is older than 2.46' 14
 	done_testing
 	exit 0
 fi
@@ -211,7 +271,47 @@ fresh() {
 	rm -rf clone
 	git clone -q "$GIT_URL/demo.git" clone
 }
+# What it writes is what is replayed above: a door that writes it down.
+cat >door <<-EOF
+	#!/bin/sh
+	cat >"\$0.in"
+	{ echo "-- \$1"; sed 's/^\(credential\|password\|password_expiry_utc\)=.*/\1=/; s/hsm:[0-9]*/hsm:/' "\$0.in"; } >>"\$0.log"
+	exec "$CRED_HELPER" "\$@" <"\$0.in"
+EOF
+chmod 755 door
+git config --global --replace-all "credential.$GIT_URL.helper" ''
+git config --global --add "credential.$GIT_URL.helper" "$PWD/door"
+gh_run says get "$old"
+token=$(of password)
+isnt 'a token is kept' "$token" ''
+both="$basic_only${nl}wwwauth[]=Bearer realm=\"git\""
 ok 'Bearer' fresh
+is 'its get and its store' "$(cat door.log)" "-- get
+$caps$old$both
+-- store
+${caps}authtype=Bearer${nl}credential=${nl}ephemeral=1$nl${old}password_expiry_utc=${nl}continue=1${nl}state[]=hsm:"
+srv oidc revoke token="$token" >/dev/null
+rm door.log
+ok 'a token that was revoked' fresh
+is 'its second get, and the store of what is new' "$(cat door.log)" "-- get
+$caps$old$both
+-- get
+${caps}authtype=Bearer${nl}ephemeral=1$nl${old}password_expiry_utc=$nl$both${nl}state[]=hsm:
+-- store
+${caps}authtype=Bearer${nl}credential=${nl}ephemeral=1$nl${old}password_expiry_utc="
+srv git fault kind=status status=401 header='WWW-Authenticate: Basic realm="git"' on='info/refs' times=0 >/dev/null
+rm door.log
+not_ok 'Basic, and nothing does' fresh
+is 'its second get, and the erase of what was new' "$(cat door.log)" "-- get
+$caps$old$basic_only
+-- get
+${caps}ephemeral=1$nl${old}username=oauth2${nl}password_expiry_utc=$nl$basic_only${nl}state[]=hsm:
+-- erase
+${caps}ephemeral=1$nl${old}username=oauth2${nl}password=${nl}password_expiry_utc=$nl$basic_only"
+srv git clear >/dev/null
+git config --global --replace-all "credential.$GIT_URL.helper" ''
+git config --global --add "credential.$GIT_URL.helper" "$CRED_HELPER"
+ok 'Bearer, by the helper itself' fresh
 like 'the server saw it' "$(srv git log)" ' 200 '
 srv oidc clear >/dev/null
 gh_run says get "$old"

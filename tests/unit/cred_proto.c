@@ -101,6 +101,7 @@ START_TEST(refused)
 		{ LIT("path=a\tb\n"), "control" },
 		{ LIT("username=a\x7f\n"), "control" },
 		{ LIT("protocol=\x01https\n"), "control" },
+		{ LIT("state[]=hsm:1:a\x1b\n"), "control" },
 		{ LIT("host=a\nhost=b\n"), "twice" },
 		{ LIT("host=a\nhost=a\n"), "twice" },
 		{ LIT("protocol=https\nprotocol=http\n"), "twice" },
@@ -222,6 +223,9 @@ START_TEST(states)
 			       basic);
 
 	ck_assert_str_eq(in.state, "hsm:7");
+	cred_input_free(&in);
+	in = good("state[]=other:\x1b\nstate[]=hsm:7:alice\n");
+	ck_assert_str_eq(in.state, "hsm:7:alice");
 	cred_input_free(&in);
 	in = good("state[]=hsm:7\nstate[]=\n");
 	ck_assert_ptr_null(in.state);
