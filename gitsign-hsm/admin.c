@@ -165,7 +165,8 @@ void admin_uri(const struct admin *a, const struct token_key *k, struct buf *out
 	const struct token_slot *s = &token_slots(a->token, &n)[k->slot_index];
 	struct uri u = { .slot_id = -1, .id = k->id, .id_n = k->id_n, .has_id = k->id_n > 0 };
 
-	u.token = (char *)(uintptr_t)s->label;
+	if (s->label[0] != '\0')
+		u.token = (char *)(uintptr_t)s->label;
 	if (k->label[0] != '\0')
 		u.object = k->label;
 	uri_format(out, &u);

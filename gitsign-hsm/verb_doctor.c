@@ -86,17 +86,18 @@ static void check_slots(struct doctor *d, const struct token *t)
 			       "plug it in, or make one: gitsign-hsm token init");
 	for (size_t i = 0; i < n; i++) {
 		const struct token_slot *s = &slots[i];
+		const char *name = s->label[0] != '\0' ? s->label : "without a label";
 
 		if (s->pin_locked)
-			doctor_problem(d, s->label, "its PIN is locked",
+			doctor_problem(d, name, "its PIN is locked",
 				       "unlock it with the SO PIN");
 		else if (s->pin_final_try)
-			doctor_problem(d, s->label, "one wrong PIN more locks it",
+			doctor_problem(d, name, "one wrong PIN more locks it",
 				       "enter the right PIN once with its own tool");
 		else if (s->pin_count_low)
-			doctor_note(d, s->label, "a wrong PIN was entered before", NULL);
+			doctor_note(d, name, "a wrong PIN was entered before", NULL);
 		else
-			doctor_ok(d, "token", s->label);
+			doctor_ok(d, "token", name);
 	}
 }
 

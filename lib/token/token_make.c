@@ -148,6 +148,11 @@ static int generate(struct token *t, const struct token_key_spec *spec, struct c
 		return err_set(err, ERR_KEY,
 			       "this token makes no such keys (key kinds: "
 			       "gitsign-hsm token list)");
+	if (template_refused(rv) || rv == CKR_ARGUMENTS_BAD)
+		return err_set(err, ERR_TOKEN,
+			       "%s: makes no such key when it is told what the key may do (%s): make "
+			       "it with the token's own tool, and look at it with `key check'",
+			       t->module, ckr_name(rv));
 	return rv == CKR_OK ? 0 : ckr_error(err, t, "C_GenerateKeyPair", rv);
 }
 

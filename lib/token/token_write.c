@@ -103,6 +103,14 @@ static bool same_there(struct token *t, const CK_ATTRIBUTE *id, struct bytes der
 	return same;
 }
 
+static int no_certificates(const struct token *t, const char *why, struct err *err)
+{
+	return err_set(err, ERR_TOKEN,
+		       "%s: this module stores no certificates (%s): name the file in "
+		       "hsm.certificate, and what stands above it in hsm.chain",
+		       t->module, why);
+}
+
 static int create(struct token *t, CK_ATTRIBUTE *id, const char *label, X509 *x, struct buf *der,
 		  struct err *err)
 {
@@ -138,6 +146,8 @@ static int create(struct token *t, CK_ATTRIBUTE *id, const char *label, X509 *x,
 	OPENSSL_free(subject);
 	OPENSSL_free(issuer);
 	OPENSSL_free(serial);
+	if (rv == CKR_FUNCTION_NOT_SUPPORTED || rv == CKR_TOKEN_WRITE_PROTECTED)
+		return no_certificates(t, ckr_name(rv), err);
 	return rv == CKR_OK ? 0 : ckr_error(err, t, "C_CreateObject", rv);
 }
 
@@ -151,7 +161,7 @@ int token_store_certificate(struct token *t, size_t slot_index, struct bytes id,
 	int n, r;
 
 	if (t->fn->C_CreateObject == NULL)
-		return err_set(err, ERR_TOKEN, "%s: this module stores no certificates", t->module);
+		return no_certificates(t, "C_CreateObject is missing", err);
 	r = token_session(t, slot_index, err);
 	if (r != 0)
 		return r;

@@ -107,7 +107,12 @@ for f in point-octets point-raw point-bits; do
 done
 exits 6 'a point that is cut off' mock point-cut
 exits 6 'a module that makes none' mock C_GenerateKeyPair=null
-exits 6 'one that fails' mock C_GenerateKeyPair=0x5
+exits 6 'one that fails' mock C_GenerateKeyPair=0x30
+# Google's module takes attributes of its own only.
+for c in 0x7:CKR_ARGUMENTS_BAD 0xd1:CKR_TEMPLATE_INCONSISTENT 0x5:CKR_GENERAL_ERROR; do
+	exits 6 "one that takes no template: ${c#*:}" mock "C_GenerateKeyPair=${c%:*}"
+	like "${c#*:}: its own tool makes keys" "$(cat "$GH_ERR")" "${c#*:}.*with the token's own tool"
+done
 
 # --- cert ------------------------------------------------------------------------------
 uri='pkcs11:token=mine;object=p256'

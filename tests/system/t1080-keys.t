@@ -48,6 +48,47 @@ git config --global hsm.chain "$GH_WORLD/keys/bare.ext"
 not_ok 'a chain that is none' git commit -q -S --allow-empty -m no
 git config --global --unset-all hsm.chain
 
+# --- a module as Google's: no PIN, no label, long ids, certificates that it makes up ------------
+gh_setup openssl ecparam -name prime256v1 -genkey -noout -out ../kms.key
+openssl pkey -in ../kms.key -pubout >../keys/kms.pub
+cd .. || bail cd
+gh_certificate kms kms@example.com
+cp keys/kms.pem kms.pem
+gh_certificate kms kms@example.com extendedKeyUsage= subjectAltName= authorityKeyIdentifier=
+mv keys/kms.pem made-up.pem
+cp kms.pem keys/kms.pem
+cd work || bail cd
+export MOCK_P11_KEY="$GH_WORLD/kms.key" MOCK_P11_CERT="$GH_WORLD/made-up.pem"
+kms() { # COMMAND...: with that module, whose configuration file is its argument
+	env MOCK_P11="pin-none,label-none,id-long,key-public,init-args=/etc/kms.yaml" GIT_CONFIG_COUNT=3 \
+		GIT_CONFIG_KEY_0=hsm.module GIT_CONFIG_VALUE_0="$GH_TOOLS/mock-p11.so" \
+		GIT_CONFIG_KEY_1=hsm.pinSource GIT_CONFIG_VALUE_1=prompt \
+		GIT_CONFIG_KEY_2=hsm.moduleArgs GIT_CONFIG_VALUE_2="${args-/etc/kms.yaml}" "$@"
+}
+args=/etc/other.yaml
+exits 6 'not without its configuration' kms gitsign-hsm key list
+like 'it says which' "$(cat "$GH_ERR")" 'hsm.moduleArgs'
+unset args
+git config --global user.email kms@example.com
+exits 4 'nothing of what it makes up is ours' kms gitsign-hsm --status-fd=2 -bsau kms@example.com <.git/HEAD
+git config --global hsm.certificate "$GH_WORLD/kms.pem"
+ok 'a certificate in a file' kms git commit -q -S --allow-empty -m kms
+is 'it has signed' "$(git log -1 --format='%G? %GF')" "G $(gh_fp kms | tr a-f A-F)"
+ok 'setup finds it by the address' kms gitsign-hsm setup
+is 'and not what is made up' "$(git config user.signingKey)" "$(gh_fp kms)"
+gh_setup gitsign-hsm setup --undo
+exits 4 'there is a choice without an address' kms gitsign-hsm --status-fd=2 -bsau '' <.git/HEAD
+like 'by a fingerprint' "$(cat "$GH_ERR")" '2 keys fit; name one by its fingerprint'
+ok 'a request' kms gitsign-hsm cert request mock
+like 'of a key without a token' "$(kms gitsign-hsm key check nobody 2>&1)" '^  pkcs11:id=%61'
+exits 6 'it stores nothing' kms gitsign-hsm cert import ../kms.pem
+like 'and the file is to be named' "$(cat "$GH_ERR")" 'stores no certificates .*hsm.certificate'
+ok 'doctor' kms gitsign-hsm doctor
+like 'the token' "$(cat "$GH_OUT")" '^ok +token +without a label'
+git config --global --unset-all hsm.certificate
+git config --global user.email bare@example.com
+unset MOCK_P11_KEY MOCK_P11_CERT
+
 # --- certificates beside their keys, by another CKA_ID or none -----------------------------
 for alg in EC:prime256v1 rsa:2048 EC:secp384r1; do
 	name=apart${alg#*:}

@@ -78,8 +78,7 @@ page() { # NAME EMAIL
 	cp "$GH_WORLD/ca/root.pem" ca.pem
 	case $1 in
 	cloud-hsm) softhsm_token hsm ;;
-	build-server) softhsm_token build && git config --global hsm.module "$GH_MODULE" ;;
-	tpm) git config --global hsm.module "$GH_MODULE" ;;
+	build-server) softhsm_token build ;;
 	esac
 	blocks "$pages/$1.md"
 	[ -e 01.sh ] || bail "no commands in $1.md"

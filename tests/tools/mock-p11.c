@@ -24,6 +24,7 @@
  *     cert-locked (its value is for who has logged in)
  *     key-hidden, key-twice, keys-many, id-long (a CKA_ID of 300 bytes, as cloud modules have)
  *     cert-apart (its CKA_ID is not the key's, whose public half is there)
+ *     key-public (the public half is there, by the same CKA_ID and label)
  *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room),
  *     sign-unpadded (without a zero at its front, which the log calls unpadded)
  *     each-time (the PIN again for each signature, not declared), each-time-declared,
@@ -33,7 +34,7 @@
  *     made-trailing (a byte behind it), made-other (of another kind): what C_GenerateKeyPair
  *     makes of its template
  *     read-only (no session that could write), pin-nul (reads the PIN as a string)
- *     cant-lock (C_Initialize wants NULL), initialized (somebody did it before), sessions-1 (one
+ *     init-args=VALUE (C_Initialize wants this), cant-lock (it wants NULL), initialized (somebody did it before), sessions-1 (one
  *     at a time), login-first (finds nothing without a login), attribute-picky (an attribute
  *     that it does not know spoils the whole request), attribute-exact (gives one only into
  *     room of its own length)
@@ -205,9 +206,20 @@ static bool init_args_good(const CK_C_INITIALIZE_ARGS *a)
 		a->DestroyMutex == NULL && a->LockMutex == NULL && a->UnlockMutex == NULL);
 }
 
+static bool init_args_there(const CK_C_INITIALIZE_ARGS *a)
+{
+	const char *want = fault("init-args");
+	size_t n = want != NULL ? strcspn(want, ",") : 0;
+	const char *have = a != NULL ? a->pReserved : NULL;
+
+	return want == NULL || (have != NULL && strlen(have) == n && memcmp(have, want, n) == 0);
+}
+
 CK_RV C_Initialize(void *args)
 {
 	ENTER();
+	if (!init_args_there(args))
+		return CKR_ARGUMENTS_BAD;
 	if (fault("cant-lock") && args != NULL)
 		return CKR_CANT_LOCK;
 	if (!init_args_good(args))
@@ -476,12 +488,18 @@ static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 
 static const char long_id[300] = "a resource name";
 
+static bool shows_public(void)
+{
+	return fault("cert-apart") || fault("key-public");
+}
+
 static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 {
 	CK_ULONG class = o == CERT ? CKO_CERTIFICATE : CKO_PRIVATE_KEY;
 	CK_ULONG type = CKC_X_509;
 
-	if (fault("cert-apart") && o == PUBLIC && (a->type == CKA_CLASS || a->type == CKA_ID))
+	if (shows_public() && o == PUBLIC &&
+	    (a->type == CKA_CLASS || a->type == CKA_ID || a->type == CKA_LABEL))
 		class = CKO_PUBLIC_KEY;
 	else if (o == PUBLIC || o == MADE)
 		return made_attribute(o, a);
@@ -571,7 +589,7 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *like, CK_ULONG 
 		return CKR_OK;
 	if (cert != NULL && !fault("cert-none") && fits(CERT, like, n))
 		found[found_n++] = CERT;
-	if (fault("cert-apart") && fits(PUBLIC, like, n))
+	if (shows_public() && fits(PUBLIC, like, n))
 		found[found_n++] = PUBLIC;
 	for (CK_ULONG i = 0; i < keys; i++)
 		if (fits(KEY + i, like, n))
