@@ -81,7 +81,7 @@ not_by() {
 }
 
 case_91a() {
-	for u in serverAuth anyExtendedKeyUsage timeStamping,serverAuth; do
+	for u in serverAuth clientAuth anyExtendedKeyUsage timeStamping,serverAuth; do
 		person eku "extendedKeyUsage=$u"
 		by eku
 	done
@@ -237,6 +237,15 @@ case_94e() {
 	key_of odd EC -pkeyopt ec_paramgen_curve:secp256k1
 	person odd
 	by odd --signature-oid 2a8648ce3d040302 --digest sha256
+	gh_setup openssl genpkey -genparam -algorithm DSA -pkeyopt dsa_paramgen_bits:1024 -out "$ca/dsa"
+	gh_setup openssl genpkey -paramfile "$ca/dsa" -out "$keys/odd.key"
+	gh_setup openssl pkey -in "$keys/odd.key" -pubout -out "$keys/odd.pub"
+	person odd
+	draft "$two" >../plain
+	gh_setup openssl cms -sign -binary -nosmimecap -md sha256 -signer "$keys/odd.pem" \
+		-inkey "$keys/odd.key" -outform PEM -in ../plain -out ../sig
+	sed -i 's/ CMS-----/ SIGNED MESSAGE-----/' ../sig
+	attack raw_to_main "$(with_header ../sig <../plain | store commit)"
 	key_of odd EC -pkeyopt ec_paramgen_curve:P-384
 	person odd
 	not_by odd
@@ -263,6 +272,21 @@ case_94g() {
 	not_by below
 	GH_CA=root
 	rm "$keys/mid.key"
+}
+case_100e() {
+	authority mid root
+	authority low mid
+	person below
+	gh_setup openssl x509 -new -force_pubkey "$keys/mid.pub" -subj /CN=mid -CA "$ca/low.pem" \
+		-CAkey "$ca/low.key" -set_serial 80 -days 30 -sha256 -extfile "$keys/mid.ext" \
+		-out "$ca/mid-by-low.pem"
+	cat "$ca/low.pem" "$ca/mid-by-low.pem" >"$keys/below.chain"
+	by below
+	cat "$ca/mid-by-low.pem" "$ca/low.pem" "$ca/mid.pem" >"$keys/below.chain"
+	by below
+	cat "$ca/low.pem" "$ca/mid.pem" >"$keys/below.chain"
+	not_by below
+	GH_CA=root
 }
 case_104e() {
 	dated old 20240101000000Z 20250101000000Z

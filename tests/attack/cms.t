@@ -36,6 +36,11 @@ with_armor() {
 
 case_94a() {
 	forged --digest sha1
+	draft "$two" >../plain
+	gh_setup openssl cms -sign -binary -nosmimecap -md md5 -signer "$keys/rsa.pem" \
+		-inkey "$keys/rsa.key" -outform PEM -in ../plain -out ../sig
+	sed -i 's/ CMS-----/ SIGNED MESSAGE-----/' ../sig
+	attack raw_to_main "$(with_armor ../sig)"
 	honest --digest sha512
 }
 case_94b() {
@@ -163,6 +168,7 @@ case_101a() {
 }
 case_102a() {
 	forged --ski
+	forged --ski --plain-ski
 	honest
 }
 case_102b() {

@@ -153,7 +153,8 @@ attack_say() { # OK? WHAT COMMAND...
 	fi
 }
 
-# attack COMMAND...: has to come back with the finding, and to change nothing.
+# attack COMMAND...: has to come back with the finding, and to change nothing. Where a case
+# has attacks of many kinds, attack_want is what the next has to say beside it.
 attack() {
 	local before finding good
 	attacks=$((attacks + 1))
@@ -166,6 +167,8 @@ attack() {
 			diag "something changed on the server"
 		elif [ "$finding" != - ] && ! attack_said | grep -Eq -e "$finding"; then
 			diag "not found: $finding"
+		elif [ -n "$attack_want" ] && ! attack_said | grep -Eq -e "$attack_want"; then
+			diag "not found: $attack_want"
 		elif [ "$finding" != - ] && ! attack_said | grep -Eq 'gitsign-hsm: (push )?refused'; then
 			diag "not the hook's refusal"
 		elif attack_shape; then
@@ -174,7 +177,8 @@ attack() {
 			good=yes
 		fi
 	fi
-	attack_say "$good" "$(attack_line 3)" "$@"
+	attack_say "$good" "$(attack_line 3)${attack_want:+: $attack_want}" "$@"
+	attack_want=
 }
 # twin COMMAND...: has to go in.
 twin() {
@@ -204,6 +208,7 @@ attack_fresh() {
 	hk_as alice
 	attacks=0
 	twins=0
+	attack_want=
 }
 
 # attack_run: every case of this script that the MANIFEST has, in its order.

@@ -17,6 +17,11 @@ hk_rules() {
 			tag = signed
 			target = any
 			signer = bob
+		[rule "marks"]
+			ref = refs/tags/marks/*
+			tag = signed
+			accepts = main
+			signer = alice
 	EOF2
 }
 attack_world
@@ -186,6 +191,8 @@ case_67a() {
 case_68a() {
 	draft_message=$(perl -e 'print "line\n" x 420000') # 2.1 MB
 	attack raw_to_main "$(commit_by alice)"
+	draft_message=draft
+	odd 's/author alice/"author " . "a" x 1100000/e'
 	draft_message=$(perl -e 'print "line\n" x 100000')
 	twin raw_to_main "$(commit_by alice)"
 }
@@ -341,6 +348,21 @@ case_81d() {
 case_81e() {
 	odd_tag 's/\n\n/\nencoding UTF-8\n\n/' 's/\n\n/\ntagger bob <bob\@example.com> 1 +0000\n\n/' \
 		's/^(tag v1\n)/$1tag v1\n/m' 's/^(object .*\n)/$1$1/' 's/^type commit\n//m'
+	good_tag
+}
+case_81f() {
+	tree=$(git rev-parse "$two^{tree}")
+	blob=$(echo blob | git hash-object -w --stdin)
+	attack tag_to marks/x "$(draft_tag marks/x "$tree" tree | signed_tag alice | store tag)"
+	attack tag_to marks/x "$(draft_tag marks/x "$blob" blob | signed_tag alice | store tag)" "$blob"
+	inner=$(draft_tag marks/x "$tree" tree | signed_tag alice | store tag)
+	attack tag_to marks/x "$(draft_tag marks/x "$inner" tag | signed_tag alice | store tag)" "$inner"
+	twin tag_to marks/x "$(draft_tag marks/x "$two" | signed_tag alice | store tag)"
+}
+case_68c() {
+	draft_message=$(perl -e 'print "line\n" x 420000') # 2.1 MB
+	attack tag_to v1 "$(draft_tag v1 "$two" | signed_tag alice | store tag)"
+	draft_message=$(perl -e 'print "line\n" x 100000')
 	good_tag
 }
 case_83a() {

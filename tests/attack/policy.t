@@ -10,8 +10,8 @@ GH_CA=root
 spki() {
 	openssl pkey -pubin -in "$GH_WORLD/keys/$1.pub" -outform DER | openssl dgst -sha256 -r | cut -c1-64
 }
-# next: a commit by alice that the server does not have; refuses TEXT... adds each to
-# the policy, tries to push it, and takes the addition back.
+# next: a commit by alice that the server does not have; refuses [WHY TEXT]... adds each text
+# to the policy, tries to push, which has to be refused for WHY, and takes the text back.
 next() {
 	hk_commit 'next'
 }
@@ -19,10 +19,12 @@ base_policy() {
 	cp ../base/policy ../policy
 }
 refuses() {
-	for text; do
+	while [ $# -gt 0 ]; do
 		base_policy
-		printf "$text" >>../policy
+		printf "$2" >>../policy
+		attack_want=$1
 		attack push main
+		shift 2
 	done
 	base_policy
 }
@@ -96,15 +98,14 @@ case_23b() {
 }
 case_23c() {
 	next
-	for text in '# \000 more\n' '[rule "x"]\n\tref = refs/x\000y\n\tsigner = alice\n' \
-		'[rule "x"]\n\tref = refs/\033[2J\n\tsigner = alice\n' \
-		'[rule "\302\233"]\n\tref = refs/x\n\tsigner = alice\n' \
-		'[rule "\377"]\n\tref = refs/x\n\tsigner = alice\n'; do
-		base_policy
-		printf "$text" >>../policy
-		attack push main
-	done
-	base_policy
+	refuses 'a NUL byte' '# \000 more\n' \
+		'a NUL byte' '[rule "x"]\n\tref = refs/x\000y\n\tsigner = alice\n' \
+		'ref is "refs/.x1bx"' '[rule "x"]\n\tref = refs/\033x\n\tsigner = alice\n' \
+		'ref is "refs/.xff"' '[rule "x"]\n\tref = refs/\377\n\tsigner = alice\n' \
+		'is no name for a rule' '[rule "\302\233"]\n\tref = refs/x\n\tsigner = alice\n' \
+		'is no name for a rule' '[rule "\377"]\n\tref = refs/x\n\tsigner = alice\n' \
+		'email is' '[signer "x"]\n\temail = a\033@example.com\n\ttrust = corp\n'
+	attack_want='more than 1048576 bytes'
 	perl -e 'print "#" x 1023, "\n" for 1 .. 204800' >>../policy
 	attack push main
 	base_policy
@@ -112,27 +113,39 @@ case_23c() {
 }
 case_23d() {
 	next
-	refuses '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tcommits = signed\n\tcommits = any\n' \
-		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\temail = a@example.com\n' \
-		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tcommit = any\n' \
-		'[rules "x"]\n\tref = refs/x\n' '[rule]\n\tref = refs/x\n' '[policy]\n\tmode = report\n' \
-		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\trewind = yes\n' \
-		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tref = \n' 'x = y\n' '[rule "x"\n'
+	x='[rule "x"]\n\tref = refs/x\n\tsigner = alice\n'
+	refuses "commits' stands twice" "$x\tcommits = signed\n\tcommits = any\n" \
+		"unknown key .email' in \[rule\]" "$x\temail = a@example.com\n" \
+		"unknown key .commit' in" "$x\tcommit = any\n" \
+		'unknown section \[rules\]' '[rules "x"]\n\tref = refs/x\n' \
+		'\[rule\] has no name' '[rule]\n\tref = refs/x\n' \
+		'this section stands already' '[policy]\n\tmode = report\n' \
+		'rewind is "yes"' "$x\trewind = yes\n" \
+		"ref' has no value" "$x\tref = \n" \
+		"unknown key .x' in" 'x = y\n' \
+		'is missing behind a subsection' '[rule "x"\n'
 	takes '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tcommits = any\n'
 }
 case_23e() {
 	next
 	printf '[rule "x"]\n\tref = refs/heads/main\n\tsigner = anyone\n' >../more
 	chmod 644 ../more
-	refuses "[include]\n\tpath = $GH_WORLD/more\n" "[includeIf \"gitdir:/\"]\n\tpath = $GH_WORLD/more\n"
+	refuses 'includes no other files' "[include]\n\tpath = $GH_WORLD/more\n" \
+		'includes no other files' "[includeIf \"gitdir:/\"]\n\tpath = $GH_WORLD/more\n"
 	takes '# [include]\n'
 }
 case_134a() {
 	next
-	refuses '[role "x"]\n\tsigner = alice\n\tsigner = alice\n' '[role "x"]\n\tsigner = carol\n' \
-		'[rule "x"]\n\tref = refs/x\n\tsigner = role:nobody\n' '[rule "x"]\n\tref = refs/x\n' \
-		'[rule "x"]\n\tsigner = alice\n' '[role "x"]\n' '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tsigner = anyone\n' \
-		'[signer "carol"]\n\temail = carol@example.com\n' \
+	refuses 'signer alice stands twice' '[role "x"]\n\tsigner = alice\n\tsigner = alice\n' \
+		'there is no signer "carol"' '[role "x"]\n\tsigner = carol\n' \
+		'there is no role "nobody"' '[rule "x"]\n\tref = refs/x\n\tsigner = role:nobody\n' \
+		"signer' is missing in this \[rule\]" '[rule "x"]\n\tref = refs/x\n' \
+		"ref' is missing in this" '[rule "x"]\n\tsigner = alice\n' \
+		"signer' is missing in this \[role\]" '[role "x"]\n' \
+		'anyone stands with other signers' \
+		'[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tsigner = anyone\n' \
+		'"carol" has no key' '[signer "carol"]\n\temail = carol@example.com\n' \
+		'there is no trust "nowhere"' \
 		'[signer "carol"]\n\temail = carol@example.com\n\ttrust = nowhere\n'
 	takes '[role "x"]\n\tsigner = alice\n[rule "x"]\n\tref = refs/x\n\tsigner = role:x\n'
 }
@@ -142,37 +155,43 @@ rules_ab() { # A-ACCEPTS B-ACCEPTS
 }
 case_134b() {
 	next
-	refuses "$(rules_ab 'accepts = b' 'accepts = a')" "$(rules_ab 'accepts = a' '')" \
-		"$(rules_ab 'accepts = nowhere' '')"
+	refuses 'by way of others, itself' "$(rules_ab 'accepts = b' 'accepts = a')" \
+		'accepts its own commits' "$(rules_ab 'accepts = a' '')" \
+		'there is no rule "nowhere"' "$(rules_ab 'accepts = nowhere' '')"
 	takes "$(rules_ab 'accepts = b' '')"
 }
 case_150a() {
 	next
-	refuses '[rule "main"]\n\tref = refs/heads/main\n\tsigner = anyone\n' \
-		'[rule "main"]\n\tsigner = bob\n' '[signer "alice"]\n\temail = mallory@example.com\n\ttrust = corp\n' \
-		'[role "maintainers"]\n\tsigner = bob\n'
+	already='this section stands already at line'
+	refuses "$already" '[rule "main"]\n\tref = refs/heads/main\n\tsigner = anyone\n' \
+		"$already" '[rule "main"]\n\tsigner = bob\n' \
+		"$already" '[signer "alice"]\n\temail = mallory@example.com\n\ttrust = corp\n' \
+		"$already" '[role "maintainers"]\n\tsigner = bob\n'
 	takes '[rule "main2"]\n\tref = refs/heads/main2\n\tsigner = anyone\n'
 }
 case_17e() {
 	next
-	refuses '[rule "x"]\n\tref = refs/heads/tip/*\n\tsigner = alice\n' \
-		'[rule "x"]\n\tref = refs/heads/main\n\tsigner = anyone\n' \
-		'[rule "x"]\n\tref = refs/heads/tip/?*\n\tsigner = alice\n'
+	refuses 'ties with rule "tip"' '[rule "x"]\n\tref = refs/heads/tip/*\n\tsigner = alice\n' \
+		'ties with rule "main"' '[rule "x"]\n\tref = refs/heads/main\n\tsigner = anyone\n' \
+		'ties with rule "tip"' '[rule "x"]\n\tref = refs/heads/tip/*a\n\tsigner = alice\n' \
+		'ties with rule "tip"' '[rule "x"]\n\tref = refs/heads/tip/**\n\tsigner = alice\n'
 	takes '[rule "x"]\n\tref = refs/heads/tip/a*\n\tsigner = alice\n'
 }
 case_130a() {
 	next
-	refuses '[signer "twin"]\n\temail = alice@example.com\n\ttrust = corp\n' \
-		"[signer \"twin\"]\n\temail = ALICE@x.example\n\temail = alice@EXAMPLE.com\n\ttrust = corp\n" \
-		"$(printf '[signer "a"]\\n\\tspki = sha256:%s\\n[signer "b"]\\n\\tspki = sha256:%s\\n' "$(spki bob)" "$(spki bob)")"
+	hers="email alice@example.com is signer alice's"
+	refuses "$hers" '[signer "twin"]\n\temail = alice@example.com\n\ttrust = corp\n' \
+		"$hers" "[signer \"twin\"]\n\temail = ALICE@x.example\n\temail = alice@EXAMPLE.com\n\ttrust = corp\n" \
+		"spki sha256:$(spki bob) is signer a's" "$(printf '[signer "a"]\\n\\tspki = sha256:%s\\n[signer "b"]\\n\\tspki = sha256:%s\\n' "$(spki bob)" "$(spki bob)")"
 	takes "[signer \"a\"]\n\tspki = sha256:$(spki mallory)\n\tvalidUntil = 2020-01-01\n[signer \"b\"]\n\tspki = sha256:$(spki mallory)\n\tvalidFrom = 2020-01-01\n"
 }
 case_19a() {
 	next
 	sed 's/version = 1/version = 99/' ../base/policy >../policy
+	attack_want='this file is of version 99'
 	attack push main
-	refuses '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tapprovals = 2\n' \
-		'[signer "x"]\n\temail = x@example.com\n\tsshKey = ssh-ed25519 AAAA\n'
+	refuses "approvals' is not supported" '[rule "x"]\n\tref = refs/x\n\tsigner = alice\n\tapprovals = 2\n' \
+		"sshKey' is not supported" '[signer "x"]\n\temail = x@example.com\n\tsshKey = ssh-ed25519 AAAA\n'
 	takes ''
 }
 # alice_until WORDS: alice's section with a window.
@@ -198,9 +217,10 @@ case_121b() {
 }
 case_106a() {
 	GIT_COMMITTER_DATE='2001-01-01T00:00:00Z' hk_commit 'backdated'
-	refuses "[revoked \"x\"]\n\tspki = sha256:$(spki alice)\n\tsince = 2020-01-01\n" \
-		"[revoked \"x\"]\n\tcertificate = sha256:$(gh_fp alice)\n" \
-		"[revoked \"x\"]\n\tspki = sha256:$(spki alice)\n\treason = keyCompromise\n"
+	refuses 'the key of certificate /CN=alice is revoked since 2020' \
+		"[revoked \"x\"]\n\tspki = sha256:$(spki alice)\n\tsince = 2020-01-01\n" \
+		': certificate /CN=alice is revoked' "[revoked \"x\"]\n\tcertificate = sha256:$(gh_fp alice)\n" \
+		'the key of certificate /CN=alice is revoked .keyCompromise' "[revoked \"x\"]\n\tspki = sha256:$(spki alice)\n\treason = keyCompromise\n"
 	takes "[revoked \"x\"]\n\tspki = sha256:$(spki bob)\n[revoked \"y\"]\n\tspki = sha256:$(spki alice)\n\tsince = 2120-01-01\n"
 }
 # other_form NAME: the certificate of NAME with the other form of its issuer's ECDSA signature.

@@ -284,10 +284,10 @@ case_133a() {
 		-CAkey ../ca/root.key -set_serial 0x77 -days -1 -extfile ../keys/alice.ext -out ../keys/old.pem
 	attack signed_push CERT_BY=old
 	cp ../policy ../policy.good
-	printf '[revoked "x"]\n\tcertificate = sha256:%s\n' "$(gh_fp alice)" >>../policy
-	attack signed_push
+	printf '[revoked "x"]\n\tcertificate = sha256:%s\n' "$(gh_fp bob)" >>../policy
+	attack signed_push CERT_BY=bob
 	cp ../policy.good ../policy
-	twin signed_push
+	twin signed_push CERT_BY=bob
 }
 
 attack_run

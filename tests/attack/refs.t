@@ -374,6 +374,13 @@ case_18a() {
 	gh_setup git -C ../server symbolic-ref -d refs/heads/alias
 	twin to_main HEAD
 }
+case_19b() {
+	for name in refs/meta/config refs/gitsign-hsm/policy refs/keys/alice refs/hsm; do
+		attack push "HEAD:$name"
+		attack push HEAD:refs/heads/x "HEAD:$name"
+	done
+	twin push HEAD:refs/heads/meta/config
+}
 case_20a() {
 	hk_as mallory
 	mkdir .gitsign-hsm

@@ -29,7 +29,7 @@ static struct {
 	const char *type, *capability, *protection, *unsigned_attr, *listed, *sig_oid, *bend;
 	bool no_type, no_digest, version, token, token_other, tokens;
 	bool no_ess, no_time, no_attrs, wrong_digest, unsorted, ski, no_signer, two_signers;
-	bool with_content, no_certs, crl, ber, pieces, trailing, pss, der;
+	bool with_content, no_certs, crl, ber, pieces, trailing, pss, der, ski_v1;
 } want;
 
 /* Options that cms_sign() cannot fulfil, and so need the forger. */
@@ -49,6 +49,7 @@ static const struct {
 	{ &want.wrong_digest, FORGE_WRONG_DIGEST },
 	{ &want.unsorted, FORGE_UNSORTED },
 	{ &want.ski, FORGE_SKI },
+	{ &want.ski_v1, FORGE_SKI_V1 },
 	{ &want.no_signer, FORGE_NO_SIGNER },
 	{ &want.two_signers, FORGE_TWO_SIGNERS },
 	{ &want.with_content, FORGE_CONTENT },
@@ -93,6 +94,8 @@ static const struct opt options[] = {
 	{ 0, "wrong-digest", NULL, "messageDigest of other content", OPT_FLAG, &want.wrong_digest },
 	{ 0, "unsorted", NULL, "signed attributes not in DER order", OPT_FLAG, &want.unsorted },
 	{ 0, "ski", NULL, "the signer is named by key identifier", OPT_FLAG, &want.ski },
+	{ 0, "plain-ski", NULL, "and the version says issuer and serial number", OPT_FLAG,
+	  &want.ski_v1 },
 	{ 0, "no-signer", NULL, "no SignerInfo", OPT_FLAG, &want.no_signer },
 	{ 0, "two-signers", NULL, "two SignerInfos", OPT_FLAG, &want.two_signers },
 	{ 0, "with-content", NULL, "not detached", OPT_FLAG, &want.with_content },

@@ -33,7 +33,8 @@ enum forge_flag {
 	FORGE_TOKEN = 1 << 19,       /* a timestamp token, by nobody */
 	FORGE_TOKEN_OTHER = 1 << 20, /* of something else */
 	FORGE_TOKENS = 1 << 21,      /* two of them */
-	FORGE_FULL_NULLS = 1 << 22   /* as FORGE_NULLS, with a byte in each */
+	FORGE_FULL_NULLS = 1 << 22,  /* as FORGE_NULLS, with a byte in each */
+	FORGE_SKI_V1 = 1 << 23       /* with FORGE_SKI: version 1 all the same */
 };
 
 #define FORGE_BAG 20
@@ -300,7 +301,7 @@ static void forge_signer_info(struct buf *b, const struct forge *f)
 
 	forge_attrs(&attrs, f);
 	forge_raw(f, f->flags & FORGE_NO_ATTRS ? f->payload : buf_bytes(&attrs), &sig);
-	der_put_int(b, f->flags & FORGE_SKI ? 3 : 1);
+	der_put_int(b, (f->flags & (FORGE_SKI | FORGE_SKI_V1)) == FORGE_SKI ? 3 : 1);
 	if (f->flags & FORGE_SKI)
 		der_put(b, DER_CONTEXT(0), BYTES_LIT("12345678901234567890"));
 	else if (f->sid.n)
