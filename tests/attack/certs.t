@@ -295,6 +295,23 @@ case_104e() {
 	dated old 20240101000000Z 20990101000000Z
 	not_by old
 }
+# days_ago N: for openssl ca.
+days_ago() {
+	perl -MPOSIX=strftime -e 'print strftime "%Y%m%d000000Z", gmtime time - 86400 * shift' "$1"
+}
+case_104g() {
+	printf '[rule "grace"]\n\tref = refs/heads/grace\n\tsigner = alice\n\texpiryGrace = 30d\n' >>../policy
+	late() {
+		id=$(commit_by "$@")
+		RAW_IDS="$id $(git rev-parse 'HEAD^{tree}')" raw "$zero $id refs/heads/grace"
+	}
+	dated late "$(days_ago 400)" "$(days_ago 40)"
+	attack late late --time "$(($(date +%s) - 50 * 86400))"
+	dated late "$(days_ago 400)" "$(days_ago 10)"
+	attack late late
+	attack late late --time "$(($(date +%s) - 401 * 86400))"
+	twin late late --time "$(($(date +%s) - 50 * 86400))"
+}
 case_104f() {
 	dated early 20980101000000Z 20990101000000Z
 	by early --time 2098-06-01T00:00:00Z
@@ -440,6 +457,28 @@ case_111f() {
 	by odd
 	person odd 'subjectAltName=email:alice@EXAMPLE.com'
 	not_by odd
+}
+# all_policy: any address of the authority's domain signs refs/heads/all, but who has a
+# section of his own is what that says.
+all_policy() {
+	sed '/roots = /a\	emailDomain = example.com' ../base/policy | sed '/^\[signer "bob"\]/a\	validUntil = 2020-01-01' >../policy
+	printf '[rule "all"]\n\tref = refs/heads/all\n\tsigner = trust:corp\n' >>../policy
+}
+case_111g() {
+	all_policy
+	to_all() {
+		draft_by="x <$1>"
+		set -- "$1" "$(commit_by any)"
+		draft_by='alice <alice@example.com>'
+		RAW_IDS="$2 $(git rev-parse 'HEAD^{tree}')" raw "$zero $2 refs/heads/all"
+	}
+	for a in new@example.org new@sub.example.com new@example.com.evil.org bob@example.com; do
+		person any "subjectAltName=email:$a"
+		attack to_all "$a"
+	done
+	person any 'subjectAltName=email:new@example.com'
+	attack to_all other@example.com
+	twin to_all new@example.com
 }
 case_114a() {
 	key_of same

@@ -167,7 +167,9 @@ case_101a() {
 	honest
 }
 case_102a() {
+	attack_want='SignerInfo is not of version 1'
 	forged --ski
+	attack_want='not named by issuer and serial'
 	forged --ski --plain-ski
 	honest
 }

@@ -12,6 +12,10 @@ hk_rules() {
 			ref = refs/heads/own
 			signer = alice
 			author = match
+		[rule "known"]
+			ref = refs/heads/known
+			signer = alice
+			author = known
 		[rule "bobtags"]
 			ref = refs/tags/bobs/*
 			tag = signed
@@ -148,6 +152,15 @@ case_60a() {
 }
 case_61a() {
 	odd "s/\n\n/\nparent $one\n\n/" "s/\ncommitter/\nparent $one\ncommitter/" 's/^(tree.*\n)(parent.*\n)/$2$1/'
+	good_twin
+}
+case_61b() {
+	tag=$(draft_tag v1 "$two" | signed_tag alice | store tag)
+	tree=$(git rev-parse 'HEAD^{tree}')
+	for parent in "$tag" "$tree"; do
+		id=$(draft "$two" "$parent" | signed alice | store commit)
+		RAW_IDS="$id $parent $tree" attack raw "$two $id refs/heads/main"
+	done
 	good_twin
 }
 case_62a() {
@@ -406,6 +419,17 @@ case_86a() {
 	RAW_IDS="$id $tree" attack raw "$zero $id refs/heads/own"
 	id=$(commit_by alice)
 	RAW_IDS="$id $tree" twin raw "$zero $id refs/heads/own"
+}
+case_86b() {
+	tree=$(git rev-parse 'HEAD^{tree}')
+	for a in eve@example.org bob@example.com; do
+		id=$(draft "$two" | sed "s/^author .*>/author x <$a>/" | signed alice | store commit)
+		if [ $a = bob@example.com ]; then
+			RAW_IDS="$id $tree" twin raw "$zero $id refs/heads/known"
+		else
+			RAW_IDS="$id $tree" attack raw "$zero $id refs/heads/known"
+		fi
+	done
 }
 case_123a() {
 	ssh-keygen -q -t ed25519 -N '' -f ../ssh

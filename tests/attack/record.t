@@ -137,14 +137,21 @@ case_140g() {
 	hk_unsigned 'bad'
 	bad=$(git rev-parse HEAD)
 	hk_commit 'top'
-	printf '[rule "anytip"]\n\tref = refs/heads/anytip\n\tcommits = tip\n\tsigner = alice\n' >>../policy
+	top=$(git rev-parse HEAD)
+	{
+		printf '[rule "anytip"]\n\tref = refs/heads/anytip\n\tcommits = tip\n\tsigner = alice\n'
+		printf '[rule "strict"]\n\tref = refs/heads/strict\n\taccepts = anytip\n\tsigner = alice\n'
+	} >>../policy
 	printf '#!/bin/sh\n[ "$1" != prepared ]\n' >../server/hooks/reference-transaction
 	chmod 755 ../server/hooks/reference-transaction
 	git push -q origin HEAD:refs/heads/anytip >/dev/null 2>&1
 	rm ../server/hooks/reference-transaction
+	hk_commit 'on it'
 	attack push HEAD:main
 	attack push "$bad:refs/heads/anytip"
-	twin push HEAD:refs/heads/anytip
+	attack push HEAD:refs/heads/strict
+	twin push "$top:refs/heads/anytip"
+	twin push HEAD:refs/heads/strict
 }
 # in_days N: a date so many days from now, as a policy has it.
 in_days() {

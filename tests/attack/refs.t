@@ -413,6 +413,14 @@ case_24b() {
 	RAW_OBJECTS="--max-count=0 HEAD" attack raw "$two $bad refs/heads/main"
 	RAW_OBJECTS="--max-count=0 HEAD" twin raw "$two $good refs/heads/main"
 }
+case_24c() {
+	bad_below
+	attack_want='the object was not sent'
+	RAW_OBJECTS="--max-count=0 HEAD" attack raw "$two $bad refs/heads/main"
+	RAW_IDS=$top attack raw "$two $top refs/heads/main"
+	RAW_IDS="$top $(git rev-parse "$top^{tree}")" attack raw "$two $top refs/heads/main"
+	RAW_OBJECTS=$good twin raw "$two $good refs/heads/main"
+}
 bad_below() { # sets $top, signed on an unsigned commit, and $good
 	bad_and_good
 	gh_setup git reset -q --hard "$bad"
