@@ -62,10 +62,10 @@ while IFS= read -r entry; do
 		sed 's/^/    /' "$log"
 		bad=$((bad + 1))
 	elif ! ATTACK_ONLY=$n sh "$tree/tests/attack/$script.t" >"$log" 2>&1 &&
-		! grep -q '^1\.\.' "$log"; then
+		! grep -aq '^1\.\.' "$log"; then
 		say BROKEN "$n" "$file" "$what: nothing works without it"
 		bad=$((bad + 1))
-	elif grep -v ' twin: ' "$log" | grep -q '^not ok'; then
+	elif grep -av ' twin: ' "$log" | grep -aq '^not ok'; then
 		say dead "$n" "$file" "$what"
 		dead=$((dead + 1))
 	else

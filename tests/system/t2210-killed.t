@@ -57,6 +57,18 @@ is 'the record told it all each time' "$wrong" 0
 [ "$wrong" = 0 ] || diag "$(cat "$GH_WORLD/wrong")"
 isnt 'hooks were hit' "$(echo "$killed" | grep -c hook)" 0
 isnt 'so was receive-pack' "$(echo "$killed" | grep -c server)" 0
+
+# Between the judgement and the change of the ref for certain: git runs `update` there. What
+# is confirmed before it has landed would be found out here.
+printf '#!/bin/sh\nkill -9 $PPID\n' >../server/hooks/update
+chmod 755 ../server/hooks/update
+before=$(main)
+hk_commit 'killed at update'
+not_ok 'a push whose receive-pack is killed behind the judgement' git push -q origin main
+unlock
+is 'the branch stands as it was' "$(main)" "$before"
+rm ../server/hooks/update
+ok 'the record knows that it has not landed' perl "$GH_SRC/system/record-check.pl" "$GH_WORLD/server"
 hk_commit 'after all that'
 gh_run git push -q origin main
 is 'the next push goes in' "$(main)" "$(git rev-parse HEAD)"
