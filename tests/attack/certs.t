@@ -459,10 +459,13 @@ case_111f() {
 	not_by odd
 }
 # all_policy: any address of the authority's domain signs refs/heads/all, but who has a
-# section of his own is what that says.
+# section of his own is what that says: bob, who has left, and carol, who has one key.
 all_policy() {
 	sed '/roots = /a\	emailDomain = example.com' ../base/policy | sed '/^\[signer "bob"\]/a\	validUntil = 2020-01-01' >../policy
-	printf '[rule "all"]\n\tref = refs/heads/all\n\tsigner = trust:corp\n' >>../policy
+	{
+		printf '[signer "carol"]\n\temail = carol@example.com\n\tspki = sha256:%064d\n' 0
+		printf '[rule "all"]\n\tref = refs/heads/all\n\tsigner = trust:corp\n'
+	} >>../policy
 }
 case_111g() {
 	all_policy
@@ -476,6 +479,9 @@ case_111g() {
 		person any "subjectAltName=email:$a"
 		attack to_all "$a"
 	done
+	person any 'subjectAltName=email:carol@example.com'
+	attack_want='has an address of signer carol, but is none'
+	attack to_all carol@example.com
 	person any 'subjectAltName=email:new@example.com'
 	attack to_all other@example.com
 	twin to_all new@example.com

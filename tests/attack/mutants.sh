@@ -61,7 +61,7 @@ while IFS= read -r entry; do
 		say BROKEN "$n" "$file" "$what"
 		sed 's/^/    /' "$log"
 		bad=$((bad + 1))
-	elif ! ATTACK_ONLY=$n sh "$tree/tests/attack/$script.t" >"$log" 2>&1 &&
+	elif ! ATTACK_ONLY=$n timeout -k 5 900 sh "$tree/tests/attack/$script.t" >"$log" 2>&1 &&
 		! grep -aq '^1\.\.' "$log"; then
 		say BROKEN "$n" "$file" "$what: nothing works without it"
 		bad=$((bad + 1))

@@ -130,6 +130,12 @@ case_88c() {
 	gh_setup git checkout -q main
 	gh_setup git merge -q -S --allow-unrelated-histories -m merge strange
 	attack push main
+	gh_setup git checkout -q --orphan signed
+	hk_commit 'a signed root of its own'
+	gh_setup git checkout -q main
+	gh_setup git reset -q --hard "$two"
+	gh_setup git merge -q -S --allow-unrelated-histories -m merge signed
+	attack push main
 	gh_setup git reset -q --hard "$two"
 	hk_commit 'three'
 	gh_setup git checkout -q -B side "$two"
