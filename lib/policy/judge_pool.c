@@ -434,6 +434,7 @@ int judge_pool_run(struct judge *j, struct judge_set *s, struct err *err)
 	int rc;
 
 	p.last = &p.first;
+	trust_share(j->trust, threads);
 	worker_init(&p, &p.workers[0], j->trust);
 	rc = read_all(&p, err);
 	finish(&p, rc == 0);

@@ -220,6 +220,28 @@ static void read_usage(struct cert *c)
 
 /* --- the whole ------------------------------------------------------------------ */
 
+#define NESTED_MAX 32
+
+/* What an OCTET STRING holds counts as well, as far as it is DER: extensions do. What is not is
+ * taken for items of two bytes each, and there are none that are smaller. */
+static size_t count_elements(struct bytes in, unsigned depth)
+{
+	struct der_item item;
+	size_t n = 0;
+
+	while (der_next(&in, &item)) {
+		n++;
+		if (depth > 0 && (item.tag & 0x20 || item.tag == DER_OCTET_STRING))
+			n += count_elements(item.value, depth - 1);
+	}
+	return n + in.n / 2;
+}
+
+size_t cert_size(const struct cert *c)
+{
+	return sizeof(*c) + 4 * c->der_n + 112 * c->elements;
+}
+
 static int read_walk(struct cert *c, struct err *err)
 {
 	struct bytes der = bytes_of(c->der, c->der_n);
@@ -227,6 +249,10 @@ static int read_walk(struct cert *c, struct err *err)
 
 	if (!walk_cert(der, &w))
 		return err_set(err, ERR_INPUT, "the certificate is not DER");
+	c->elements = count_elements(der, NESTED_MAX);
+	if (c->elements > CERT_MAX_ELEMENTS)
+		return err_set(err, ERR_INPUT, "the certificate has more than %d parts",
+			       CERT_MAX_ELEMENTS);
 	if (!der_time(w.not_before, &c->not_before) || !der_time(w.not_after, &c->not_after))
 		return err_set(err, ERR_INPUT,
 			       "the certificate's validity is not in the form of RFC 5280");

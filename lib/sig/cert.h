@@ -14,12 +14,14 @@
 #include "base/alg.h"
 
 #define CERT_MAX_DER ((size_t)64 << 10)
+#define CERT_MAX_ELEMENTS 2048 /* of its DER: each costs OpenSSL up to thirty times its bytes */
 #define CERT_MAX_EMAILS 32
 
 struct cert {
 	X509 *x509;
 	uint8_t *der; /* owned */
 	size_t der_n;
+	size_t elements;     /* items of DER, those in other items counted */
 	struct bytes issuer; /* DER of the Name, a view into der */
 	struct bytes serial; /* content octets of the INTEGER, a view into der */
 	EVP_PKEY *key;       /* borrowed from x509 */
@@ -64,6 +66,9 @@ bool cert_other_sha256(const struct cert *c, EVP_PKEY *issuer, uint8_t ret[32]);
  * which costs twenty times as much: true also for what cannot be read.
  */
 bool cert_may_issue(struct bytes der, const struct cert *c);
+
+/* About how many bytes it takes in memory: rather too many. */
+size_t cert_size(const struct cert *c);
 
 bool cert_has_email(const struct cert *c, struct bytes email); /* text_email_eq */
 

@@ -6,15 +6,14 @@
 #include "base/mem.h"
 
 #define BUCKETS 1024 /* a power of two */
-/* Bounds of what is kept: a decoded certificate with its prepared key takes about ENTRY_COST. */
+/* Bounds of what is kept. A prepared key with its contexts takes about KEY_COST. */
 #define ENTRIES_MAX 1024
-#define BYTES_MAX ((size_t)24 << 20)
-#define ENTRY_COST ((size_t)16 << 10)
+#define KEY_COST ((size_t)4 << 10)
 
 struct known_table {
 	struct known *bucket[BUCKETS];
 	struct known *spare; /* the entry of the last call that found the table full */
-	size_t n, bytes;
+	size_t n, bytes, bytes_max;
 	uint64_t seed;
 };
 
@@ -90,7 +89,13 @@ struct known_table *known_table_new(void)
 	struct known_table *t = xcalloc(1, sizeof(*t));
 
 	t->seed = hash_seed();
+	t->bytes_max = KNOWN_BYTES;
 	return t;
+}
+
+void known_table_limit(struct known_table *t, size_t bytes)
+{
+	t->bytes_max = bytes;
 }
 
 void known_table_clear(struct known_table *t)
@@ -126,10 +131,11 @@ static bool known_is(const struct known *k, const struct cms *c)
 
 static struct known *insert(struct known_table *t, struct known *k)
 {
-	size_t cost = ENTRY_COST + 2 * (k->bag.n + k->issuer.n + k->serial.n);
+	size_t cost = KEY_COST + k->bag.n + k->issuer.n + k->serial.n +
+		      (k->leaf ? cert_size(k->leaf) : 0);
 	struct known **head = &t->bucket[k->hash % BUCKETS];
 
-	if (t->n >= ENTRIES_MAX || t->bytes + cost > BYTES_MAX) {
+	if (t->n >= ENTRIES_MAX || t->bytes + cost > t->bytes_max) {
 		t->spare = k;
 		return k;
 	}

@@ -34,8 +34,11 @@ struct known {
 	struct revoked revoked; /* under any name */
 };
 
+#define KNOWN_BYTES ((size_t)16 << 20) /* at most so much is kept, about */
+
 struct known_table;
 struct known_table *known_table_new(void);
+void known_table_limit(struct known_table *t, size_t bytes); /* in place of KNOWN_BYTES */
 void known_table_free(struct known_table *t); /* accepts NULL */
 void known_table_clear(struct known_table *t);
 /*

@@ -28,6 +28,7 @@ struct trust {
 	struct revoked_keys revoked;
 	const struct trust *of; /* the one whose anchors and keys these are; NULL: our own */
 	int64_t now;
+	size_t sharers;
 	struct known_table *known;
 	/* Of the signature in hand: kept to spare allocations, and zeroes in what is large. */
 	struct buf der;
@@ -77,8 +78,15 @@ struct trust *trust_new(const struct trust_limits *limits)
 	else
 		trust_limits_default(&t->limits);
 	t->now = INT64_MIN;
+	t->sharers = 1;
 	t->known = known_table_new();
 	return t;
+}
+
+void trust_share(struct trust *t, size_t n)
+{
+	t->sharers = n;
+	known_table_limit(t->known, KNOWN_BYTES / n);
 }
 
 struct trust *trust_clone(const struct trust *of)
@@ -88,6 +96,7 @@ struct trust *trust_clone(const struct trust *of)
 
 	t->of = of;
 	t->now = of->now;
+	trust_share(t, of->sharers);
 	t->revoked = of->revoked;
 	t->anchors_n = of->anchors_n;
 	memcpy(t->anchors, of->anchors, sizeof(t->anchors));

@@ -107,6 +107,9 @@ void trust_set_now(struct trust *t, int64_t now);
 /* The same anchors, limits, CRLs and keys for another thread. `of` must live longer, and
  * not be added to while the clone is in use. */
 struct trust *trust_clone(const struct trust *of);
+/* From here on this one, and its clones made later, keep one part in `n` of what one alone may
+ * keep of the signers it has seen: so together they keep no more. */
+void trust_share(struct trust *t, size_t n);
 
 /* Names in the order they were added; NULL behind the last. */
 const char *trust_name_at(const struct trust *t, size_t i);

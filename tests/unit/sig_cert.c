@@ -231,6 +231,30 @@ START_TEST(malformed)
 }
 END_TEST
 
+/* Few bytes of DER can become very many objects. */
+START_TEST(elements)
+{
+	static const size_t counts[] = { 1900, 2100 };
+	struct buf text = BUF_INIT;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct pki_cert p;
+
+		buf_clear(&text);
+		buf_add_str(&text, "email:alice@example.com");
+		for (size_t k = 0; k < counts[i]; k++)
+			buf_add_str(&text, ",DNS:a");
+		p = pki_make(&(struct pki_spec){ .san = buf_str(&text) }, NULL, false);
+		if (i == 0)
+			cert_free(parse_ok(&p));
+		else
+			refused(buf_bytes(&p.der), "more than 2048 parts");
+		pki_free(&p);
+	}
+	buf_free(&text);
+}
+END_TEST
+
 /* No byte of a certificate may bring the reader down; run it under ASan. */
 START_TEST(flipped)
 {
@@ -394,6 +418,7 @@ int main(void)
 	tcase_add_loop_test(tc, subjects, 0, N(names));
 	tcase_add_test(tc, empty_subject);
 	tcase_add_test(tc, malformed);
+	tcase_add_test(tc, elements);
 	tcase_add_test(tc, flipped);
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, chains);

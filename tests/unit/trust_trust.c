@@ -1,5 +1,6 @@
 /* Verdicts: every case that is refused stands beside the same case that is good. */
 #include <check.h>
+#include <malloc.h>
 
 #include "tests/unit/world.h"
 
@@ -362,6 +363,46 @@ START_TEST(many_signers)
 }
 END_TEST
 
+/*
+ * Certificates that take OpenSSL thirty times their bytes, of as many signers as there are
+ * pushed: what is kept of them is bounded, for all threads together.
+ */
+START_TEST(large_signers)
+{
+	struct pki_cert root = pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true);
+	struct trust *t[4] = { trust_new(NULL) };
+	struct buf der = BUF_INIT, san = BUF_INIT;
+	size_t before, after, n = sizeof(t) / sizeof(t[0]);
+	struct verdict v;
+
+	buf_add_str(&san, "email:alice@example.com");
+	for (size_t i = 0; i < 900; i++)
+		buf_add_str(&san, ",DNS:a");
+	add_roots(t[0], "corp", &root);
+	trust_share(t[0], n);
+	for (size_t i = 1; i < n; i++)
+		t[i] = trust_clone(t[0]);
+	before = mallinfo2().uordblks;
+	for (size_t i = 0; i < 100 * n; i++) {
+		struct pki_cert leaf = pki_make(
+			&(struct pki_spec){ .cn = "Alice", .san = buf_str(&san) }, &root, false);
+
+		buf_clear(&der);
+		pki_sign(&leaf, NULL, 0, PAYLOAD, &der);
+		judge(t[i % n], PAYLOAD, &der, PKI_NOW, &v);
+		expect(&v, GOOD);
+		pki_free(&leaf);
+	}
+	after = mallinfo2().uordblks;
+	ck_assert_msg(after < before + (17 << 20), "%zu bytes", after - before);
+	for (size_t i = n; i-- > 0;)
+		trust_free(t[i]);
+	buf_free(&san);
+	buf_free(&der);
+	pki_free(&root);
+}
+END_TEST
+
 /* --- signingTime, and what it may excuse ------------------------------------------------ */
 
 START_TEST(no_signing_time)
@@ -485,6 +526,7 @@ int main(void)
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, openssl_floor);
 	tcase_add_test(tc, many_signers);
+	tcase_add_test(tc, large_signers);
 	tcase_add_test(tc, no_signing_time);
 	tcase_add_test(tc, grace);
 	tcase_add_test(tc, grace_of_chains);
