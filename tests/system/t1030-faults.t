@@ -227,7 +227,13 @@ ok 'slots beyond what was asked for' env MOCK_P11=slots-lie git commit -q --allo
 ok 'no login needed' env MOCK_P11=pin-none git commit -q --allow-empty -m none
 ok 'a PIN pad' env MOCK_P11=pin-pad git commit -q --allow-empty -m pad
 ok 'locking that the module does not have' env MOCK_P11=cant-lock git commit -q --allow-empty -m lock
-ok 'initialized by somebody else' env MOCK_P11=initialized git commit -q --allow-empty -m init
+ended() { # WORDS: how often a signature ends the module
+	: >"$MOCK_P11_LOG"
+	gh_run env MOCK_P11="$1" git commit -q --allow-empty -m init
+	echo "$GH_STATUS $(calls C_Finalize)"
+}
+is 'initialized by us: it is ended' "$(ended '')" '0 1'
+is 'initialized by somebody else: it is left alone' "$(ended initialized)" '0 0'
 ok 'one session at a time' env MOCK_P11=sessions-1 git commit -q --allow-empty -m one
 ok 'an unknown attribute spoils the others' env MOCK_P11=attribute-picky git commit -q \
 	--allow-empty -m picky

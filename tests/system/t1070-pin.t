@@ -170,4 +170,24 @@ is 'pinentry-tty on a terminal' "$?" 0
 is 'the commit is good' "$(git log -1 --format='%G? %s')" 'G one'
 like 'it is told what for' "$(cat ../seen)" 'PIN for token "world"'
 unlike 'no echo' "$(sed '/^spawn/d' ../seen)" "$GH_PIN"
+
+# The terminal comes before SSH_ASKPASS, which is for where there is none.
+git config --global hsm.pinentry off
+git config --global hsm.askpass "$GH_WORLD/askpass"
+printf '#!/bin/sh\ntouch "%s"\ncat "%s"\n' "$GH_WORLD/asked-last" "$GH_PIN_FILE" >../askpass
+GH_KEYS=$GH_PIN expect -f - >"$GH_WORLD/seen" 2>&1 <<'SCRIPT'
+set timeout 60
+spawn git commit -q -S --allow-empty -m two
+expect {
+	-re {PIN for token "world": } { send -- "$env(GH_KEYS)\r" }
+	timeout { exit 97 }
+	eof { exit 98 }
+}
+expect eof
+exit [lindex [wait] 3]
+SCRIPT
+is 'the terminal is asked first' "$?" 0
+ok 'and SSH_ASKPASS not at all' test ! -e ../asked-last
+ok 'SSH_ASKPASS without one' setsid -w git commit -q -S --allow-empty -m three
+ok 'and it was' test -e ../asked-last
 done_testing
