@@ -123,7 +123,7 @@ void doctor_forges(struct doctor *d, const struct cert *leaf, const struct cert_
 	const struct rule gitlab[] = {
 		{ old_algorithm(leaf), "OpenSSL's PKCS7 reader verifies no Ed25519",
 		  "use an RSA or ECDSA key" },
-		{ leaf->subject[0] != '\0' && strcmp(leaf->subject, "/") != 0,
+		{ X509_NAME_entry_count(X509_get_subject_name(leaf->x509)) > 0,
 		  "the subject is empty", "ask the CA for a subject" },
 		{ has_extension(leaf, NID_subject_key_identifier), "no subjectKeyIdentifier",
 		  "ask the CA for it" },

@@ -183,11 +183,22 @@ like 'Bitbucket: Ed25519' "$(level Bitbucket)" '^note: .*Ed25519'
 forge big EC:secp521r1 big@example.com "$crl"
 like 'P-521: who cannot verify it' "$(level key)" '^note: gpgsm 2.2 .*P-521'
 like 'P-521: GitLab can' "$(level GitLab)" '^ok: '
+gh_keypair mute EC:prime256v1
+gh_certificate mute mute@example.com "$crl" 'subjectAltName=critical,email:mute@example.com'
+gh_setup openssl x509 -new -force_pubkey keys/mute.pub -subj / -CA ca/middle.pem -CAkey ca/middle.key \
+	-set_serial 77 -days 100 -sha256 -extfile keys/mute.ext -out keys/mute.pem
+gh_store keys/mute.pem mute
+sign_as mute
+gh_run gitsign-hsm doctor --json
+like 'GitLab: an empty subject' "$(level GitLab)" '^note: the subject is empty'
+like 'Bitbucket: does not mind' "$(level Bitbucket)" '^ok: '
 forge bare EC:prime256v1 bare@example.com "$crl" subjectAltName=
 like 'GitLab: no address' "$(level GitLab)" 'no e-mail address'
 git config --global user.email other@example.com
 gh_run gitsign-hsm doctor --json
 like 'GitLab: the committer is another' "$(level GitLab)" "committer's address"
+like 'GitHub: as well' "$(level GitHub)" "^note: .*committer's address"
+like 'Bitbucket: as well' "$(level Bitbucket)" "^note: .*committer's address"
 like 'GitLab: with a cure' "$(cure GitLab)" 'set user.email'
 git config --global committer.email bare@example.com
 exits 1 'committer.email comes first: not in this certificate either' gitsign-hsm doctor --json
