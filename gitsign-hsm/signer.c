@@ -113,7 +113,8 @@ static int choose_shy(struct signer *s, const char *key, const struct signer_pin
 		return r == 0 ? 0 : err_set(err, first.code, "%s", first.text);
 	candidates_free(&s->candidates);
 	cert_list_free(&s->further);
-	r = token_login(s->token, slot, pin->get, pin->ctx != NULL ? pin->ctx : s, pin->stored, err);
+	r = token_login(s->token, slot, pin->get, pin->ctx != NULL ? pin->ctx : s, pin->stored,
+			err);
 	if (r != 0)
 		return r;
 	*login = true;
@@ -144,8 +145,10 @@ int signer_open(const struct settings *settings, const char *key, const struct o
 	struct signer_pin pin = { get_pin, NULL, settings->pin_source.kind != PIN_PROMPT };
 	struct token *token;
 	bool login;
-	int r = token_open(&cfg, &token, err);
+	int r;
 
+	cfg.remind = true;
+	r = token_open(&cfg, &token, err);
 	if (r != 0)
 		return r;
 	r = signer_choose(settings, token, key, &pin, &login, ret, err);

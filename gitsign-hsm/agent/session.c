@@ -117,10 +117,7 @@ static void client_touch(void *ctx)
 	if (j->reminded)
 		return;
 	j->reminded = true;
-	j->touch_asked =
-		question(j->fd, AGENT_KIND_TOUCH,
-			 "gitsign-hsm: the token has not answered yet: does it want to be touched?",
-			 NULL) == 0;
+	j->touch_asked = question(j->fd, AGENT_KIND_TOUCH, TOKEN_REMINDER, NULL) == 0;
 }
 
 static int raw(void *ctx, enum alg_hash h, struct bytes tbs, struct buf *sig, struct err *err)

@@ -17,17 +17,6 @@
 #define PROMPT_MS (5 * 60 * 1000)
 #define ANSWERS_MAX 16
 
-static void say_tty(const char *text)
-{
-	int tty = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (tty < 0)
-		return;
-	(void)!write(tty, text, strlen(text));
-	(void)!write(tty, "\n", 1);
-	close(tty);
-}
-
 static int answer(int fd, enum agent_kind kind, const char *text, const struct pin_source *pin,
 		  struct err *err)
 {
@@ -41,7 +30,7 @@ static int answer(int fd, enum agent_kind kind, const char *text, const struct p
 	else if (kind == AGENT_KIND_PIN)
 		r = pin_get(pin, text, PROMPT_MS, &s, &why);
 	else
-		say_tty(text);
+		pin_tty_say(text);
 	buf_add_byte(&b, AGENT_EXTENSION);
 	wire_put_text(&b, AGENT_EXT_ANSWER);
 	buf_add_byte(&b, (uint8_t)kind);

@@ -48,4 +48,7 @@ int pin_source_check(const struct pin_source *src, struct err *err);
 int pin_confirm(const char *pinentry, const char *question, int timeout_ms, bool *there,
 		struct err *err);
 
+/* A line on /dev/tty, where there is one: git hides what a signer says. */
+void pin_tty_say(const char *text);
+
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "token/pin.h"
 #include "token/pin_internal.h"
 
 static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGALRM };
@@ -109,4 +110,15 @@ int pin_from_tty(const char *prompt, int timeout_ms, struct secret *s, bool *the
 	r = with_echo_off(tty, prompt, timeout_ms, s, err);
 	close(tty);
 	return r;
+}
+
+void pin_tty_say(const char *text)
+{
+	int tty = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (tty < 0)
+		return;
+	(void)!write(tty, text, strlen(text));
+	(void)!write(tty, "\n", 1);
+	close(tty);
 }

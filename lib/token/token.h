@@ -25,8 +25,14 @@ struct token_config {
 	int timeout_ms;              /* a call; 0: 60,000 */
 	int deadline_fd;             /* where the last line goes; -1: nowhere */
 	const char *deadline_prefix; /* before that line, e.g. "gitsign-hsm: "; may be NULL */
-	bool many; /* a session on each token that is used stays open, logged in or not */
+	bool remind; /* the terminal, of a token that has not answered for a second */
+	bool many;   /* a session on each token that is used stays open, logged in or not */
 };
+
+/* What is said then: no module tells what it waits for. */
+#define TOKEN_REMINDER                                                                          \
+	"gitsign-hsm: the token has not answered yet: does it want to be touched, or a PIN on " \
+	"its reader?"
 
 struct token; /* a module, initialised, and at most one logged-in session */
 

@@ -6,13 +6,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "token/pin.h"
 #include "token/token_internal.h"
+
+#define REMIND_MS 1000
 
 struct watch {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct timespec until;
+	struct timespec until, remind_at;
+	bool remind;      /* whoever sits at the terminal has not been told yet */
 	const char *call; /* NULL: no call is under way */
 	bool idle;        /* the thread waits for a call, not for a time */
 	bool stop;
@@ -59,6 +63,12 @@ __attribute__((noreturn)) static void give_up(const struct watch *w)
 	_exit(ERR_TOKEN);
 }
 
+static void remind(struct watch *w)
+{
+	w->remind = false;
+	pin_tty_say(TOKEN_REMINDER);
+}
+
 static void *run(void *arg)
 {
 	struct watch *w = arg;
@@ -70,8 +80,11 @@ static void *run(void *arg)
 			pthread_cond_wait(&w->changed, &w->lock);
 		else if (passed(&w->until))
 			give_up(w);
+		else if (w->remind && passed(&w->remind_at))
+			remind(w);
 		else
-			pthread_cond_timedwait(&w->changed, &w->lock, &w->until);
+			pthread_cond_timedwait(&w->changed, &w->lock,
+					       w->remind ? &w->remind_at : &w->until);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -101,6 +114,7 @@ int watch_start(const struct token_config *cfg, const char *module, struct watch
 
 	w->timeout_ms = timeout_of(cfg->timeout_ms);
 	w->fd = cfg->deadline_fd;
+	w->remind = cfg->remind && w->timeout_ms > REMIND_MS;
 	w->prefix = xstrdup(cfg->deadline_prefix != NULL ? cfg->deadline_prefix : "");
 	w->module = xstrdup(module);
 	pthread_mutex_init(&w->lock, NULL);
@@ -148,6 +162,7 @@ void watch_begin(struct watch *w, const char *call)
 {
 	pthread_mutex_lock(&w->lock);
 	w->until = later(w->timeout_ms);
+	w->remind_at = later(REMIND_MS);
 	w->call = call;
 	/* Else it wakes at an earlier call's time, and sees this one: waking it for
 	 * each of the hundred calls of a signature would cost two switches each. */

@@ -174,6 +174,17 @@ like 'a reminder is seen' "$(cat ../seen)" 'has not answered yet: does it want t
 mock ''
 ok 'one that does not' on_terminal quick
 unlike 'none' "$(cat ../seen)" 'touched'
+git config --global hsm.agent off
+mock C_Sign=slow
+ok 'without the agent: a token that waits' on_terminal touch
+is 'a reminder is seen, once' "$(grep -c 'has not answered yet: .*touched, or a PIN on its reader' ../seen)" 1
+mock C_Initialize=slow,pin-pad,C_Login=slow
+ok 'a pad, and a module that starts slowly' on_terminal pad
+is 'one reminder too' "$(grep -c 'a PIN on its reader' ../seen)" 1
+mock ''
+ok 'one that does not wait' on_terminal quick
+unlike 'no reminder' "$(cat ../seen)" 'touched'
+git config --global hsm.agent required
 git config --global hsm.pinSource prompt
 agent_end
 mock C_GetTokenInfo=slow
