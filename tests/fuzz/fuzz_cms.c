@@ -173,6 +173,14 @@ static bool bag_is_read(const struct cms *c)
 	return true;
 }
 
+/* OpenSSL asks the certificate alone which kind of key it is. */
+static bool other_family(const struct cms *c, const struct cert *leaf)
+{
+	enum alg_kind kind = leaf->alg.kind;
+
+	return c->family != (kind == KEY_RSA || kind == KEY_ED25519 ? kind : KEY_P256);
+}
+
 /* Is it good to us? Else why not. */
 static bool we_verify(const struct cms *c, struct bytes payload, struct err *err)
 {
@@ -183,6 +191,11 @@ static bool we_verify(const struct cms *c, struct bytes payload, struct err *err
 
 	if (i < 0 || !bag_is_read(c) || cert_parse(c->certs[i], &leaf, NULL)) {
 		err_set(err, ERR_BAD, "the certificates");
+		return false;
+	}
+	if (leaf->key && other_family(c, leaf)) {
+		cert_free(leaf);
+		err_set(err, ERR_BAD, "a signature algorithm of another kind of key");
 		return false;
 	}
 	ok = leaf->key && cms_key_new(leaf->key, &key, err) == 0 &&
@@ -218,7 +231,6 @@ static bool named_difference(const char *why)
 		"of a kind that is not known",
 		"names another certificate",
 		"do not agree",
-		"does not verify", /* a signature value of another length, or not in DER */
 		"neither DER nor BER",
 		"the signature value",
 	};

@@ -192,7 +192,8 @@ if [ -n "$tool" ]; then
 		"--protection sha256" "--protection sha512" --token --token-other --tokens --v3 \
 		"--unsigned-attr 2b0601040183bf300301" "--unsigned-attr 2a864886f70d010910020e" \
 		"--signature-oid 2a8648ce3d040304" "--capability 2a03" "--listed sha512" "--bend negate" \
-		"--bend zero" "--no-type" "--no-digest"; do
+		"--bend zero" "--bend pad" "--no-type" "--no-digest" "--type 2a864886f70d010702" \
+		"--digest sha256 --signature-oid 2a864886f70d010101"; do
 		i=$((i + 1))
 		# shellcheck disable=SC2086 # words
 		"$tool" --der $options sign p256.key p256.leaf.crt p256.ca.crt <payload \
