@@ -269,6 +269,13 @@ case_12b() {
 	bad_and_good
 	gh_setup git push -q origin "$bad:refs/watched/x" "$good:refs/watched/y"
 	attack to_main "$bad"
+	sed 's/^version = 1/&\n\tmode = report/' ../base/policy >../policy
+	gh_setup git push -q origin "$bad:refs/level/x"
+	cp ../base/policy ../policy
+	gh_setup git checkout -q -B over "$bad"
+	hk_commit 'over it'
+	attack push over:refs/level/x
+	attack push over:refs/level/y
 	twin to_main "$good"
 }
 case_12c() {
@@ -548,6 +555,10 @@ case_146a() {
 	gh_setup git push -q origin v1.0
 	attack push HEAD:refs/heads/v1.0
 	attack push HEAD:refs/heads/x v1.0:refs/tags/v1.0 HEAD:refs/heads/v1.0
+	gh_setup git tag -s -m x gone/x
+	gh_setup git push -q origin gone/x
+	gh_setup git push -q origin :refs/tags/gone/x
+	attack push HEAD:refs/heads/gone/x
 	twin push HEAD:refs/heads/v1.0-work
 }
 case_146b() {

@@ -42,6 +42,9 @@ case_32b() {
 	judged_by_hand
 	attack by_hand update-ref -d refs/heads/main
 	attack by_hand update-ref refs/heads/main "$one"
+	gh_setup by_hand pack-refs --all
+	attack by_hand update-ref -d refs/heads/main
+	attack by_hand branch -D main
 	twin set_by_hand -d refs/heads/topic
 }
 # An update hook, which git runs between pre-receive and the change of the ref.
