@@ -378,6 +378,10 @@ case_18a() {
 	hk_commit 'three'
 	gh_setup git -C ../server symbolic-ref refs/heads/alias refs/heads/main
 	attack push HEAD:refs/heads/alias
+	attack raw "$two $zero refs/heads/alias"
+	attack raw "$zero $zero refs/heads/alias"
+	gh_setup git -C ../server symbolic-ref refs/heads/alias refs/heads/bobs
+	attack raw "$zero $(git rev-parse HEAD) refs/heads/alias"
 	gh_setup git -C ../server symbolic-ref -d refs/heads/alias
 	twin to_main HEAD
 }
