@@ -89,6 +89,14 @@ mock() { # FAULTS WORDS...
 }
 ok 'a mock token makes a key' mock ''
 is 'it stays' "$(grep -c C_DestroyObject mock.log)" 0
+# CKA_TOKEN PRIVATE SENSITIVE EXTRACTABLE SIGN DECRYPT UNWRAP SIGN_RECOVER DERIVE, in this order;
+# kind, label, id and what mechanisms it may be used with.
+for a in 1=1 2=1 103=1 162=0 108=1 105=0 107=0 109=0 10c=0 100=- 3=- 102=- 40000600=-; do
+	ok "asked of the private key: $a" grep -qx "private $a" mock.log
+done
+is 'and no more' "$(grep -c '^private ' mock.log)" 13
+mock '' --each-time >/dev/null 2>&1
+ok 'with --each-time CKA_ALWAYS_AUTHENTICATE' grep -qx 'private 202=1' mock.log
 for f in made-readable:SENSITIVE made-mute:CKA_SIGN made-extractable:EXTRACTABLE \
 	made-decrypts:DECRYPT made-unwraps:UNWRAP made-derives:DERIVE made-recovers:SIGN_RECOVER \
 	made-other:cannot made-hidden:cannot made-trailing:cannot; do

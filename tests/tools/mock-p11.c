@@ -694,6 +694,21 @@ CK_RV C_Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG data_n, un
 
 /* --- making keys --------------------------------------------------------------- */
 
+/* What is asked of a private key, in the log: "private TYPE=VALUE", "-" for more than a flag. */
+static void note_template(const CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	char line[64];
+
+	for (CK_ULONG i = 0; i < n; i++) {
+		const char *value = "-";
+
+		if (a[i].ulValueLen == 1 && a[i].type != CKA_LABEL && a[i].type != CKA_ID)
+			value = *(const CK_BBOOL *)a[i].pValue ? "1" : "0";
+		snprintf(line, sizeof(line), "private %lx=%s", a[i].type, value);
+		note(line);
+	}
+}
+
 /* CloudHSM makes no private key without it. */
 static bool asks_private(const CK_ATTRIBUTE *a, CK_ULONG n)
 {
@@ -711,6 +726,7 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_ATTRIBUTE
 	(void)pub;
 	(void)pub_n;
 	ENTER();
+	note_template(priv, priv_n);
 	if (session != SESSION)
 		return CKR_SESSION_HANDLE_INVALID;
 	if (!asks_private(priv, priv_n))
