@@ -275,6 +275,50 @@ static void describe(struct buf *out, const struct candidate *c, const char *why
 	buf_addf(out, " on token \"%s\": %s", c->slot->label, why);
 }
 
+static bool is_usable(const struct candidate *k, const struct selector *s)
+{
+	return candidate_matches(k, s) && k->why[0] == '\0' && k->cert != NULL;
+}
+
+/* One certificate on several tokens: its fingerprint does not tell them apart. */
+static bool copies_of_one(const struct candidates *c, const struct selector *s)
+{
+	const struct candidate *first = NULL;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!is_usable(&c->v[i], s))
+			continue;
+		if (first == NULL)
+			first = &c->v[i];
+		else if (memcmp(first->cert->sha256, c->v[i].cert->sha256, 32) != 0)
+			return false;
+	}
+	return first != NULL;
+}
+
+static int refuse_copies(const struct candidates *c, const struct selector *s, size_t n,
+			 struct err *err)
+{
+	struct buf list = BUF_INIT;
+	size_t shown = 0;
+	int r;
+
+	for (size_t i = 0; i < c->n && shown < 12; i++)
+		if (is_usable(&c->v[i], s)) {
+			buf_add_str(&list, "\n  git config hsm.key '");
+			candidate_uri_exact(&c->v[i], &list);
+			buf_add_str(&list, "'");
+			shown++;
+		}
+	r = err_set(
+		err, ERR_KEY,
+		"%zu keys fit, and all have the same certificate: unplug all tokens but one, or "
+		"say which:%s",
+		n, buf_str(&list));
+	buf_free(&list);
+	return r;
+}
+
 static int refuse(const struct candidates *c, const struct selector *s, size_t usable,
 		  struct err *err)
 {
@@ -282,6 +326,8 @@ static int refuse(const struct candidates *c, const struct selector *s, size_t u
 	size_t shown = 0;
 	int r;
 
+	if (usable > 1 && copies_of_one(c, s))
+		return refuse_copies(c, s, usable, err);
 	for (size_t i = 0; i < c->n && shown < 12; i++) {
 		const struct candidate *k = &c->v[i];
 		bool fits = candidate_matches(k, s);
@@ -356,7 +402,7 @@ int candidates_pick(const struct candidates *c, const struct selector *s,
 	for (size_t i = 0; i < c->n; i++) {
 		const struct candidate *k = &c->v[i];
 
-		if (!candidate_matches(k, s) || k->why[0] != '\0' || k->cert == NULL)
+		if (!is_usable(k, s))
 			continue;
 		if (found != NULL && same(found, k))
 			continue;
@@ -364,7 +410,7 @@ int candidates_pick(const struct candidates *c, const struct selector *s,
 		if (fallback != NULL && candidate_matches(k, fallback))
 			add_fit(&preferred, &preferred_n, k);
 	}
-	if (usable > 1 && s->kind == SELECT_EMAIL && preferred_n == 1) {
+	if (usable > 1 && s->kind != SELECT_ANY && s->kind != SELECT_URI && preferred_n == 1) {
 		*ret = preferred;
 		return 0;
 	}
@@ -374,14 +420,24 @@ int candidates_pick(const struct candidates *c, const struct selector *s,
 	return 0;
 }
 
-void candidate_uri(const struct candidate *c, struct buf *out)
+static void put_uri(const struct candidate *c, const char *serial, struct buf *out)
 {
 	struct uri u = { .slot_id = -1 };
 
-	u.token = c->slot->label[0] != '\0' ? xstrdup(c->slot->label) : NULL;
+	u.token = c->slot->label[0] != '\0' ? (char *)(uintptr_t)c->slot->label : NULL;
+	u.serial = serial != NULL && serial[0] != '\0' ? (char *)(uintptr_t)serial : NULL;
 	u.id = c->object->id;
 	u.id_n = c->object->id_n;
 	u.has_id = c->object->id_n > 0;
 	uri_format(out, &u);
-	free(u.token);
+}
+
+void candidate_uri(const struct candidate *c, struct buf *out)
+{
+	put_uri(c, NULL, out);
+}
+
+void candidate_uri_exact(const struct candidate *c, struct buf *out)
+{
+	put_uri(c, c->slot->serial, out);
 }

@@ -57,8 +57,9 @@ void candidates_parse(struct candidates *c, const struct cert *leaf, int64_t now
 void candidates_free(struct candidates *c);
 
 /*
- * The one usable candidate that `s` names. When an e-mail fits several, the one
- * that `fallback` (hsm.key; may be NULL) names wins. ERR_KEY with the list else.
+ * The one usable candidate that `s` names. When an e-mail or a fingerprint (of a certificate
+ * that is on several tokens) fits several, the one that `fallback` (hsm.key; may be NULL)
+ * names wins. ERR_KEY with the list else.
  */
 int candidates_pick(const struct candidates *c, const struct selector *s,
 		    const struct selector *fallback, const struct candidate **ret, struct err *err);
@@ -75,7 +76,8 @@ bool select_in_force(const struct cert *x, int64_t now, char *why, size_t room);
 void candidate_judge(struct candidate *c, int64_t now);
 bool candidate_matches(const struct candidate *c, const struct selector *s);
 
-/* A PKCS#11 URI for a candidate's key, without secrets. */
+/* A PKCS#11 URI for a candidate's key, without secrets; with the token's serial number, too. */
 void candidate_uri(const struct candidate *c, struct buf *out);
+void candidate_uri_exact(const struct candidate *c, struct buf *out);
 
 #endif

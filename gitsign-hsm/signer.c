@@ -1,6 +1,7 @@
 #include "signer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cert_files.h"
 #include "make.h"
@@ -178,6 +179,21 @@ const struct cert *signer_cert(const struct signer *s)
 const struct candidate *signer_candidate(const struct signer *s)
 {
 	return s->key;
+}
+
+bool signer_is_only(const struct signer *s)
+{
+	struct selector want = { .kind = SELECT_SHA256 };
+	struct candidates all = { .n = 0 };
+	const struct candidate *ignored;
+	struct err err = ERR_INIT;
+	bool only;
+
+	memcpy(want.digest, s->key->cert->sha256, sizeof(want.digest));
+	only = candidates_load(s->settings, s->token, &want, os_now(), &all, &err) == 0 &&
+	       candidates_pick(&all, &want, NULL, &ignored, &err) == 0;
+	candidates_free(&all);
+	return only;
 }
 
 /* Intermediates that stand on the same token, or in hsm.chain. */

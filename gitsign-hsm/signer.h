@@ -40,6 +40,8 @@ void signer_close(struct signer *s);
 
 const struct cert *signer_cert(const struct signer *s);
 const struct candidate *signer_candidate(const struct signer *s);
+/* Is its certificate's fingerprint enough to find it? Not where other tokens hold it too. */
+bool signer_is_only(const struct signer *s);
 
 /*
  * Logs in (asking for the PIN when the token wants one), signs and checks the

@@ -27,6 +27,7 @@ struct setup {
 	const char *scope;
 	struct settings settings;
 	char fingerprint[65];
+	struct buf uri; /* beside the fingerprint, where that is on other tokens, too */
 	char *program;
 	char *own[3]; /* paths made absolute */
 };
@@ -119,6 +120,8 @@ static int test_sign(struct setup *s, struct buf *pem, struct err *err)
 		snprintf(s->fingerprint, sizeof(s->fingerprint), "%s", buf_str(&fpr));
 		snprintf(said, sizeof(said), "Key: %.350s, %s on token \"%s\"", c->subject,
 			 alg_key_name(c->alg), signer_candidate(signer)->slot->label);
+		if (!signer_is_only(signer))
+			candidate_uri_exact(signer_candidate(signer), &s->uri);
 	}
 	buf_free(&fpr);
 	signer_close(signer);
@@ -195,6 +198,7 @@ static int write_config(const struct setup *s, struct err *err)
 		{ "gpg.format", "x509" },
 		{ "gpg.x509.program", s->program },
 		{ "user.signingKey", s->fingerprint },
+		{ "hsm.key", s->uri.n > 0 ? buf_str(&s->uri) : NULL },
 		{ "commit.gpgSign", "true" },
 		{ "tag.forceSignAnnotated", "true" },
 		{ "hsm.module", s->module },
@@ -343,5 +347,6 @@ int verb_setup(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(s.own) / sizeof(s.own[0]); i++)
 		free(s.own[i]);
 	free(s.program);
+	buf_free(&s.uri);
 	return r != 0 ? say_err(&err) : 0;
 }

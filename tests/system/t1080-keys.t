@@ -198,6 +198,40 @@ exits 4 'one more address is another person' gitsign-hsm --status-fd=2 -bsau ear
 like 'they are listed' "$(cat "$GH_ERR")" 'keys fit; name one by its fingerprint'
 cd ..
 
+# One key and certificate on two tokens, as those have it who keep one in a drawer.
+gh_setup openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out pair.key
+openssl pkey -in pair.key -pubout >keys/pair.pub
+gh_certificate pair pair@example.com
+echo 77 >keys/pair.id
+for t in daily drawer; do
+	gh_token $t
+	gh_setup softhsm2-util --import pair.key --token $t --label pair --id 77 --pin "$GH_PIN"
+	gh_store keys/pair.pem pair
+done
+cd work || bail cd
+for how in "$(gh_fp pair)" "$(gh_fp pair sha1)" pair@example.com; do
+	exits 4 "two tokens hold it: $how" gitsign-hsm --status-fd=2 -bsau "$how" <../payload
+	like 'it says how to choose' "$(cat "$GH_ERR")" "git config hsm.key 'pkcs11:token=drawer;serial=[0-9a-f]*;id=%77'"
+	unlike 'and not by a fingerprint' "$(cat "$GH_ERR")" 'by its fingerprint'
+done
+ok 'setup with one of them' gitsign-hsm setup --key 'pkcs11:token=daily;id=%77' --roots "$GH_ROOTS"
+is 'it keeps the fingerprint' "$(git config --local user.signingKey)" "$(gh_fp pair)"
+like 'and which token' "$(git config --local hsm.key)" '^pkcs11:token=daily;serial='
+git config user.email pair@example.com
+ok 'a commit' git commit -q --allow-empty -m pair
+is 'is good' "$(git log -1 --format='%G? %s')" 'G pair'
+ok 'one by the agent' git -c hsm.agent=auto commit -q --allow-empty -m pair-agent
+is 'is good, too' "$(git log -1 --format='%G? %s')" 'G pair-agent'
+gh_setup gitsign-hsm agent stop
+exits 4 'not when hsm.key names neither' env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.key \
+	GIT_CONFIG_VALUE_0="$(gh_fp dev)" gitsign-hsm --status-fd=2 -bsau "$(gh_fp pair)" <../payload
+gh_setup gitsign-hsm setup --undo
+is 'undo' "$(git config --local hsm.key || echo none)" none
+git config --unset user.email
+cd ..
+# shellcheck disable=SC2034 # lib.sh reads it
+GH_TOKEN=many
+
 # Certificates beside ours are not parsed, but for those that are above it.
 gh_authority upper root
 gh_authority lower upper
