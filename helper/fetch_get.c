@@ -47,12 +47,14 @@ static int64_t deadline(const struct ask *a, bool interactive)
 }
 
 /* A token that cannot be kept is still one: said, and given. */
-static void keep(struct ask *a, struct cred_tokens *t, int64_t asked)
+static void keep(struct ask *a, struct cred_tokens *t, const struct cred_tokens *before,
+		 int64_t asked)
 {
 	struct err err = ERR_INIT;
 
 	if (t->issued == 0)
 		t->issued = asked;
+	cred_tokens_follow(t, before);
 	if (store_save(&a->store, t, &err) == 0)
 		return;
 	buf_clear(&a->store.note);
@@ -74,7 +76,7 @@ int fetch_refresh(struct ask *a, struct grant_ask *g, struct cred_tokens *kept,
 	sigprocmask(SIG_BLOCK, NULL, &before);
 	r = grant_run(&a->profile, g, ret, err);
 	if (r == 0) {
-		keep(a, ret, asked);
+		keep(a, ret, kept, asked);
 	} else if (*refused) {
 		secret_free(&kept->refresh);
 		(void)store_save(&a->store, kept, NULL);
@@ -118,7 +120,7 @@ static int ask_issuer(struct ask *a, struct cred_tokens *kept, struct cred_token
 	asked = os_now();
 	r = grant_run(&a->profile, &g, ret, err);
 	if (r == 0)
-		keep(a, ret, asked);
+		keep(a, ret, kept, asked);
 	return r;
 }
 

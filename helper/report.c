@@ -112,7 +112,9 @@ void report_token_line(const json_t *token, struct buf *out)
 		buf_add_str(out, " for ");
 		verb_add_span(out, number(token, "left"));
 	}
-	if (json_object_get(token, "age") != NULL) {
+	if (number(token, "age") < 0) {
+		buf_add_str(out, ", issued in the future (is this clock right?)");
+	} else if (json_object_get(token, "age") != NULL) {
 		buf_add_str(out, ", issued ");
 		verb_add_span(out, number(token, "age"));
 		buf_add_str(out, " ago");

@@ -204,7 +204,7 @@ static void take_newer(struct store *s, struct bytes id, struct cred_tokens *t, 
 
 	if (ask_session(s, &ask, &space, &said, NULL) == 0 && said.code == CRED_SAID_DONE &&
 	    cred_tokens_parse(said.body, &other, NULL) == 0 &&
-	    (!*found || other.issued >= t->issued)) {
+	    (!*found || cred_tokens_after(&other, t))) {
 		if (*found)
 			cred_tokens_free(t);
 		*t = other;

@@ -60,6 +60,7 @@ static int sign_in(struct ask *a, struct grant_ask *g, struct cred_tokens *t,
 		return r;
 	if (store_load(&a->store, old, &found, NULL) != 0)
 		*old = (struct cred_tokens)CRED_TOKENS_NONE;
+	cred_tokens_follow(t, old);
 	return store_save(&a->store, t, err);
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 
 #define FORM "gitsign-hsm tokens 1\n"
+#define CLOCK_S 60 /* that a clock may be set back without a word */
 
 void cred_tokens_free(struct cred_tokens *t)
 {
@@ -67,6 +68,8 @@ int cred_tokens_format(struct secret *out, const struct cred_tokens *t, struct e
 	put_time(out, "issued=", t->issued);
 	put_time(out, "expires=", t->expires);
 	put_time(out, "refresh_expires=", t->refresh_expires);
+	if (t->order > 0)
+		put_time(out, "order=", t->order);
 	put(out, "bearer=", bytes_str(t->bearer ? "1" : "0"));
 	put(out, "username=", bytes_str(t->username != NULL ? t->username : ""));
 	if (t->scope != NULL)
@@ -138,6 +141,8 @@ static bool take_line(struct cred_tokens *t, struct bytes line)
 		return take_time(v, &t->expires);
 	if (value_of(line, "refresh_expires=", &v))
 		return take_time(v, &t->refresh_expires);
+	if (value_of(line, "order=", &v))
+		return take_time(v, &t->order);
 	if (value_of(line, "username=", &v))
 		return take_text(v, &t->username);
 	if (value_of(line, "scope=", &v))
@@ -181,7 +186,26 @@ enum cred_state cred_tokens_state(const struct cred_tokens *t, int64_t now)
 	life = t->issued > 0 && t->issued < t->expires ? t->expires - t->issued : 3600;
 	if (left <= (life / 20 < 30 ? life / 20 : 30))
 		return CRED_STALE;
+	if (t->issued - now >= CLOCK_S)
+		return CRED_AGEING;
 	return left <= (life / 5 < 300 ? life / 5 : 300) ? CRED_AGEING : CRED_GOOD;
+}
+
+static int64_t order_of(const struct cred_tokens *t)
+{
+	return t->order > 0 ? t->order : t->issued;
+}
+
+void cred_tokens_follow(struct cred_tokens *t, const struct cred_tokens *before)
+{
+	int64_t last = order_of(before);
+
+	t->order = t->issued > last ? 0 : last + (last < INT64_MAX);
+}
+
+bool cred_tokens_after(const struct cred_tokens *a, const struct cred_tokens *b)
+{
+	return order_of(a) >= order_of(b);
 }
 
 bool cred_tokens_are(const struct cred_tokens *t, struct bytes token)

@@ -19,6 +19,7 @@ struct cred_tokens {
 	struct secret access;  /* printable ASCII without blanks; .p NULL: none that is good */
 	struct secret refresh; /* the same; .p NULL: none */
 	int64_t issued, expires, refresh_expires;
+	int64_t order;  /* of what replaces each other the last has the most; 0: issued says it */
 	bool bearer;    /* token_type; what a certificate binds is Bearer too */
 	char *username; /* what goes beside the token with Basic */
 	char *scope;    /* as granted; NULL: as asked for */
@@ -37,8 +38,14 @@ enum cred_state {
 	CRED_AGEING,    /* good, but time to get the next one */
 	CRED_GOOD
 };
-/* STALE in the last 30 s (or twentieth) of its life, AGEING in the last 5 min (or fifth). */
+/* STALE in the last 30 s (or twentieth) of its life, AGEING in the last 5 min (or fifth), and when
+ * it was issued a minute or more in the future: nobody knows then how old it is. */
 enum cred_state cred_tokens_state(const struct cred_tokens *t, int64_t now);
+
+/* What replaces `before`, whatever has become of the clock meanwhile. */
+void cred_tokens_follow(struct cred_tokens *t, const struct cred_tokens *before);
+/* Does `a` come after `b`, or is it the same? */
+bool cred_tokens_after(const struct cred_tokens *a, const struct cred_tokens *b);
 
 /* Is this the access token? Takes the same time wherever they differ. */
 bool cred_tokens_are(const struct cred_tokens *t, struct bytes token);

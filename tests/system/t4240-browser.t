@@ -59,6 +59,17 @@ like 'is named' "$(cat "$GH_ERR")" 'cannot wait for the browser at http://127.0.
 set_to hsmClientId cli
 git config --global --unset "credential.$GIT_URL.hsmRedirect"
 
+# A browser that does not come back is waited for no longer than is said.
+act 'exit 0'
+set_to hsmTimeout 5s
+not_ok 'nobody comes back from the browser' timeout -k 5 60 git clone -q "$GIT_URL/demo.git" clone
+isnt 'git comes back' "$GH_STATUS" 124
+like 'with a line' "$(cat "$GH_ERR")" '^git-credential-hsm: no answer came from the browser in time$'
+like 'and no question for a password' "$(cat "$GH_ERR")" 'told us to quit'
+git config --global --unset "credential.$GIT_URL.hsmTimeout"
+act "$yes"
+ok 'one that does is' clone
+
 # --- what comes to the port ------------------------------------------------------------------
 # Strangers first: a wrong state, another path, no answer at all; then the person.
 act "port=\$(printf '%s' \"\$1\" | sed -n 's/.*redirect_uri=http%3A%2F%2F127.0.0.1%3A\\([0-9]*\\).*/\\1/p')

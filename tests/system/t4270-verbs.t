@@ -97,6 +97,9 @@ is 'no request' "$(requests)" "$before"
 ok 'status' hsm status
 like 'names the profile' "$(cat "$GH_OUT")" "^$GIT_URL\$"
 like 'and its age' "$(cat "$GH_OUT")" 'token +good for .* min, issued [0-9]+ s ago'
+ok 'status by a clock that was set back' env LD_PRELOAD="$GH_TOOLS/clock.so" GH_CLOCK=-7200 \
+	ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "$CRED_HELPER" status
+like 'tells it' "$(cat "$GH_OUT")" 'issued in the future .is this clock right'
 ok 'status for programs' hsm status --json
 like 'is JSON' "$(node -e 'for (const p of JSON.parse(require("fs").readFileSync(0))) console.log(p.url, p.token.state, p.token.left > 0)' <"$GH_OUT")" "^$GIT_URL good true\$"
 unlike 'without the token' "$(cat "$GH_OUT")" "$(srv oidc issued what=access_token | tail -n 1)"

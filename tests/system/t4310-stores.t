@@ -247,7 +247,8 @@ nowhere 'none in what is said and traced' "$GH_WORLD/words"
 is 'none in files' "$(find "$HOME" "$XDG_RUNTIME_DIR" -type f -exec grep -aFlf secrets {} +)" ''
 
 # The keyring is gone between two questions: the refresh token that it has kept is used up then, and
-# the next one is in the session's memory. Back again, it is not asked for the old one.
+# the next one is in the session's memory. Back again, it is not asked for the old one, though by its
+# clock, which was ahead and has been set right meanwhile, that is the younger.
 cat >"$inst/libexec/gitsign-hsm/credential-keyring" <<-EOT
 	#!/bin/sh
 	case \$1 in
@@ -271,6 +272,10 @@ password=$1
 		}
 		url=$1
 		erase "$(get)"
+		export GH_CLOCK=3600
+		LD_PRELOAD=$clock ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 erase "$(
+			LD_PRELOAD=$clock ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 get)"
+		unset GH_CLOCK
 		touch "$GH_WORLD/nosave"
 		two=$(get 2>"$GH_WORLD/note")
 		rm "$GH_WORLD/nosave"
@@ -282,6 +287,8 @@ password=$1
 		erase "$four"
 		echo "$two $three $four $(get 2>>"$GH_WORLD/back")"' away "$GIT_URL2" 2>>"$GH_WORLD/words"
 }
+clock=$GH_TOOLS/clock.so
+export clock
 away_and_back >pair
 like 'a keyring that is gone while a token is stored' "$(cat note)" 'kept in memory until the session ends'
 like 'and back: the next tokens' "$(cat pair)" '^[^ ]+ [^ ]+ [^ ]+ [^ ]+$'

@@ -39,6 +39,7 @@ START_TEST(there_and_back)
 	t.scope = xstrdup("a b=c");
 	t.bearer = true;
 	t.refresh_expires = 300;
+	t.order = 101;
 	ck_assert_int_eq(cred_tokens_format(&text, &t, &e), 0);
 	ck_assert_int_eq(parse(text.p, &u), 0);
 	ck_assert_str_eq(u.access.p, "acc.es=s");
@@ -49,6 +50,7 @@ START_TEST(there_and_back)
 	ck_assert_int_eq(u.issued, 100);
 	ck_assert_int_eq(u.expires, 200);
 	ck_assert_int_eq(u.refresh_expires, 300);
+	ck_assert_int_eq(u.order, 101);
 	cred_tokens_free(&t);
 	cred_tokens_free(&u);
 	secret_free(&text);
@@ -57,6 +59,7 @@ START_TEST(there_and_back)
 	ck_assert_int_eq(parse(text.p, &u), 0);
 	ck_assert_ptr_null(u.access.p);
 	ck_assert_ptr_null(u.scope);
+	ck_assert_int_eq(u.order, 0);
 	cred_tokens_free(&t);
 	cred_tokens_free(&u);
 	secret_free(&text);
@@ -73,6 +76,7 @@ START_TEST(refused_texts)
 		HEAD "username=u\naccess=\nend\n",
 		HEAD "username=u\naccess=a b\nend\n",
 		HEAD "username=u\nexpires=-1\nend\n",
+		HEAD "username=u\norder=x\nend\n",
 		HEAD "username=u\nexpires=9223372036854775808\nend\n",
 		HEAD "username=u\nfuture=1\nend\n",
 		HEAD "username=u\nbearer=2\nend\n",
@@ -151,12 +155,45 @@ START_TEST(ages)
 	state(10000, 10060, 10057, CRED_STALE);
 	state(0, 13600, 13000, CRED_GOOD);
 	state(0, 0, 99999, CRED_GOOD);
+	/* the clock was set back */
+	state(10000, 13600, 9941, CRED_GOOD);
+	state(10000, 13600, 9940, CRED_AGEING);
+	state(10000, 13600, -1000000, CRED_AGEING);
 	ck_assert_int_eq(cred_tokens_state(&none, 2), CRED_STALE);
 	ck_assert(cred_tokens_can_refresh(&none, 2));
 	none.refresh_expires = 2;
 	ck_assert(!cred_tokens_can_refresh(&none, 2));
 	ck_assert(cred_tokens_can_refresh(&none, 1));
 	cred_tokens_free(&none);
+}
+END_TEST
+
+/* Whatever the clock says: what replaces another comes after it. */
+START_TEST(one_after_the_other)
+{
+	struct cred_tokens a = make("a", "r", 1000, 0), b = make("b", "s", 400, 0),
+			   c = make("c", "t", 400, 0), d = make("d", "u", 2000, 0),
+			   none = CRED_TOKENS_NONE;
+
+	ck_assert(cred_tokens_after(&a, &a));
+	ck_assert(!cred_tokens_after(&b, &a));
+	cred_tokens_follow(&b, &a);
+	cred_tokens_follow(&c, &b);
+	cred_tokens_follow(&d, &c);
+	ck_assert_int_eq(b.issued, 400);
+	ck_assert(cred_tokens_after(&b, &a) && !cred_tokens_after(&a, &b));
+	ck_assert(cred_tokens_after(&c, &b) && !cred_tokens_after(&b, &c));
+	ck_assert(cred_tokens_after(&d, &c) && !cred_tokens_after(&c, &d));
+	ck_assert_int_eq(d.order, 0);
+	cred_tokens_follow(&c, &none);
+	ck_assert_int_eq(c.order, 0);
+	a.order = INT64_MAX;
+	cred_tokens_follow(&b, &a);
+	ck_assert(cred_tokens_after(&b, &a));
+	cred_tokens_free(&a);
+	cred_tokens_free(&b);
+	cred_tokens_free(&c);
+	cred_tokens_free(&d);
 }
 END_TEST
 
@@ -187,6 +224,7 @@ int main(void)
 	tcase_add_test(t, refused_texts);
 	tcase_add_test(t, refused_values);
 	tcase_add_test(t, ages);
+	tcase_add_test(t, one_after_the_other);
 	tcase_add_test(t, the_same_token);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
