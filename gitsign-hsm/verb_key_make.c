@@ -165,28 +165,34 @@ struct check {
 	const char *name, *json_name;
 	enum token_fact is, should; /* FACT_UNKNOWN: any will do */
 	const char *meaning;        /* when it is not as it should be */
+	bool use;                   /* one that a signing key has not to have */
 };
 
 #define CHECKS 11
 static void fill(struct check *c, const struct token_key_facts *f)
 {
 	const struct check all[CHECKS] = {
-		{ "sensitive", "sensitive", f->sensitive, FACT_YES, "its value can be read out" },
+		{ "sensitive", "sensitive", f->sensitive, FACT_YES, "its value can be read out",
+		  false },
 		{ "extractable", "extractable", f->extractable, FACT_NO,
-		  "it can be wrapped and taken away" },
+		  "it can be wrapped and taken away", false },
 		{ "always sensitive", "alwaysSensitive", f->always_sensitive, FACT_YES,
-		  "its value could be read once" },
+		  "its value could be read once", false },
 		{ "never extractable", "neverExtractable", f->never_extractable, FACT_YES,
-		  "it could be taken away once" },
+		  "it could be taken away once", false },
 		{ "made on the token", "local", f->local, FACT_YES,
-		  "it was imported: copies may exist" },
-		{ "signs", "sign", f->sign, FACT_YES, "it may not sign" },
-		{ "decrypts", "decrypt", f->decrypt, FACT_NO, "a signing key should not decrypt" },
-		{ "unwraps", "unwrap", f->unwrap, FACT_NO, "a signing key should not unwrap keys" },
-		{ "derives", "derive", f->derive, FACT_NO, "a signing key should not derive keys" },
+		  "it was imported: copies may exist", false },
+		{ "signs", "sign", f->sign, FACT_YES, "it may not sign", false },
+		{ "decrypts", "decrypt", f->decrypt, FACT_NO, "a signing key should not decrypt",
+		  true },
+		{ "unwraps", "unwrap", f->unwrap, FACT_NO, "a signing key should not unwrap keys",
+		  true },
+		{ "derives", "derive", f->derive, FACT_NO, "a signing key should not derive keys",
+		  true },
 		{ "recovers", "signRecover", f->sign_recover, FACT_NO,
-		  "signatures with recovery are for other uses" },
-		{ "PIN each time", "alwaysAuthenticate", f->always_authenticate, FACT_UNKNOWN, "" },
+		  "signatures with recovery are for other uses", true },
+		{ "PIN each time", "alwaysAuthenticate", f->always_authenticate, FACT_UNKNOWN, "",
+		  false },
 	};
 
 	memcpy(c, all, sizeof(all));
@@ -197,7 +203,7 @@ static bool wrong(const struct check *c)
 	if (c->should == FACT_UNKNOWN || c->is == c->should)
 		return false;
 	/* What a token does not know about uses is no use; about secrecy it is a fault. */
-	return c->is != FACT_UNKNOWN || c->should == FACT_YES;
+	return c->is != FACT_UNKNOWN || !c->use;
 }
 
 static const char *fact_name(enum token_fact f)

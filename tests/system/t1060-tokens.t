@@ -122,6 +122,23 @@ for c in 0x7:CKR_ARGUMENTS_BAD 0xd1:CKR_TEMPLATE_INCONSISTENT 0x5:CKR_GENERAL_ER
 	like "${c#*:}: its own tool makes keys" "$(cat "$GH_ERR")" "${c#*:}.*with the token's own tool"
 done
 
+# --- key check, fact by fact -------------------------------------------------------------------
+looked() { # FAULTS
+	env MOCK_P11="key-public$1" gitsign-hsm key check --module "$GH_TOOLS/mock-p11.so" mock
+}
+ok 'a key as it should be' looked ''
+for f in made-readable:sensitive made-extractable:extractable made-decrypts:decrypts \
+	made-unwraps:unwraps made-derives:derives made-recovers:recovers made-mute:signs \
+	made-elsewhere:'made on the token' was-readable:'always sensitive' \
+	was-extractable:'never extractable'; do
+	exits 1 "key check: ${f%%:*}" looked ",${f%%:*}"
+	like "${f%%:*}: told" "$(cat "$GH_OUT")" "PROBLEM +${f#*:} +(yes|no): "
+	is "${f%%:*}: and nothing else" "$(grep -c PROBLEM "$GH_OUT")" 1
+done
+exits 1 'a module that tells nothing of it' env MOCK_P11=cert-apart gitsign-hsm key check \
+	--module "$GH_TOOLS/mock-p11.so" 'pkcs11:id=%01'
+is 'is not believed' "$(grep -c 'PROBLEM .* not told: ' "$GH_OUT")" 6
+
 # --- cert ------------------------------------------------------------------------------
 uri='pkcs11:token=mine;object=p256'
 sh -c "gitsign-hsm cert request '$uri' --email a@example.com --email b@example.com --subject '/CN=A B/O=C\\/D'" \

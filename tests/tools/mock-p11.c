@@ -24,7 +24,8 @@
  *     cert-locked (its value is for who has logged in)
  *     key-hidden, key-twice, keys-many, id-long (a CKA_ID of 300 bytes, as cloud modules have)
  *     cert-apart (its CKA_ID is not the key's, whose public half is there)
- *     key-public (the public half is there, by the same CKA_ID and label)
+ *     key-public (the public half is there, by the same CKA_ID and label; the private one tells
+ *     what it is, see made-...), was-readable, was-extractable
  *     sign-garbage, sign-short, sign-long, sign-zero, sign-lies (a length beyond the room),
  *     sign-unpadded (without a zero at its front, which the log calls unpadded)
  *     each-time (the PIN again for each signature, not declared), each-time-declared,
@@ -451,11 +452,27 @@ static const struct {
 	int value;
 	const char *turn;
 } traits[] = {
-	{ CKA_SENSITIVE, 1, "made-readable" },      { CKA_SIGN, 1, "made-mute" },
-	{ CKA_EXTRACTABLE, 0, "made-extractable" }, { CKA_DECRYPT, 0, "made-decrypts" },
-	{ CKA_UNWRAP, -1, "made-unwraps" },         { CKA_DERIVE, -1, "made-derives" },
-	{ CKA_SIGN_RECOVER, -1, "made-recovers" },  { CKA_LOCAL, 1, "made-elsewhere" },
+	{ CKA_SENSITIVE, 1, "made-readable" },
+	{ CKA_SIGN, 1, "made-mute" },
+	{ CKA_EXTRACTABLE, 0, "made-extractable" },
+	{ CKA_DECRYPT, 0, "made-decrypts" },
+	{ CKA_UNWRAP, -1, "made-unwraps" },
+	{ CKA_DERIVE, -1, "made-derives" },
+	{ CKA_SIGN_RECOVER, -1, "made-recovers" },
+	{ CKA_LOCAL, 1, "made-elsewhere" },
+	{ CKA_ALWAYS_SENSITIVE, 1, "was-readable" },
+	{ CKA_NEVER_EXTRACTABLE, 1, "was-extractable" },
 };
+
+static CK_RV put_trait(CK_ATTRIBUTE *a)
+{
+	for (size_t i = 0; i < sizeof(traits) / sizeof(traits[0]); i++)
+		if (traits[i].type == a->type && (traits[i].value >= 0 || fault(traits[i].turn)))
+			return put_flag(a, fault(traits[i].turn) ? traits[i].value <= 0
+								 : traits[i].value);
+	a->ulValueLen = (CK_ULONG)-1;
+	return CKR_ATTRIBUTE_TYPE_INVALID;
+}
 
 /* Of a key that C_GenerateKeyPair has made. */
 static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
@@ -478,12 +495,7 @@ static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 			return put_point(a);
 		break;
 	}
-	for (size_t i = 0; i < sizeof(traits) / sizeof(traits[0]); i++)
-		if (traits[i].type == a->type && (traits[i].value >= 0 || fault(traits[i].turn)))
-			return put_flag(a, fault(traits[i].turn) ? traits[i].value <= 0
-								 : traits[i].value);
-	a->ulValueLen = (CK_ULONG)-1;
-	return CKR_ATTRIBUTE_TYPE_INVALID;
+	return put_trait(a);
 }
 
 static const char long_id[300] = "a resource name";
@@ -528,6 +540,8 @@ static CK_RV one_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 	case CKA_ALWAYS_AUTHENTICATE:
 		return put_flag(a, fault("each-time-declared") || fault("each-time-refused"));
 	}
+	if (o != CERT && fault("key-public"))
+		return put_trait(a);
 	a->ulValueLen = (CK_ULONG)-1;
 	return CKR_ATTRIBUTE_TYPE_INVALID;
 }
