@@ -3,9 +3,12 @@
  * pipes live as long as the repository is open, the rest is a process a question. Only
  * ids, checked names and checked revisions reach git's arguments and pipes.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/proc.h"
@@ -202,6 +205,21 @@ static int understand(struct git *g, struct bytes said, struct err *err)
 	return repo_set_git_dir(&g->repo, whole ? whole : dir, err);
 }
 
+/* Of a directory that cannot be entered git would not even start, and say nothing of it. */
+static int find_dir(const struct git *g, struct err *err)
+{
+	_cleanup_free_ char *shown = g->dir ? text_escaped(bytes_str(g->dir)) : NULL;
+	struct stat st;
+
+	if (!g->dir)
+		return 0;
+	if (stat(g->dir, &st) == 0 && !S_ISDIR(st.st_mode))
+		errno = ENOTDIR;
+	else if (access(g->dir, X_OK) == 0)
+		return 0;
+	return err_errno(err, ERR_REPO, "cannot open the repository %s", shown);
+}
+
 static int open_repo(struct git *g, struct err *err)
 {
 	static const char *const argv[] = { "git",
@@ -212,8 +230,10 @@ static int open_repo(struct git *g, struct err *err)
 					    NULL };
 	struct buf said = BUF_INIT;
 	int status;
-	int rc = run(g, argv, 0, "cannot open the repository", &said, &status, err);
+	int rc = find_dir(g, err);
 
+	if (rc == 0)
+		rc = run(g, argv, 0, "cannot open the repository", &said, &status, err);
 	if (rc == 0)
 		rc = understand(g, buf_bytes(&said), err);
 	buf_free(&said);

@@ -36,7 +36,11 @@ like 'with its line' "$(cat "$GH_ERR")" 'typo:[0-9]+: '
 
 # --- install ---------------------------------------------------------------------------
 exits 3 'install needs a policy' "$hsm" hook install ../fresh
-not_ok 'and a repository' "$hsm" hook install --policy ../made ../nothing
+exits 7 'and a repository' "$hsm" hook install --policy ../made ../nothing
+like 'it says which one is not there' "$(cat "$GH_ERR")" \
+	'cannot open the repository ../nothing: No such file or directory'
+exits 7 'a file is none' "$hsm" hook install --policy ../made ../made
+like 'and is called no directory' "$(cat "$GH_ERR")" 'the repository ../made: Not a directory'
 exits 3 'status says that there is no hook' "$hsm" hook status ../fresh
 like 'in words' "$(cat "$GH_OUT")" 'PROBLEM +not installed'
 echo '#!/bin/sh' >../fresh/hooks/pre-receive

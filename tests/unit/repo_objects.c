@@ -79,6 +79,12 @@ START_TEST(opening_fails)
 	ck_assert_int_eq(repo_open(none, kinds[_i].backend, &r, &err), ERR_REPO);
 	ck_assert_ptr_null(r);
 	ck_assert_msg(strstr(err.text, "cannot open the repository"), "%s", err.text);
+	run("rmdir none");
+	ck_assert_int_eq(repo_open(none, kinds[_i].backend, &r, &err), ERR_REPO);
+	ck_assert_msg(strstr(err.text, "cannot open the repository"), "%s", err.text);
+	run("echo a file >none");
+	ck_assert_int_eq(repo_open(none, kinds[_i].backend, &r, &err), ERR_REPO);
+	ck_assert_msg(strstr(err.text, "cannot open the repository"), "%s", err.text);
 	world_end();
 }
 END_TEST
