@@ -1,6 +1,7 @@
 #include "doctor.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -10,6 +11,17 @@ static const char *const levels[] = {
 	[DOCTOR_OK] = "ok", [DOCTOR_NOTE] = "note", [DOCTOR_PROBLEM] = "PROBLEM"
 };
 
+/* git and setup both want to be told where there is no repository. */
+static char *cure_here(const struct doctor *d, const char *cure)
+{
+	static const char config[] = "git config ";
+
+	if (d->outside && strncmp(cure, config, strlen(config)) == 0 &&
+	    strncmp(cure + strlen(config), "--global", 8) != 0)
+		return xasprintf("%s--global %s", config, cure + strlen(config));
+	return xstrdup(cure);
+}
+
 void doctor_add(struct doctor *d, enum doctor_level level, const char *what, const char *text,
 		const char *cure)
 {
@@ -17,7 +29,7 @@ void doctor_add(struct doctor *d, enum doctor_level level, const char *what, con
 	d->v[d->n++] = (struct doctor_finding){ .level = level,
 						.what = xstrdup(what),
 						.text = xstrdup(text),
-						.cure = cure != NULL ? xstrdup(cure) : NULL };
+						.cure = cure != NULL ? cure_here(d, cure) : NULL };
 }
 
 void doctor_ok(struct doctor *d, const char *what, const char *text)

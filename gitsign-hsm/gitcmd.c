@@ -1,5 +1,7 @@
 #include "gitcmd.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -132,4 +134,33 @@ int gitcmd_version(struct buf *out, struct err *err)
 	}
 	buf_free(&said);
 	return r;
+}
+
+int gitcmd_top(struct buf *out, struct err *err)
+{
+	const char *argv[] = { "git", "rev-parse", "--show-toplevel", NULL };
+	int status = 0;
+	int r = run(argv, out, &status, err);
+
+	if (r == 0 && status != 0)
+		r = err_set(err, ERR_REPO, "git rev-parse ended with status %d", status);
+	if (r == 0 && out->n > 0 && out->p[out->n - 1] == '\n')
+		out->n--;
+	return r;
+}
+
+bool gitcmd_in_work_tree(const char *path)
+{
+	struct buf top = BUF_INIT;
+	char real[PATH_MAX];
+	bool in = gitcmd_top(&top, NULL) == 0 && realpath(path, real) != NULL;
+
+	if (in) {
+		buf_add_byte(&top, '/');
+		in = bytes_starts(bytes_str(real), buf_bytes(&top));
+		buf_add_str(&top, ".git/");
+		in = in && !bytes_starts(bytes_str(real), buf_bytes(&top));
+	}
+	buf_free(&top);
+	return in;
 }

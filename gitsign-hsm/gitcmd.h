@@ -2,6 +2,8 @@
 #ifndef GH_GITCMD_H
 #define GH_GITCMD_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -23,5 +25,9 @@ bool gitcmd_date_next(int64_t *ret);
 bool gitcmd_date_head(int64_t *ret);
 /* "2.39.5" */
 int gitcmd_version(struct buf *out, struct err *err);
+/* The top of the work tree that we stand in; where there is none, git's words of it. */
+int gitcmd_top(struct buf *out, struct err *err);
+/* Is `path` a file of that work tree, which a checkout can exchange? */
+bool gitcmd_in_work_tree(const char *path);
 
 #endif

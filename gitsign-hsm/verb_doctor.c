@@ -45,6 +45,26 @@ static void check_git(struct doctor *d)
 	buf_free(&v);
 }
 
+static void check_repository(struct doctor *d)
+{
+	struct buf top = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (gitcmd_top(&top, &err) == 0) {
+		_cleanup_free_ char *shown = text_escaped(buf_bytes(&top));
+
+		doctor_ok(d, "repository", shown);
+	} else if (strstr(err.text, "dubious ownership") != NULL) {
+		doctor_problem(d, "repository",
+			       "another user owns it: git reads none of its configuration",
+			       "if you trust it: git config --global --add safe.directory PATH");
+	} else if (strstr(err.text, "not a git repository") != NULL) {
+		d->outside = true;
+		doctor_ok(d, "repository", "none here: what follows is of your account");
+	}
+	buf_free(&top);
+}
+
 static void check_program(struct doctor *d)
 {
 	const char *program = gitconf_get(&d->s->conf, "gpg.x509.program");
@@ -65,7 +85,9 @@ static void check_config(struct doctor *d)
 
 	if (d->s->format == NULL || strcmp(d->s->format, "x509") != 0)
 		doctor_problem(d, "gpg.format", "git does not sign with X.509 here",
-			       "git config gpg.format x509   (or: gitsign-hsm setup)");
+			       d->outside ? "git config gpg.format x509   (or: gitsign-hsm setup "
+					    "--global)"
+					  : "git config gpg.format x509   (or: gitsign-hsm setup)");
 	else
 		doctor_ok(d, "gpg.format", "x509");
 	check_program(d);
@@ -74,6 +96,18 @@ static void check_config(struct doctor *d)
 			    "git config commit.gpgSign true");
 	else
 		doctor_ok(d, "signing", "every commit");
+}
+
+/* What git writes then is signed, and called bad by whoever verifies it here. */
+static void check_encoding(struct doctor *d)
+{
+	const char *v = gitconf_get(&d->s->conf, "i18n.commitEncoding");
+
+	if (v != NULL && !text_eq_nocase(bytes_str(v), BYTES_LIT("utf-8")) &&
+	    !text_eq_nocase(bytes_str(v), BYTES_LIT("utf8")))
+		doctor_problem(d, "encoding",
+			       "i18n.commitEncoding is not UTF-8: such commits are refused",
+			       "git config i18n.commitEncoding UTF-8");
 }
 
 static void check_slots(struct doctor *d, const struct token *t)
@@ -216,7 +250,8 @@ static void check_token(struct doctor *d)
 	struct err err = ERR_INIT;
 
 	if (d->s->module == NULL) {
-		doctor_problem(d, "module", "hsm.module is not set", "gitsign-hsm setup");
+		doctor_problem(d, "module", "hsm.module is not set",
+			       d->outside ? "gitsign-hsm setup --global" : "gitsign-hsm setup");
 		return;
 	}
 	if (os_stdio_hide(&io, &err) != 0) {
@@ -264,10 +299,11 @@ static void check_agent(struct doctor *d)
 
 static void check_trust(struct doctor *d)
 {
+	const char *file = d->s->policy != NULL ? d->s->policy : d->s->roots;
 	struct judge_one j;
 	struct err err = ERR_INIT;
 
-	if (d->s->policy == NULL && d->s->roots == NULL) {
+	if (file == NULL) {
 		doctor_problem(d, "trust", "no signature can be called good here",
 			       "git config hsm.roots /path/to/ca.pem   (or hsm.policy)");
 		return;
@@ -277,7 +313,12 @@ static void check_trust(struct doctor *d)
 			       "look at hsm.policy and hsm.roots (gitsign-hsm policy check)");
 		return;
 	}
-	doctor_ok(d, "trust", d->s->policy != NULL ? d->s->policy : d->s->roots);
+	if (gitcmd_in_work_tree(file))
+		doctor_problem(d, "trust", "is a file of the work tree: a pull can exchange it",
+			       d->s->policy != NULL ? "git config hsm.policy /ELSEWHERE"
+						    : "git config hsm.roots /ELSEWHERE");
+	else
+		doctor_ok(d, "trust", file);
 	judge_one_close(&j);
 }
 
@@ -308,7 +349,9 @@ static int run(bool json, struct err *err)
 		return r;
 	check_git(&d);
 	(void)gitcmd_date_next(&d.dated);
+	check_repository(&d);
 	check_config(&d);
+	check_encoding(&d);
 	check_pin(&d);
 	check_agent(&d);
 	check_token(&d);

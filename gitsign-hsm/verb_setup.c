@@ -190,6 +190,14 @@ static int change(const struct setup *s, bool first, const char *key, const char
 	return r;
 }
 
+static void warn_of_work_tree(const char *file)
+{
+	if (file != NULL && gitcmd_in_work_tree(file))
+		printf("note: %s is a file of the work tree: a pull can exchange it, and with it "
+		       "whom you trust. Keep it elsewhere\n",
+		       file);
+}
+
 static int write_config(const struct setup *s, struct err *err)
 {
 	const struct {
@@ -216,6 +224,10 @@ static int write_config(const struct setup *s, struct err *err)
 			r = change(s, !again, all[i].key, all[i].value, err);
 	}
 	buf_free(&undo);
+	if (r == 0) {
+		warn_of_work_tree(s->roots);
+		warn_of_work_tree(s->policy);
+	}
 	if (r == 0)
 		printf("Commits are signed from now on; annotated tags too.\n"
 		       "Try: git commit --allow-empty -m test && git log --show-signature -1\n"

@@ -82,6 +82,34 @@ without() { # KEY WHAT PATTERN
 }
 without user.email user.email 'not set'
 without hsm.roots trust 'called good'
+is 'outside of a repository its cure is for the account' "$(cure trust)" \
+	'git config --global hsm.roots /path/to/ca.pem   (or hsm.policy)'
+
+# --- the repository ----------------------------------------------------------------------
+like 'none is here' "$(level repository)" '^ok: none here'
+gh_repo work
+in_work() {
+	(cd work && "$@")
+}
+ok 'one is' in_work gitsign-hsm doctor --json
+like 'it is named' "$(level repository)" "^ok: $GH_WORLD/work"
+exits 1 "somebody else's" in_work env GIT_TEST_ASSUME_DIFFERENT_OWNER=1 gitsign-hsm doctor --json
+like 'it is told' "$(level repository)" '^problem: another user owns it'
+like 'the cure is git'"'"'s' "$(cure repository)" '--add safe.directory'
+git -C work config i18n.commitEncoding utf8
+ok 'an encoding that is UTF-8' in_work gitsign-hsm doctor --json
+is 'nothing is said of it' "$(level encoding)" ''
+git -C work config i18n.commitEncoding ISO-8859-1
+exits 1 'another one' in_work gitsign-hsm doctor --json
+like 'it is told' "$(level encoding)" '^problem: i18n.commitEncoding is not UTF-8'
+git -C work config --unset i18n.commitEncoding
+cp "$GH_ROOTS" work/roots.pem
+cp "$GH_ROOTS" work/.git/roots.pem
+git -C work config hsm.roots "$GH_WORLD/work/.git/roots.pem"
+ok 'anchors in .git are out of reach of a pull' in_work gitsign-hsm doctor --json
+git -C work config hsm.roots "$GH_WORLD/work/roots.pem"
+exits 1 'those in the work tree are not' in_work gitsign-hsm doctor --json
+like 'it is told' "$(level trust)" '^problem: .*a pull can exchange it'
 mkdir old
 cat >old/git <<EOF
 #!/bin/sh
@@ -123,7 +151,11 @@ key=hsm.roots
 with hsm.roots "$GH_WORLD/ca/strange.pem" wrong chain . hsm.roots strange
 git config --global --unset hsm.module
 exits 1 'no module' gitsign-hsm doctor --json
-is 'the cure is setup' "$(cure module)" 'gitsign-hsm setup'
+is 'the cure is setup, of the account where no repository is' "$(cure module)" \
+	'gitsign-hsm setup --global'
+gh_run git init -q repository
+exits 1 'no module' sh -c 'cd repository && gitsign-hsm doctor --json'
+is 'and else of the repository' "$(cure module)" 'gitsign-hsm setup'
 git config --global hsm.module "$GH_TOOLS/mock-p11.so"
 openssl ecparam -name prime256v1 -genkey -noout -out mock.key
 export MOCK_P11_KEY="$GH_WORLD/mock.key"

@@ -13,7 +13,16 @@ cd work || bail cd
 ok 'setup without a path' gitsign-hsm setup
 like 'says what it found' "$(cat "$GH_ERR")" 'PKCS#11 module: .*softhsm.*token "world"'
 like 'and keeps it' "$(git config --local hsm.module)" 'softhsm'
+unlike 'nothing is said of anchors' "$(cat "$GH_OUT")" 'work tree'
 ok 'undo' gitsign-hsm setup --undo
+ok 'anchors from elsewhere' gitsign-hsm setup --roots "$GH_ROOTS"
+unlike 'nothing is said of them' "$(cat "$GH_OUT")" 'work tree'
+ok 'undo' gitsign-hsm setup --undo
+cp "$GH_ROOTS" here.pem
+ok 'anchors that a pull can exchange' gitsign-hsm setup --roots here.pem
+like 'it is told' "$(cat "$GH_OUT")" "note: $PWD/here.pem is a file of the work tree"
+ok 'undo' gitsign-hsm setup --undo
+rm here.pem
 
 
 # The other verbs find it in the same way, and print it where it does no harm.
