@@ -181,6 +181,22 @@ static void read_tokens(struct module_found *m, const struct buf *out)
 	m->says = buf_detach(&says);
 }
 
+/* The first line of what a child said, without what the list of modules says already. */
+static char *first_words(const struct module_found *m, const struct buf *errors)
+{
+	_cleanup_free_ char *path = xasprintf("%s: ", m->path);
+	struct bytes line = buf_bytes(errors), own = BYTES_LIT("gitsign-hsm: ");
+	const uint8_t *nl = line.n > 0 ? memchr(line.p, '\n', line.n) : NULL;
+
+	if (nl != NULL)
+		line.n = (size_t)(nl - line.p);
+	if (bytes_starts(line, own))
+		line = bytes_skip(line, own.n);
+	if (bytes_starts(line, bytes_str(path)))
+		line = bytes_skip(line, strlen(path));
+	return text_escaped(line);
+}
+
 static void probe(struct module_found *m, const char *program)
 {
 	const char *argv[] = { program, "token", "list", "--brief", "--module", m->path, NULL };
@@ -196,12 +212,7 @@ static void probe(struct module_found *m, const char *program)
 	} else if (status > 128) {
 		m->says = xasprintf("crashed (signal %d)", status - 128);
 	} else {
-		struct bytes first = buf_bytes(&errors);
-		const uint8_t *nl = first.n > 0 ? memchr(first.p, '\n', first.n) : NULL;
-
-		if (nl != NULL)
-			first.n = (size_t)(nl - first.p);
-		m->says = text_escaped(first);
+		m->says = first_words(m, &errors);
 	}
 	buf_free(&out);
 	buf_free(&errors);

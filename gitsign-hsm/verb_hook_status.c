@@ -169,8 +169,8 @@ static void status_tips(struct status *s, const struct record *r)
 		row(s, NULL, "entries", "%zu", entries);
 		row(s, NULL, "tips", "%zu", n);
 	} else {
-		row(s, NULL, "record", "%s, %zu entries, %zu tips", s->p.server.state_dir, entries,
-		    n);
+		row(s, NULL, "record", "%s, %zu entr%s, %zu tip%s", s->p.server.state_dir, entries,
+		    entries == 1 ? "y" : "ies", n, n == 1 ? "" : "s");
 	}
 	for (size_t i = 0; i < n; i++) {
 		char hex[OID_HEX_MAX];

@@ -190,7 +190,7 @@ static int write_policy(struct buf *out, const struct init *in, struct err *err)
 
 static void say_next(const struct init *in)
 {
-	const char *file = in->out ? in->out : "the file";
+	const char *file = in->out ? in->out : "FILE";
 
 	if (!in->roots)
 		fprintf(stderr, "Fill in: roots, the PEM file of your certificate authority.\n");

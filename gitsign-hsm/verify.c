@@ -44,12 +44,23 @@ static int read_data(const char *name, struct buf *out, struct err *err)
 
 	if (strcmp(name, "-") != 0)
 		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return err_errno(err, ERR_IO, "opening the signed data");
+	if (fd < 0) {
+		_cleanup_free_ char *shown = text_escaped(bytes_str(name));
+
+		return err_errno(err, ERR_IO, "cannot open the signed data %s", shown);
+	}
 	r = os_read_all(fd, PAYLOAD_MAX, "the signed data", out, err);
 	if (fd != STDIN_FILENO)
 		close(fd);
 	return r;
+}
+
+/* It is no file of the configuration: what cannot be read here is input. */
+static int read_armor(const char *name, struct buf *out, struct err *err)
+{
+	int r = os_file_read(name, OS_FILE_ANY, ARMOR_MAX, out, err);
+
+	return r == ERR_CONFIG ? err_set(err, ERR_IO, "%s", err->text) : r;
 }
 
 /* Lines that people and git's own tests look for, in gpgsm's words. */
@@ -96,7 +107,7 @@ static int judge(const struct args *a, struct buf *status, int *result, struct e
 
 	r = read_data(a->data, &data, err);
 	if (r == 0)
-		r = os_file_read(a->signature, OS_FILE_ANY, ARMOR_MAX, &armor, err);
+		r = read_armor(a->signature, &armor, err);
 	if (r == 0)
 		r = settings_load(&s, err);
 	if (r == 0)

@@ -40,7 +40,8 @@ static int open_log(const char *path, int *ret, struct err *err)
 		fd = open(path, flags, 0600);
 	}
 	if (fd < 0)
-		return err_errno(err, ERR_IO, "the agent's log %s cannot be written", shown);
+		return err_errno(err, ERR_IO, "the agent's log %s (hsm.agentLog) cannot be written",
+				 shown);
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > LOG_MAX) {
 		old = xasprintf("%s.1", path);
 		close(fd);
@@ -48,7 +49,8 @@ static int open_log(const char *path, int *ret, struct err *err)
 		fd = open(path, flags | O_EXCL, 0600);
 	}
 	if (fd < 0)
-		return err_errno(err, ERR_IO, "the agent's log %s cannot be written", shown);
+		return err_errno(err, ERR_IO, "the agent's log %s (hsm.agentLog) cannot be written",
+				 shown);
 	*ret = fd;
 	return 0;
 }

@@ -166,7 +166,9 @@ static int judge_file(const char *path, const struct stat *st, enum os_file_rule
 	if (rule == OS_FILE_ANY)
 		return 0;
 	if (st->st_uid != we && (rule == OS_FILE_SECRET || st->st_uid != 0))
-		return err_set(err, ERR_CONFIG, "%s belongs to user id %u, not to us: chown %u %s",
+		return err_set(err, ERR_CONFIG,
+			       "%s belongs to user id %u, not to us: run as that user, or "
+			       "chown %u %s",
 			       path, (unsigned)st->st_uid, (unsigned)we, path);
 	if (rule == OS_FILE_SECRET && mode != 0400 && mode != 0600)
 		return err_set(err, ERR_CONFIG,

@@ -33,7 +33,8 @@ static int culprit(const struct walk *w, const struct stat *st, struct err *err)
 
 	if (st->st_uid != 0 && st->st_uid != w->uid)
 		return err_set(err, ERR_CONFIG,
-			       "%s'%s' belongs to user id %u, who could change it: chown %s%u '%s'",
+			       "%s'%s' belongs to user id %u, who could change it: run as that "
+			       "user, or chown %s%u '%s'",
 			       kind, name, (unsigned)st->st_uid, S_ISLNK(st->st_mode) ? "-h " : "",
 			       (unsigned)w->uid, name);
 	return err_set(err, ERR_CONFIG, "%s'%s' can be written by others (mode %04o): chmod go-w '%s'",

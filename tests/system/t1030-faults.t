@@ -140,6 +140,11 @@ args 0 'version' --version
 args 0 'help' --help
 args 2 'no such verb' frobnicate
 
+args 9 'no file of a signature' --verify nowhere -
+like 'it is named' "$(cat "$GH_ERR")" 'cannot open nowhere: No such file'
+args 9 'no signed data' --verify ../payload nowhere
+like 'it is named' "$(cat "$GH_ERR")" 'cannot open the signed data nowhere: No such file'
+
 # --- signatures that are none ------------------------------------------------------
 run_signer >../good.sig 2>/dev/null
 bad() { # DESCRIPTION: ../bad.sig must be refused, quickly, in an orderly way
@@ -159,7 +164,7 @@ sed 's/SIGNED MESSAGE/PKCS7/' ../good.sig >../bad.sig && bad 'another label'
 (echo '-----BEGIN SIGNED MESSAGE-----'; head -c 900 /dev/urandom | openssl base64
 	echo '-----END SIGNED MESSAGE-----') >../bad.sig && bad 'random bytes'
 cp /dev/null ../bad.sig && head -c 5000000 /dev/zero >../bad.sig && bad '5 MB of nothing' 8
-rm ../bad.sig && bad 'no file' 3
+rm ../bad.sig && bad 'no file' 9
 # 10,000 certificates in one.
 sed '/^-----/d' ../good.sig | openssl base64 -d >../good.der
 perl -e '

@@ -35,6 +35,9 @@ ok 'token init without a module' gitsign-hsm token init --label fresh \
 ok 'its token is there' sh -c 'gitsign-hsm token list --brief | grep -q "^fresh"'
 rm -rf "$GH_WORLD"/tokens/*
 exits 3 'no token at all' gitsign-hsm token list
+exits 3 'no place for tokens' env SOFTHSM2_CONF=/dev/null gitsign-hsm token list
+like 'a module is named once, with its own words' "$(cat "$GH_ERR")" \
+	'^  [^ ]*libsofthsm2.so: C_Initialize failed: CKR_GENERAL_ERROR'
 gh_token world
 gh_key alice EC:prime256v1 alice@example.com
 

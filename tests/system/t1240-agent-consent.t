@@ -43,7 +43,7 @@ is 'is in the log' "$(last result)" refused
 like 'with the reason' "$(last reason)" 'no key on the tokens'
 conf hsm.agentLog /proc/nowhere/log
 exits 9 'without a log nothing is signed' raw
-like 'it says why' "$(cat "$GH_ERR")" 'log /proc/nowhere/log cannot be written'
+like 'it says why' "$(cat "$GH_ERR")" 'log /proc/nowhere/log \(hsm.agentLog\) cannot be written'
 git config --global hsm.agent auto
 ok 'auto signs without the agent then' raw
 git config --global hsm.agent required

@@ -90,7 +90,7 @@ like 'alone' "$(said | tail -n 1)" 'refused: 1 of 1 commit'
 gh_setup git commit -q --amend --no-edit -S
 accepted 'a signed one is let in' fresh main
 ok 'status' "$hsm" hook status ../fresh
-like 'has the tip' "$(cat "$GH_OUT")" '^record .* 1 entries'
+like 'has the tip' "$(cat "$GH_OUT")" '^record .* 1 entry, 1 tip$'
 rm ../fresh/hooks/pre-receive
 cp "$GH_HOOKS/pre-receive" ../fresh/hooks/pre-receive
 chmod 644 ../fresh/hooks/pre-receive
