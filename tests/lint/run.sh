@@ -89,7 +89,13 @@ check_sh() {
 check_man() {
 	set -- man/*.[1-8]
 	[ -e "$1" ] || return 0
-	mandoc -T lint -W warning "$@"
+	mandoc -T lint -W warning "$@" || return 1
+	# What Debian's man makes of them on a terminal of 80 columns.
+	groff -ww -mandoc -t -rLL=78n -T utf8 -z "$@" >"$tmp/groff" 2>&1
+	[ ! -s "$tmp/groff" ] || {
+		cat "$tmp/groff"
+		return 1
+	}
 }
 
 check_cppcheck() {
@@ -141,6 +147,31 @@ check_verbs() {
 	}
 }
 
+# Each option that a program tells of has its place in a manual page.
+check_options() {
+	[ -x build/bin/gitsign-hsm ] || return 0
+	mandoc -T utf8 man/*.[1-8] | sed 's/.\x08//g' >"$tmp/man"
+	for program in gitsign-hsm git-credential-hsm; do
+		"build/bin/$program" --help | sed -n 's/^  \([a-z][a-z-]*\( [a-z][a-z-]*\)\{0,1\}\)  .*/\1/p' |
+			while read -r verb; do
+				# shellcheck disable=SC2086 # words on purpose
+				"build/bin/$program" $verb --help </dev/null |
+					sed -n "s/^  *\(-[a-z], \)\{0,1\}\(--[a-z-]*\).*/$verb: \2/p"
+			done
+	done | sort -u >"$tmp/options"
+	[ -s "$tmp/options" ] || {
+		echo "no verb has an option"
+		return 1
+	}
+	while read -r line; do
+		grep -q -e "${line#*: }\([^a-z-]\|\$\)" "$tmp/man" || echo "no manual page says anything about $line"
+	done <"$tmp/options" >"$tmp/options.bad"
+	[ ! -s "$tmp/options.bad" ] || {
+		cat "$tmp/options.bad"
+		return 1
+	}
+}
+
 # A lock file names versions and checksums, never where somebody once got them.
 check_npm() {
 	files '*package-lock.json' | while read -r f; do
@@ -166,7 +197,7 @@ check_size() {
 }
 
 failed=
-[ $# -gt 0 ] || set -- banned layers size headers clang sh man npm cppcheck needed verbs
+[ $# -gt 0 ] || set -- banned layers size headers clang sh man npm cppcheck needed verbs options
 for check; do
 	t0=$(date +%s)
 	if "check_$check" >"$tmp/out" 2>&1; then
