@@ -111,6 +111,19 @@ static void usage(FILE *f)
 	fputs("\nMore: git-credential-hsm VERB --help, man git-credential-hsm\n", f);
 }
 
+/* git writes a request behind its verb, so that on a terminal a person has mistyped one. */
+static int unknown_verb(const char *verb)
+{
+	_cleanup_free_ char *shown = text_escaped(bytes_str(verb));
+	struct err err = ERR_INIT;
+
+	if (!isatty(STDIN_FILENO))
+		return 0;
+	err_set(&err, ERR_USAGE, "%s is not a verb (see git-credential-hsm --help)", shown);
+	say(err.text);
+	return err.code;
+}
+
 /* Verbs for people start the program that has them; git's own future ones are nothing. */
 static int other_verb(char **argv)
 {
@@ -124,7 +137,7 @@ static int other_verb(char **argv)
 		say(err.text);
 		return err.code;
 	}
-	return 0;
+	return unknown_verb(argv[1]);
 }
 
 /* helper = "hsm --option" in the configuration: git must not go on to a password prompt. */

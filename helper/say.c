@@ -20,18 +20,29 @@ static int find_person(void)
 	return fd < 0 ? STDERR_FILENO : fd;
 }
 
+/* "type\n  this\n  that" in one line: "type this; that". */
+static void add_joined(struct buf *line, const char *text)
+{
+	size_t n = strcspn(text, "\n");
+	const char *between = " ";
+
+	buf_add(line, text, n);
+	for (text += n; *text == '\n'; text += n) {
+		text += 1 + strspn(text + 1, " ");
+		n = strcspn(text, "\n");
+		buf_add_str(line, between);
+		buf_add(line, text, n);
+		between = "; ";
+	}
+}
+
 void say(const char *text)
 {
 	struct buf line = BUF_INIT;
 	int fd = find_person();
 
 	buf_add_str(&line, "git-credential-hsm: ");
-	for (; *text != '\0'; text++) {
-		if (*text == '\n')
-			buf_add_str(&line, "; ");
-		else
-			buf_add_byte(&line, (uint8_t)*text);
-	}
+	add_joined(&line, text);
 	buf_add_byte(&line, '\n');
 	(void)os_write_all(fd, buf_bytes(&line), "standard error", NULL);
 	if (fd != STDERR_FILENO)

@@ -158,9 +158,11 @@ static int put(const struct configure *c, const char *section, const char *name,
 	_cleanup_free_ char *key = xasprintf("%s.%s.%s", section, c->url, name);
 	_cleanup_free_ char *shown = value != NULL ? text_escaped(bytes_str(value)) : NULL;
 
-	if (value != NULL)
+	int r = c->dry_run ? 0 : gitcmd_set(c->scope, key, value, err);
+
+	if (r == 0 && value != NULL)
 		printf("  %s = %s\n", key, shown);
-	return c->dry_run ? 0 : gitcmd_set(c->scope, key, value, err);
+	return r;
 }
 
 /* The empty one first: what a wider section names is not asked for this address. */
@@ -169,11 +171,10 @@ static int put_helper(const struct configure *c, struct err *err)
 	_cleanup_free_ char *key = xasprintf("credential.%s.helper", c->url);
 	int r = put(c, "credential", "helper", "", err);
 
-	if (r == 0) {
+	if (r == 0 && !c->dry_run)
+		r = gitcmd_add(c->scope, key, c->program, err);
+	if (r == 0)
 		printf("  %s = %s\n", key, c->program);
-		if (!c->dry_run)
-			r = gitcmd_add(c->scope, key, c->program, err);
-	}
 	return r;
 }
 

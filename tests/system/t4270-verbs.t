@@ -37,6 +37,15 @@ for bad in "--grant client_credentials" "--grant wrong --issuer $OIDC_URL --clie
 	# shellcheck disable=SC2086 # words
 	not_ok "refused: $bad" hsm configure $bad "$GIT_URL"
 done
+exits 3 'no module' env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.module GIT_CONFIG_VALUE_0= \
+	"$CRED_HELPER" configure --issuer "$OIDC_URL" --client-id svc --grant client_credentials \
+	--key "$(gh_uri svc)" "$GIT_URL"
+like 'what to type stands in one line' "$(cat "$GH_ERR")" \
+	"^git-credential-hsm: no PKCS#11 module is configured: type .gitsign-hsm setup', or git config --global hsm.module "
+mkdir nowhere
+exits 3 'a configuration that cannot be written' env GIT_CONFIG_GLOBAL="$GH_WORLD/nowhere" \
+	"$CRED_HELPER" configure --grant device_code --issuer "$OIDC_URL" --client-id cli "$GIT_URL"
+unlike 'nothing is called written' "$(cat "$GH_OUT")" 'credential\.'
 not_ok 'http is refused' hsm configure --grant device_code http://127.0.0.1
 is 'nothing was written' "$(cat "$GIT_CONFIG_GLOBAL")" "$before"
 set -- configure --issuer "$OIDC_URL" --client-id svc --key "$(gh_uri svc);object=svc" \

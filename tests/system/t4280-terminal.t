@@ -18,6 +18,16 @@ GIT_TERMINAL_PROMPT=1
 export GIT_TERMINAL_PROMPT
 git config --global hsm.pinSource prompt
 
+# git has a request behind a verb; on a terminal a verb that is none was mistyped.
+GH_HELPER=$CRED_HELPER expect -f - >"$GH_WORLD/seen" 2>&1 <<'SCRIPT'
+set timeout 60
+spawn $env(GH_HELPER) stauts
+expect eof
+exit [lindex [wait] 3]
+SCRIPT
+is 'a mistyped verb' "$?" 2
+like 'it is told' "$(cat "$GH_WORLD/seen")" 'stauts is not a verb'
+
 cred_profile "$GIT_URL" hsmIssuer "$OIDC_URL" hsmClientId svc hsmKey "$(gh_uri svc)" \
 	hsmGrant client_credentials hsmScope read_repository hsmStore none
 set_to() {
