@@ -220,8 +220,9 @@ commit and one of an unknown signer.
 
 Next:
   make install                          (PREFIX=~/.local needs no root)
-  gitsign-hsm doctor                    what is here: modules, tokens, keys
+  gitsign-hsm token list                the tokens that are here
   gitsign-hsm setup --roots your-ca.pem in a repository of yours
+  gitsign-hsm doctor                    what is still wrong there, and the cure
   gitsign-hsm hook install /srv/git/x.git --policy /etc/gitsign-hsm/policy
   man gitsign-hsm
 EOF
