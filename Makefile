@@ -2,6 +2,8 @@
 
 VERSION := $(shell cat VERSION)
 PREFIX ?= /usr/local
+# Not every shell has made a path of it.
+override PREFIX := $(patsubst ~/%,$(HOME)/%,$(PREFIX))
 DESTDIR ?=
 
 # V names a variant of the build with a directory of its own: asan, fuzz, clang, tsan.
@@ -114,7 +116,7 @@ all: have-libraries programs
 # The compiler's own words for a missing library help nobody.
 .PHONY: have-libraries
 have-libraries:
-ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(Z_LIBS),$(CURL_LIBS),$(SECRET_LIBS),$(ASSUAN_LIBS)),)
+ifeq ($(and $(CRYPTO_LIBS),$(P11_CFLAGS),$(GIT2_LIBS),$(Z_LIBS),$(CURL_LIBS),$(SECRET_LIBS),$(ASSUAN_LIBS),$(FETCH_LIBS)),)
 	@echo "make: a library that the build needs is missing: type \`make deps'" >&2; exit 1
 endif
 
@@ -290,7 +292,9 @@ LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/gitsign-hsm
 SHAREDIR := $(DESTDIR)$(PREFIX)/share
 MANDIR := $(SHAREDIR)/man
 DOCDIR := $(SHAREDIR)/doc/gitsign-hsm
-UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/user
+# Where systemd looks: below a home in share/ only.
+UNITDIR := $(DESTDIR)$(PREFIX)/$(if $(filter $(HOME)/%,$(PREFIX)),share,lib)/systemd/user
+DOCS := README.md CHANGELOG.md LICENSE
 
 # Only what stands in the tree: programs and pages come one by one. install-only builds
 # nothing, so that tests/run.sh leaves the tree alone.
@@ -313,8 +317,11 @@ install-only:
 		$(INSTALL) -Dm 644 $(B)/completions/$$p.fish $(SHAREDIR)/fish/vendor_completions.d/$$p.fish; done
 	$(INSTALL) -d $(DOCDIR)/setup $(DOCDIR)/servers
 	set -e; for d in setup servers; do $(INSTALL) -m 644 contrib/$$d/*.md $(DOCDIR)/$$d/; done
+	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)/
 	$(INSTALL) -d $(UNITDIR)
 	$(INSTALL) -m 644 contrib/systemd/*.service contrib/systemd/*.socket $(UNITDIR)/
+	sed 's|^ExecStart=|&$(PREFIX)/bin/|' contrib/systemd/gitsign-hsm-agent.service \
+		>$(UNITDIR)/gitsign-hsm-agent.service
 
 # Completions are made from what the programs say of themselves.
 completion_files = $(foreach p,$(COMPLETED),$(B)/completions/$(p).$(1))

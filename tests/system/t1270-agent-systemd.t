@@ -123,4 +123,12 @@ ok 'LISTEN_PID of another: it has sockets of its own' until_true agent status
 ok 'and signs' raw
 ok 'and stops' agent stop
 ok 'with them' until_true test ! -S "$RUN/agent"
+# systemd looks for a program in a list of its own, which is not that of whoever installed it.
+unit=$GH_BIN/../lib/systemd/user/gitsign-hsm-agent.service
+if [ -e "$unit" ]; then
+	is 'the installed unit names the installed program' "$(grep '^ExecStart=' "$unit")" \
+		'ExecStart=/usr/bin/gitsign-hsm agent'
+else
+	skip 'not installed' 1
+fi
 done_testing
