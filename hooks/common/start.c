@@ -38,24 +38,17 @@ static bool unwanted(const char *name, bool client)
 
 static void scrub_environment(bool client)
 {
-	for (char **e = environ; e && *e;) {
-		char name[256];
-		size_t n = strcspn(*e, "=");
+	char **to = environ;
 
-		if (!unwanted(*e, client) || n >= sizeof(name)) {
-			e++;
-			continue;
-		}
-		memcpy(name, *e, n);
-		name[n] = '\0';
-		if (unsetenv(name) == 0)
-			e = environ; /* it has moved */
-		else
-			e++;
-	}
-	setenv("GIT_NO_REPLACE_OBJECTS", "1", 1);
-	setenv("GIT_NO_LAZY_FETCH", "1", 1);
-	setenv("LC_ALL", "C", 1);
+	/* Not by unsetenv(), which leaves what has no '=' in it. */
+	for (char **from = environ; from && *from; from++)
+		if (!unwanted(*from, client))
+			*to++ = *from;
+	if (to)
+		*to = NULL;
+	if (setenv("GIT_NO_REPLACE_OBJECTS", "1", 1) != 0 ||
+	    setenv("GIT_NO_LAZY_FETCH", "1", 1) != 0 || setenv("LC_ALL", "C", 1) != 0)
+		_exit(ERR_INTERNAL); /* no memory */
 }
 
 static void say_lost(bool client)

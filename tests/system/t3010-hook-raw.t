@@ -106,6 +106,16 @@ done
 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.policy GIT_CONFIG_VALUE_0=/nowhere \
 	GITSIGN_HSM_POLICY=/nowhere OPENSSL_CONF=/nowhere LC_ALL=xx_YY accepted \
 	'the environment of the pusher changes nothing' origin main
+# execve(2) takes any string for a variable; only there can one be made that has no value.
+odd_environment() {
+	(cd ../server && timeout 20 perl -e 'my ($p, @e) = (@ARGV, "PATH=/usr/bin:/bin", "OPENSSL_CONF");
+		syscall 59, $p, pack("pQ", $p, 0), pack("ppQ", @e, 0)' "$GH_HOOKS/pre-receive" </dev/null)
+}
+if [ "$(uname -m)" = x86_64 ]; then
+	exits 8 'a variable without a value is passed over' odd_environment
+else
+	skip 'execve has another number here' 1
+fi
 
 # --- report mode ---------------------------------------------------------------------
 cp ../policy ../policy.enforce
