@@ -19,7 +19,5 @@ void explain_problem(struct explain *e, const char *fmt, ...) __attribute__((for
 void explain_settings(struct explain *e); /* which sections say what */
 void explain_helpers(struct explain *e);  /* in which order git asks whom */
 void explain_remotes(struct explain *e);  /* of this repository: http, paths */
-void explain_key(struct explain *e);      /* on the token; no PIN */
-void explain_issuer(struct explain *e);   /* asked, within seconds */
 
 #endif

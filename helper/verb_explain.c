@@ -34,7 +34,7 @@ static void check_certificate(struct explain *e, json_t *o, struct bytes der)
 	cert_free(c);
 }
 
-void explain_key(struct explain *e)
+static void explain_key(struct explain *e)
 {
 	struct err err = ERR_INIT;
 	struct buf hash = BUF_INIT;
@@ -95,7 +95,7 @@ static void describe_issuer(struct explain *e, const struct oauth_meta *m)
 				   "authorization_code");
 }
 
-void explain_issuer(struct explain *e)
+static void explain_issuer(struct explain *e)
 {
 	const struct cred_profile *p = &e->ask->profile;
 	struct err err = ERR_INIT;

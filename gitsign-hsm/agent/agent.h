@@ -44,8 +44,6 @@ struct agent_config {
 };
 /* In a directory outside of every repository. ERR_CONFIG. */
 int config_load(struct agent_config *ret, struct err *err);
-/* "90s", "15m", "8h", or seconds: milliseconds. False for anything else or more than a week. */
-bool config_duration(const char *text, int64_t *ret);
 
 /* --- server.c ---------------------------------------------------------------- */
 

@@ -9,7 +9,8 @@
 #define WORDS_MAX 64
 #define WEEK_S ((uint64_t)7 * 24 * 3600)
 
-bool config_duration(const char *text, int64_t *ret)
+/* "90s", "15m", "8h", or seconds: milliseconds. False for anything else or more than a week. */
+static bool config_duration(const char *text, int64_t *ret)
 {
 	struct bytes v = bytes_str(text);
 	uint64_t n, unit = 1;

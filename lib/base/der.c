@@ -70,11 +70,6 @@ bool der_take_optional(struct bytes *in, unsigned tag, struct der_item *ret, boo
 	return !*found || der_take(in, tag, ret);
 }
 
-bool der_oid_eq(struct bytes oid, const uint8_t *der, size_t n)
-{
-	return bytes_eq(oid, bytes_of(der, n));
-}
-
 bool der_small_int(struct der_item item, int *ret)
 {
 	struct bytes v = item.value;

@@ -47,7 +47,6 @@ bool der_take(struct bytes *in, unsigned tag, struct der_item *ret);
 bool der_take_optional(struct bytes *in, unsigned tag, struct der_item *ret, bool *found);
 bool der_peek(struct bytes in, uint8_t *tag);
 
-bool der_oid_eq(struct bytes oid, const uint8_t *der, size_t n);
 /* A non-negative INTEGER, minimal, that fits 31 bits. */
 bool der_small_int(struct der_item item, int *ret);
 /* UTCTime or GeneralizedTime in the forms of RFC 5280 4.1.2.5 (Z, seconds). */

@@ -22,8 +22,6 @@ unsigned gitconf_source(struct gitconf *c, const char *name);
  */
 bool gitconf_add(struct gitconf *c, struct bytes key, bool header, const char *value,
 		 struct gitconf_place at);
-/* Drops what was added after `n` entries and `nfiles` sources. */
-void gitconf_truncate(struct gitconf *c, size_t n, size_t nfiles);
 /* The characters of git's ctype for white space and names, locale or not. */
 bool gitconf_space(int c);
 bool gitconf_letter(int c);

@@ -19,7 +19,8 @@ static void entry_free(struct gitconf_entry *e)
 	free(e->value);
 }
 
-void gitconf_truncate(struct gitconf *c, size_t n, size_t nfiles)
+/* Drops what was added after `n` entries and `nfiles` sources. */
+static void gitconf_truncate(struct gitconf *c, size_t n, size_t nfiles)
 {
 	while (c->n > n)
 		entry_free(&c->v[--c->n]);

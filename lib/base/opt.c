@@ -152,6 +152,56 @@ static int parse_all(struct parse *p)
 	return 0;
 }
 
+static void help_option(struct buf *b, const struct opt *o)
+{
+	struct buf line = BUF_INIT;
+
+	if (o->letter)
+		buf_addf(&line, "  -%c, --%s", o->letter, o->name);
+	else
+		buf_addf(&line, "      --%s", o->name);
+	if (o->kind != OPT_FLAG)
+		buf_addf(&line, " %s", o->arg ? o->arg : "VALUE");
+	buf_add_bytes(b, buf_bytes(&line));
+	if (line.n + 2 > HELP_INDENT)
+		buf_addf(b, "\n%*s", HELP_INDENT, "");
+	else
+		buf_addf(b, "%*s", HELP_INDENT - (int)line.n, "");
+	buf_clear(&line);
+	text_wrap(&line, o->help, HELP_COLUMNS - HELP_INDENT, 0);
+	for (size_t i = 0; i < line.n; i++) {
+		buf_add_byte(b, line.p[i]);
+		if (line.p[i] == '\n' && i + 1 < line.n)
+			buf_addf(b, "%*s", HELP_INDENT, "");
+	}
+	buf_free(&line);
+}
+
+static void opt_help(FILE *f, const struct opt_command *cmd)
+{
+	static const struct opt help = { 'h', "help", NULL, "show this", OPT_FLAG, NULL };
+	struct opt last = help;
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "usage: %s\n\n", cmd->usage);
+	if (cmd->summary) {
+		text_wrap(&b, cmd->summary, HELP_COLUMNS, 0);
+		buf_add_byte(&b, '\n');
+	}
+	buf_add_str(&b, "Options:\n");
+	for (const struct opt *o = cmd->opts; o && o->name; o++)
+		help_option(&b, o);
+	if (by_letter(cmd, 'h'))
+		last.letter = 0;
+	help_option(&b, &last);
+	if (cmd->epilogue)
+		buf_addf(&b, "\n%s%s", cmd->epilogue,
+			 cmd->epilogue[0] && cmd->epilogue[strlen(cmd->epilogue) - 1] == '\n' ? ""
+											     : "\n");
+	fwrite(b.p, 1, b.n, f);
+	buf_free(&b);
+}
+
 int opt_parse(const struct opt_command *cmd, int *argc, char ***argv, bool *help, struct err *err)
 {
 	struct parse p = { .cmd = cmd, .argc = *argc, .next = 1, .words = 1, .err = err };
@@ -181,54 +231,4 @@ int opt_parse(const struct opt_command *cmd, int *argc, char ***argv, bool *help
 	*argc = n;
 	*argv = p.argv + 1;
 	return 0;
-}
-
-static void help_option(struct buf *b, const struct opt *o)
-{
-	struct buf line = BUF_INIT;
-
-	if (o->letter)
-		buf_addf(&line, "  -%c, --%s", o->letter, o->name);
-	else
-		buf_addf(&line, "      --%s", o->name);
-	if (o->kind != OPT_FLAG)
-		buf_addf(&line, " %s", o->arg ? o->arg : "VALUE");
-	buf_add_bytes(b, buf_bytes(&line));
-	if (line.n + 2 > HELP_INDENT)
-		buf_addf(b, "\n%*s", HELP_INDENT, "");
-	else
-		buf_addf(b, "%*s", HELP_INDENT - (int)line.n, "");
-	buf_clear(&line);
-	text_wrap(&line, o->help, HELP_COLUMNS - HELP_INDENT, 0);
-	for (size_t i = 0; i < line.n; i++) {
-		buf_add_byte(b, line.p[i]);
-		if (line.p[i] == '\n' && i + 1 < line.n)
-			buf_addf(b, "%*s", HELP_INDENT, "");
-	}
-	buf_free(&line);
-}
-
-void opt_help(FILE *f, const struct opt_command *cmd)
-{
-	static const struct opt help = { 'h', "help", NULL, "show this", OPT_FLAG, NULL };
-	struct opt last = help;
-	struct buf b = BUF_INIT;
-
-	buf_addf(&b, "usage: %s\n\n", cmd->usage);
-	if (cmd->summary) {
-		text_wrap(&b, cmd->summary, HELP_COLUMNS, 0);
-		buf_add_byte(&b, '\n');
-	}
-	buf_add_str(&b, "Options:\n");
-	for (const struct opt *o = cmd->opts; o && o->name; o++)
-		help_option(&b, o);
-	if (by_letter(cmd, 'h'))
-		last.letter = 0;
-	help_option(&b, &last);
-	if (cmd->epilogue)
-		buf_addf(&b, "\n%s%s", cmd->epilogue,
-			 cmd->epilogue[0] && cmd->epilogue[strlen(cmd->epilogue) - 1] == '\n' ? ""
-											     : "\n");
-	fwrite(b.p, 1, b.n, f);
-	buf_free(&b);
 }

@@ -40,6 +40,5 @@ struct opt_command {
  * few or too many words: ERR_USAGE with text that ends in the usage line.
  */
 int opt_parse(const struct opt_command *cmd, int *argc, char ***argv, bool *help, struct err *err);
-void opt_help(FILE *f, const struct opt_command *cmd);
 
 #endif

@@ -46,7 +46,6 @@ int proc_pipe_open(const char *const *argv, const struct proc_opts *opts, struct
 /* Writes every byte. What it answers meanwhile waits in the pipe: a child that answers
  * before it has read all must be asked in small pieces. */
 int proc_pipe_write(struct proc_pipe *p, struct bytes v, struct err *err);
-void proc_pipe_end_input(struct proc_pipe *p);
 /* A line without its newline into `line` (cleared before), *eof at the end of what it
  * wrote. Longer than `max`, or ended without newline: ERR_IO. */
 int proc_pipe_line(struct proc_pipe *p, size_t max, struct buf *line, bool *eof, struct err *err);

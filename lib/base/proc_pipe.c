@@ -111,7 +111,7 @@ int proc_pipe_write(struct proc_pipe *p, struct bytes v, struct err *err)
 	return 0;
 }
 
-void proc_pipe_end_input(struct proc_pipe *p)
+static void proc_pipe_end_input(struct proc_pipe *p)
 {
 	if (p->in >= 0)
 		close(p->in);

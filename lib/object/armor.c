@@ -48,7 +48,8 @@ static bool is_end(struct bytes line, const struct armor_kind *kind)
 	return take_mark(&line, "-----END ", kind->label) && line.n == 0;
 }
 
-bool object_armor_begins(struct bytes v)
+/* Does `v` begin as an armor does in git's eyes? */
+static bool object_armor_begins(struct bytes v)
 {
 	return take_begin(&v) != NULL;
 }

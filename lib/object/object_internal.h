@@ -37,8 +37,6 @@ bool object_parse_date(struct bytes v, int64_t *when, int *zone);
 
 /* --- armor.c --------------------------------------------------------------- */
 
-/* Does `v` begin as an armor does in git's eyes? */
-bool object_armor_begins(struct bytes v);
 /*
  * Splits a text that may end in an armor, as tags and push certificates do.
  * `*armor` is empty when no line begins one. ERR_INPUT: two begin, or the one is

@@ -150,8 +150,6 @@ void policy_names_add(struct policy_names *names, const char *name);
 /* One of two words; the fault names both. */
 bool policy_word_of_two(struct policy_draft *d, const char *key, const char *value,
 			const char *yes, const char *no);
-bool policy_number_in(struct policy_draft *d, const char *key, const char *value, uint64_t min,
-		      uint64_t max, uint64_t *ret);
 
 /* file_signer.c, file_rule.c */
 extern const struct policy_key policy_key_keys[], policy_revoked_keys[];

@@ -78,7 +78,8 @@ const char *repo_backend_name(const struct repo *r)
 
 /* --- objects --------------------------------------------------------------- */
 
-int repo_missing(const struct repo *r, const struct oid *id, struct err *err)
+/* "object 1234…: not in the repository", with a word about shallow ones. */
+static int repo_missing(const struct repo *r, const struct oid *id, struct err *err)
 {
 	_cleanup_free_ char *shallow = xasprintf("%s/shallow", r->git_dir);
 	char hex[OID_HEX_MAX];

@@ -43,8 +43,6 @@ int repo_git_open(const char *path, struct repo **ret, struct err *err);
 
 /* Fills r->git_dir. `dir` may be relative to the working directory. */
 int repo_set_git_dir(struct repo *r, const char *dir, struct err *err);
-/* "object 1234…: not in the repository", with a word about shallow ones. */
-int repo_missing(const struct repo *r, const struct oid *id, struct err *err);
 int repo_too_large(const struct oid *id, uint64_t size, size_t max, struct err *err);
 
 /* repo_read(), but what is not there is no error. */

@@ -49,10 +49,6 @@ struct cert {
  * nothing: it may not be the only owner. */
 int cert_parse(struct bytes der, struct cert **ret, struct err *err);
 void cert_free(struct cert *c); /* accepts NULL */
-static inline void cert_freep(struct cert **c)
-{
-	cert_free(*c);
-}
 
 /*
  * The SHA-256 of the certificate in its other form: whoever has one that is signed with

@@ -9,7 +9,6 @@
 #include "sig/cms.h"
 #include "sig/cms_oid.h"
 
-#define ATTRS_MAX 16
 
 static int bad(struct err *err, const char *what)
 {

@@ -497,17 +497,6 @@ START_TEST(set_of_sorted)
 }
 END_TEST
 
-START_TEST(oids)
-{
-	static const uint8_t cn[] = { 0x55, 0x04, 0x03 };
-
-	ck_assert(der_oid_eq(bytes_of("\x55\x04\x03", 3), cn, 3));
-	ck_assert(!der_oid_eq(bytes_of("\x55\x04\x03", 2), cn, 3));
-	ck_assert(!der_oid_eq(bytes_of("\x55\x04\x04", 3), cn, 3));
-	ck_assert(!der_oid_eq(BYTES_NONE, cn, 3));
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("base_der");
@@ -528,7 +517,6 @@ int main(void)
 	tcase_add_test(tc, ber_cut);
 	tcase_add_test(tc, same_as_openssl);
 	tcase_add_test(tc, set_of_sorted);
-	tcase_add_test(tc, oids);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
