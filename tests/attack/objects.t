@@ -314,6 +314,12 @@ case_79b() {
 	good_tag
 }
 case_80a() {
+	elsewhere=$(commit_by alice)
+	attack tag_to marks/v1 "$(draft_tag marks/v1 "$elsewhere" | signed_tag alice | store tag)" \
+		"$elsewhere $(git rev-parse 'HEAD^{tree}')"
+	twin tag_to marks/v1 "$(draft_tag marks/v1 "$two" | signed_tag alice | store tag)"
+}
+case_80b() {
 	hk_as bob
 	draft_by='bob <bob@example.com>'
 	attack tag_to v1 "$(draft_tag v1 "$two" | signed_tag bob | store tag)"

@@ -122,7 +122,7 @@ case_147a() {
 	git push -q origin main marks/one >/dev/null 2>&1
 	rm ../server/refs/heads/main.lock
 	hk_at refs/heads/main | grep -q "$two" && hk_at refs/tags/marks/one >/dev/null ||
-		diag "the tag did not land alone"
+		fail "147a the tag did not land alone"
 	attack push marks/two
 	twin push main marks/two
 }
@@ -146,6 +146,8 @@ case_140g() {
 	chmod 755 ../server/hooks/reference-transaction
 	git push -q origin HEAD:refs/heads/anytip >/dev/null 2>&1
 	rm ../server/hooks/reference-transaction
+	grep -q ' p .* refs/heads/anytip ' "$state/record" && ! hk_at refs/heads/anytip >/dev/null ||
+		fail '140g it was let in, and did not land'
 	hk_commit 'on it'
 	attack push HEAD:main
 	attack push "$bad:refs/heads/anytip"

@@ -531,11 +531,11 @@ case_88a() {
 	gh_setup git merge -q -S --allow-unrelated-histories -m merge strange
 	attack push main:refs/heads/roots/x
 	gh_setup git reset -q --hard "$two"
-	hk_commit 'three'
-	gh_setup git checkout -q -B side "$two"
-	hk_commit 'side'
-	gh_setup git merge -q -S -m merge main
-	twin push HEAD:main
+	gh_setup git checkout -q strange
+	gh_setup git commit -q --amend -S --no-edit
+	gh_setup git checkout -q main
+	gh_setup git merge -q -S --allow-unrelated-histories -m merge strange
+	twin push main:refs/heads/roots/x
 }
 case_88b() {
 	gh_setup git checkout -q --orphan strange
