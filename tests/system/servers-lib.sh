@@ -62,6 +62,9 @@ srv_try() {
 	ok 'push --signed goes in' git push --signed "$1" HEAD:refs/heads/signed/x
 	like 'by name' "$(cat "$GH_ERR")" 'accepted [12] commits? by alice'
 	is 'and is there too' "$(git -C "$2" rev-parse refs/heads/signed/x)" "$(git rev-parse HEAD)"
+	ok 'a clone' git clone -q "$1" ../clone
+	is 'has both' "$(git -C ../clone for-each-ref --format='%(objectname)' refs/remotes/origin/main refs/remotes/origin/signed)" \
+		"$(git -C "$2" for-each-ref --format='%(objectname)' refs/heads/main refs/heads/signed)"
 }
 
 # srv_sshd: a real sshd for this user, a process for each connection (sshd -i): GIT_SSH_COMMAND
