@@ -68,7 +68,7 @@ static void diff_facts(struct diff *d, const char *kind, const char *name, const
 	}
 }
 
-/* --- rules and signers, by name --------------------------------------------------------- */
+/* --- rules and people -------------------------------------------------------------------- */
 
 static const struct policy_rule *find_rule(const struct policy *p, const char *name)
 {
@@ -86,46 +86,86 @@ static const struct policy_signer *find_signer(const struct policy *p, const cha
 	return NULL;
 }
 
-static void diff_rules(struct diff *d, const struct policy *old, const struct policy *new_)
-{
-	for (size_t i = 0; i < old->rules_n; i++) {
-		const struct policy_rule *x = &old->rules[i], *y = find_rule(new_, x->name);
-		struct facts a, b;
+/* --- sections, by name ---------------------------------------------------------------------- */
 
-		if (y == NULL) {
-			change(d, "rule", x->name, "", x->name, NULL);
-			continue;
-		}
-		facts_of_rule(old, x, &a);
-		facts_of_rule(new_, y, &b);
-		diff_facts(d, "rule", x->name, &a, &b);
-		facts_free(&a);
-		facts_free(&b);
-	}
-	for (size_t i = 0; i < new_->rules_n; i++)
-		if (find_rule(old, new_->rules[i].name) == NULL)
-			change(d, "rule", new_->rules[i].name, "", NULL, new_->rules[i].name);
+/* One kind of section; `at` gives the name and, if asked, the facts of the i-th. */
+struct kind {
+	const char *word;
+	const char *(*at)(const struct policy *p, size_t i, struct facts *facts);
+};
+
+static const char *rule_at(const struct policy *p, size_t i, struct facts *facts)
+{
+	if (i < p->rules_n && facts != NULL)
+		facts_of_rule(p, &p->rules[i], facts);
+	return i < p->rules_n ? p->rules[i].name : NULL;
 }
 
-static void diff_signers(struct diff *d, const struct policy *old, const struct policy *new_)
+static const char *signer_at(const struct policy *p, size_t i, struct facts *facts)
 {
-	for (size_t i = 0; i < old->signers_n; i++) {
-		const struct policy_signer *x = &old->signers[i], *y = find_signer(new_, x->name);
+	if (i < p->signers_n && facts != NULL)
+		facts_of_signer(p, &p->signers[i], facts);
+	return i < p->signers_n ? p->signers[i].name : NULL;
+}
+
+static const char *key_at(const struct policy *p, size_t i, struct facts *facts)
+{
+	if (i < p->keys_n && facts != NULL)
+		facts_of_key(p, &p->keys[i], facts);
+	return i < p->keys_n ? p->keys[i].name : NULL;
+}
+
+static const char *revoked_at(const struct policy *p, size_t i, struct facts *facts)
+{
+	if (i < p->revoked_n && facts != NULL)
+		facts_of_revoked(&p->revoked[i], facts);
+	return i < p->revoked_n ? p->revoked[i].name : NULL;
+}
+
+static const char *trust_at(const struct policy *p, size_t i, struct facts *facts)
+{
+	if (i < p->trusts_n && facts != NULL)
+		facts_of_trust(&p->trusts[i], facts);
+	return i < p->trusts_n ? p->trusts[i].name : NULL;
+}
+
+static const struct kind kinds[] = {
+	{ "trust", trust_at }, { "revoked", revoked_at }, { "rule", rule_at },
+	{ "signer", signer_at }, { "key", key_at },
+};
+
+static bool find_section(const struct kind *k, const struct policy *p, const char *name, size_t *at)
+{
+	const char *found;
+
+	for (*at = 0; (found = k->at(p, *at, NULL)) != NULL; ++*at)
+		if (strcmp(found, name) == 0)
+			return true;
+	return false;
+}
+
+static void diff_sections(struct diff *d, const struct kind *k, const struct policy *old,
+			  const struct policy *new_)
+{
+	const char *name;
+	size_t at;
+
+	for (size_t i = 0; (name = k->at(old, i, NULL)) != NULL; i++) {
 		struct facts a, b;
 
-		if (y == NULL) {
-			change(d, "signer", x->name, "", x->name, NULL);
+		if (!find_section(k, new_, name, &at)) {
+			change(d, k->word, name, "", name, NULL);
 			continue;
 		}
-		facts_of_signer(old, x, &a);
-		facts_of_signer(new_, y, &b);
-		diff_facts(d, "signer", x->name, &a, &b);
+		(void)k->at(old, i, &a);
+		(void)k->at(new_, at, &b);
+		diff_facts(d, k->word, name, &a, &b);
 		facts_free(&a);
 		facts_free(&b);
 	}
-	for (size_t i = 0; i < new_->signers_n; i++)
-		if (find_signer(old, new_->signers[i].name) == NULL)
-			change(d, "signer", new_->signers[i].name, "", NULL, new_->signers[i].name);
+	for (size_t i = 0; (name = k->at(new_, i, NULL)) != NULL; i++)
+		if (!find_section(k, old, name, &at))
+			change(d, k->word, name, "", NULL, name);
 }
 
 /* --- who may sign where ------------------------------------------------------------------ */
@@ -226,8 +266,8 @@ int policy_diff(const struct policy *old, const struct policy *new_, struct repo
 	diff_facts(&d, "policy", "", &a, &b);
 	facts_free(&a);
 	facts_free(&b);
-	diff_rules(&d, old, new_);
-	diff_signers(&d, old, new_);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		diff_sections(&d, &kinds[i], old, new_);
 	diff_people(&d, old, new_);
 	if (repo != NULL)
 		rc = diff_refs(&d, old, new_, repo, err);

@@ -223,6 +223,15 @@ void facts_of_rule(const struct policy *p, const struct policy_rule *r, struct f
 
 /* --- a signer, and the file ---------------------------------------------------------- */
 
+static void add_keys(struct fact *f, uint8_t (*certs)[32], size_t certs_n, uint8_t (*spkis)[32],
+		     size_t spkis_n)
+{
+	for (size_t i = 0; i < certs_n; i++)
+		add_hex(f, "certificate", certs[i]);
+	for (size_t i = 0; i < spkis_n; i++)
+		add_hex(f, "spki", spkis[i]);
+}
+
 void facts_of_signer(const struct policy *p, const struct policy_signer *s, struct facts *ret)
 {
 	struct facts f = { NULL, 0 };
@@ -233,10 +242,7 @@ void facts_of_signer(const struct policy *p, const struct policy_signer *s, stru
 	x = add_fact(&f, "keys");
 	for (size_t i = 0; i < s->trusts.n; i++)
 		add_prefixed(x, "trust", s->trusts.v[i]);
-	for (size_t i = 0; i < s->certs_n; i++)
-		add_hex(x, "certificate", s->certs[i]);
-	for (size_t i = 0; i < s->spkis_n; i++)
-		add_hex(x, "spki", s->spkis[i]);
+	add_keys(x, s->certs, s->certs_n, s->spkis, s->spkis_n);
 	for (size_t i = 0; i < p->keys_n; i++)
 		if (&p->signers[p->keys[i].signer] == s)
 			add_prefixed(x, "key", p->keys[i].name);
@@ -245,24 +251,64 @@ void facts_of_signer(const struct policy *p, const struct policy_signer *s, stru
 	*ret = f;
 }
 
-void facts_of_policy(const struct policy *p, struct facts *ret)
+void facts_of_key(const struct policy *p, const struct policy_key_lines *k, struct facts *ret)
 {
 	struct facts f = { NULL, 0 };
 	struct fact *x;
 
-	add_word(&f, "mode", p->report ? "report" : "enforce");
-	x = add_fact(&f, "trust");
-	for (size_t i = 0; i < p->trusts_n; i++) {
-		const struct policy_trust *t = &p->trusts[i];
+	add_word(&f, "signer", p->signers[k->signer].name);
+	x = add_fact(&f, "keys");
+	for (size_t i = 0; i < k->trusts.n; i++)
+		add_prefixed(x, "trust", k->trusts.v[i]);
+	add_keys(x, k->certs, k->certs_n, k->spkis, k->spkis_n);
+	add_time(&f, "validFrom", k->valid_from);
+	add_time(&f, "validUntil", k->valid_until);
+	*ret = f;
+}
 
-		if (t->email_domain != NULL)
-			add_prefixed(x, t->name, t->email_domain);
-		else
-			add_value(x, t->name);
-	}
-	x = add_fact(&f, "revoked");
-	for (size_t i = 0; i < p->revoked_n; i++)
-		add_value(x, p->revoked[i].name);
+void facts_of_revoked(const struct policy_revoked *r, struct facts *ret)
+{
+	struct facts f = { NULL, 0 };
+
+	add_keys(add_fact(&f, "keys"), r->certs, r->certs_n, r->spkis, r->spkis_n);
+	add_time(&f, "since", r->since);
+	if (r->reason != NULL)
+		add_word(&f, "reason", r->reason);
+	*ret = f;
+}
+
+void facts_of_trust(const struct policy_trust *t, struct facts *ret)
+{
+	struct facts f = { NULL, 0 };
+
+	add_hex(add_fact(&f, "roots"), "file", t->roots);
+	if (t->email_domain != NULL)
+		add_word(&f, "emailDomain", t->email_domain);
+	if (t->crls != NULL)
+		add_word(&f, "crlPolicy", t->crls);
+	*ret = f;
+}
+
+static void add_algorithms(struct facts *f, const struct trust_limits *l)
+{
+	struct fact *x;
+
+	x = add_fact(f, "key");
+	for (int k = KEY_RSA; k <= KEY_ED25519; k++)
+		if (l->kinds[k])
+			add_value(x, alg_key_name((struct alg_key){ (enum alg_kind)k, l->rsa_bits }));
+	x = add_fact(f, "hash");
+	for (int h = HASH_SHA256; h <= HASH_SHA512; h++)
+		if (l->hashes[h])
+			add_value(x, alg_hash_name((enum alg_hash)h));
+}
+
+void facts_of_policy(const struct policy *p, struct facts *ret)
+{
+	struct facts f = { NULL, 0 };
+
+	add_word(&f, "mode", p->report ? "report" : "enforce");
+	add_algorithms(&f, &p->limits);
 	add_number(&f, "objectSize", (long long)p->object_size);
 	add_number(&f, "time", (long long)p->time);
 	add_number(&f, "refs", (long long)p->refs);

@@ -18,7 +18,10 @@ struct facts {
 /* As the keys of the file are called; each key once, in a fixed order. */
 void facts_of_rule(const struct policy *p, const struct policy_rule *r, struct facts *ret);
 void facts_of_signer(const struct policy *p, const struct policy_signer *s, struct facts *ret);
-/* Of the file as a whole: mode, trusts, revoked keys, limits. */
+void facts_of_key(const struct policy *p, const struct policy_key_lines *k, struct facts *ret);
+void facts_of_revoked(const struct policy_revoked *r, struct facts *ret);
+void facts_of_trust(const struct policy_trust *t, struct facts *ret);
+/* Of the file as a whole: mode, algorithms, limits. */
 void facts_of_policy(const struct policy *p, struct facts *ret);
 /* One more value of a key. */
 void facts_add(struct facts *f, const char *key, const char *value);

@@ -47,6 +47,20 @@ static void load_crls(struct policy_draft *d, const struct policy_anchors *a)
 			     "authority)", err.text);
 }
 
+/* What a section is beside its names. */
+static void describe(const struct policy_anchors *a, struct policy_trust *t)
+{
+	static const char *const words[] = {
+		[CRLS_REQUIRE] = "require", [CRLS_IF_PRESENT] = "ifPresent", [CRLS_OFF] = "off"
+	};
+	struct bytes pem = buf_bytes(&a->pem);
+	uint8_t out[HASH_MAX_SIZE];
+
+	if (alg_digest(HASH_SHA256, &pem, 1, out))
+		memcpy(t->roots, out, sizeof(t->roots));
+	t->crls = a->crls_n ? words[a->asks] : NULL;
+}
+
 static void load_anchors(struct policy_draft *d)
 {
 	d->p->trust = trust_new(&d->p->limits);
@@ -54,6 +68,7 @@ static void load_anchors(struct policy_draft *d)
 		const struct policy_anchors *a = &d->anchors[i];
 		struct err err = ERR_INIT;
 
+		describe(a, &d->p->trusts[i]);
 		if (a->pem.n == 0 && d->faults_all > 0)
 			continue; /* it could not be read, and that was said */
 		if (a->roots && trust_add_roots(d->p->trust, a->name, buf_bytes(&a->pem), &err))

@@ -26,6 +26,8 @@ struct policy_names { char **v; size_t n; };
 struct policy_trust {
 	char *name;
 	char *email_domain; /* emailDomain; NULL: none */
+	uint8_t roots[32];  /* SHA-256 of the file of anchors */
+	const char *crls;   /* crlPolicy; NULL: no crl */
 };
 
 struct policy_signer {

@@ -109,6 +109,37 @@ exits 0 'fewer' pol check --against ../new ../newer
 like 'a window' "$(out)" '^signer +carol +validUntil: 2030-01-01T00:00:00Z -> 2031-01-01T00:00:00Z'
 like 'a signer less' "$(out)" '^rule +main +signer: alice, bob -> alice'
 like 'who loses by it' "$(out)" '^loses +bob +rules: main -> -'
+# Whatever lets somebody in, or keeps somebody out, is shown.
+one=$(printf '%064d' 1) two=$(printf '%064d' 2)
+{
+	cat ../new
+	printf '%s\n' '[key "laptop"]' 'signer = alice' "spki = sha256:$one" 'validUntil = 2026-09-01' \
+		'[revoked "lost"]' "spki = sha256:$two" 'since = 2026-01-01' '[algorithms]' 'rsaBits = 3072' \
+		'[limits]' 'refs = 100'
+} >../whole
+cp "$GH_WORLD/ca/root.pem" ../other.pem
+echo >>../other.pem
+# shown DESC SED PATTERN: of a file that is changed so.
+shown() {
+	sed "$2" ../whole >../changed
+	exits 0 "$1" pol check --against ../whole ../changed
+	like 'is shown' "$(out)" "$3"
+	is 'alone' "$(out | wc -l)" 1
+}
+shown 'the window of a key' 's/^validUntil = 2026-09-01/validUntil = 2027-09-01/' \
+	'^key +laptop +validUntil: 2026-09-01T00:00:00Z -> 2027-09-01T00:00:00Z'
+shown 'which key it is' "s/$one/$two/" "^key +laptop +keys: spki:sha256:$one -> spki:sha256:$two"
+sed '/^\[key/,$s/^signer = alice/signer = bob/' ../whole >../changed
+exits 0 'whose key' pol check --against ../whole ../changed
+like 'is shown' "$(out)" '^key +laptop +signer: alice -> bob'
+shown 'what is revoked' "s/$two/$one/" "^revoked lost +keys: spki:sha256:$two -> spki:sha256:$one"
+shown 'since when' 's/^since = .*/since = 2026-02-01/' '^revoked lost +since: 2026-01-01T.* -> 2026-02-01'
+shown 'a revocation that is gone' '/^\[revoked/,/^since/d' '^revoked lost +removed'
+shown 'how long a key has to be' 's/^rsaBits = .*/rsaBits = 2048/' '^policy +key: rsa3072, .* -> rsa2048, '
+shown 'which digests count' 's/^rsaBits = .*/hash = sha512/' '^policy +hash: sha256, sha384, sha512 -> sha512'
+shown 'anchors' "s,^\([[:space:]]*\)roots = .*,\1roots = $GH_WORLD/other.pem," '^trust +corp +roots: file:sha256:.* -> file:sha256:'
+shown "an authority's domain" 's/^[[:space:]]*roots = /emailDomain = example.com\n&/' \
+	'^trust +corp +emailDomain: - -> example.com'
 exits 0 'as JSON' pol check --json --against ../new ../newer
 is 'old' "$(field changes.0.old)" '"alice, bob"'
 is 'new' "$(field changes.0.new)" '"alice"'
