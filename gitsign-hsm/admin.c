@@ -194,7 +194,29 @@ static int several(const struct admin *a, const char *name, size_t fit, struct e
 	return r;
 }
 
-int admin_key(struct admin *a, const char *name, const struct token_key **ret, struct err *err)
+/* Nothing whatever; YubiHSM 2 shows nothing at all without a login. */
+static bool shows_nothing(const struct admin *a)
+{
+	struct token_keys all = { NULL, 0 };
+	bool nothing = token_public_keys(a->token, NULL, &all, NULL) == 0 && all.n == 0;
+
+	token_keys_free(&all);
+	return nothing;
+}
+
+int admin_keys(struct admin *a, const struct uri *u, bool write, struct err *err)
+{
+	size_t slot;
+	int r = token_public_keys(a->token, u, &a->keys, err);
+
+	if (r != 0 || a->keys.n > 0 || !signer_shy_token(a->token, &slot) || !shows_nothing(a))
+		return r;
+	r = admin_login(a, slot, write, err);
+	return r != 0 ? r : token_public_keys(a->token, u, &a->keys, err);
+}
+
+int admin_key(struct admin *a, const char *name, bool write, const struct token_key **ret,
+	      struct err *err)
 {
 	struct uri u = { .slot_id = -1 };
 	bool is_uri = name != NULL && uri_is(name), by_label;
@@ -204,7 +226,7 @@ int admin_key(struct admin *a, const char *name, const struct token_key **ret, s
 	if (r != 0)
 		return r;
 	by_label = !is_uri && name != NULL && name[0] != '\0';
-	r = token_public_keys(a->token, is_uri ? &u : NULL, &a->keys, err);
+	r = admin_keys(a, is_uri ? &u : NULL, write, err);
 	if (is_uri)
 		uri_free(&u);
 	if (r != 0)

@@ -59,10 +59,16 @@ const char *admin_not_verified_by(enum alg_kind kind);
 /* Logs in with hsm.pinSource, for writing when `write`. */
 int admin_login(struct admin *a, size_t slot, bool write, struct err *err);
 /*
+ * The public keys on the tokens (of a URI; NULL: all) into a->keys. Where nothing whatever is
+ * seen, the one token that wants a PIN is logged in to first (for writing when `write`).
+ */
+int admin_keys(struct admin *a, const struct uri *u, bool write, struct err *err);
+/*
  * The one public key that `name` means: a PKCS#11 URI, or a key's label; NULL or "": the
  * only one. ERR_KEY with the list else. Stays until admin_close().
  */
-int admin_key(struct admin *a, const char *name, const struct token_key **ret, struct err *err);
+int admin_key(struct admin *a, const char *name, bool write, const struct token_key **ret,
+	      struct err *err);
 /* A PKCS#11 URI for it, without secrets. */
 void admin_uri(const struct admin *a, const struct token_key *k, struct buf *out);
 

@@ -87,8 +87,7 @@ static int get_pin(void *ctx, const struct token_slot *slot, struct secret *pin,
 	return r;
 }
 
-/* The one token that may show more after a login. */
-static bool shy_token(const struct token *t, size_t *slot)
+bool signer_shy_token(const struct token *t, size_t *slot)
 {
 	size_t n, found = 0;
 	const struct token_slot *v = token_slots(t, &n);
@@ -109,8 +108,8 @@ static int choose_shy(struct signer *s, const char *key, const struct signer_pin
 	size_t slot;
 	int r = choose(s, key, &first);
 
-	if (r != ERR_KEY || s->candidates.n > 0 || pin == NULL || !shy_token(s->token, &slot) ||
-	    token_logged_in(s->token, slot))
+	if (r != ERR_KEY || s->candidates.n > 0 || pin == NULL ||
+	    !signer_shy_token(s->token, &slot) || token_logged_in(s->token, slot))
 		return r == 0 ? 0 : err_set(err, first.code, "%s", first.text);
 	candidates_free(&s->candidates);
 	cert_list_free(&s->further);

@@ -62,6 +62,9 @@ bool signer_asks(const struct signer *s); /* And want a PIN, which a token with 
 int signer_raw(struct signer *s, enum alg_hash h, struct bytes tbs, struct buf *sig,
 	       struct err *err);
 
+/* The one token that may show more after a login; false: there is none, or more than one. */
+bool signer_shy_token(const struct token *t, size_t *slot);
+
 /* What the owner of a token is asked. */
 void signer_pin_prompt(struct buf *out, const struct token_slot *slot);
 

@@ -95,7 +95,7 @@ static int issue(struct admin *a, void *ctx, struct err *err)
 		i.emails_n = 1;
 	}
 	if (r == 0)
-		r = admin_key(a, o->key, &k, err);
+		r = admin_key(a, o->key, o->store, &k, err);
 	if (r == 0)
 		r = admin_login(a, k->slot_index, o->store, err);
 	if (r != 0)
@@ -230,7 +230,7 @@ static int import(struct admin *a, void *ctx, struct err *err)
 	if (r == 0)
 		r = cert_list_from_pem(buf_bytes(&text), CERTS_MAX, &l, err);
 	if (r == 0)
-		r = token_public_keys(a->token, NULL, &a->keys, err);
+		r = admin_keys(a, NULL, true, err);
 	if (r == 0)
 		r = import_list(a, &l, err);
 	cert_list_free(&l);

@@ -123,8 +123,7 @@ static void check_slots(struct doctor *d, const struct token *t)
 		const char *name = s->label[0] != '\0' ? s->label : "without a label";
 
 		if (s->pin_locked)
-			doctor_problem(d, name, "its PIN is locked",
-				       "unlock it with the SO PIN");
+			doctor_problem(d, name, "its PIN is locked", "unlock it with the SO PIN");
 		else if (s->pin_final_try)
 			doctor_problem(d, name, "one wrong PIN more locks it",
 				       "enter the right PIN once with its own tool");
@@ -237,7 +236,9 @@ static void ask_module(struct doctor *d, const struct os_stdio *io)
 	if (key == NULL)
 		key = doctor_committer(d);
 	if (signer_choose(d->s, t, key, NULL, NULL, &signer, &err) != 0)
-		doctor_problem(d, "key", err.text, "gitsign-hsm key list");
+		doctor_problem(d, "key", err.text,
+			       "gitsign-hsm key list   (--login: of a token that shows nothing "
+			       "before one)");
 	else
 		check_key(d, signer);
 	signer_close(signer);

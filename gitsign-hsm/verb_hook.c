@@ -40,7 +40,8 @@ static int choose_policy(const struct hook_place *p, const struct install *in, c
 	int rc;
 
 	if (!from)
-		return err_set(err, ERR_CONFIG, "which policy? Name it with --policy FILE; "
+		return err_set(err, ERR_CONFIG,
+			       "which policy? Name it with --policy FILE; "
 			       "gitsign-hsm policy init writes a first one");
 	if (!realpath(from, real))
 		return err_errno(err, ERR_CONFIG, "the policy %s", from);
@@ -109,7 +110,8 @@ static int check_install(struct hook_place *p, struct err *err)
 	n = hook_place_traps(p, say_problem, NULL, err);
 	n += server_inspect(&p->server, pre->program, say_problem, NULL);
 	if (n > 0)
-		return err_set(err, ERR_CONFIG, "not installed: here the hook would enforce "
+		return err_set(err, ERR_CONFIG,
+			       "not installed: here the hook would enforce "
 			       "nothing. Mend what is said above, then try again");
 	return 0;
 }
@@ -144,14 +146,18 @@ int verb_hook_install(int argc, char **argv)
 		  &in.introduce },
 		{ 0, "reference-transaction", NULL, "judge changes of refs that no push makes too",
 		  OPT_FLAG, &in.transactions },
-		{ 0, "pre-push", NULL, "the hook of one who pushes, alone", OPT_FLAG, &in.pre_push },
+		{ 0, "pre-push", NULL, "the hook of one who pushes, alone", OPT_FLAG,
+		  &in.pre_push },
 		{ 0 },
 	};
 	const struct opt_command cmd = {
 		"gitsign-hsm hook install [--policy FILE] [--introduce] [--reference-transaction] "
 		"[REPOSITORY]\n       gitsign-hsm hook install --pre-push [REPOSITORY]",
-		"Installs the hooks into a repository that is pushed to.", opts,
-		"It says what it changes; hook remove puts it back.", 0, 1,
+		"Installs the hooks into a repository that is pushed to.",
+		opts,
+		"It says what it changes; hook remove puts it back.",
+		0,
+		1,
 	};
 	struct hook_place p = { .repo = NULL };
 	struct err err = ERR_INIT;
@@ -162,8 +168,8 @@ int verb_hook_install(int argc, char **argv)
 	if (in.pre_push && (in.policy || in.introduce || in.transactions))
 		rc = err_set(&err, ERR_USAGE, "--pre-push stands alone");
 	else
-		rc = (in.pre_push ? hook_place_open_client : hook_place_open)(
-			argc > 0 ? argv[0] : NULL, &p, &err);
+		rc = (in.pre_push ? hook_place_open_client
+				  : hook_place_open)(argc > 0 ? argv[0] : NULL, &p, &err);
 	if (rc)
 		return say_err(&err);
 	rc = in.pre_push ? hook_link_client(&p, &err) : install(&p, &in, &err);
@@ -202,7 +208,11 @@ int verb_hook_remove(int argc, char **argv)
 	const struct opt_command cmd = {
 		"gitsign-hsm hook remove [--pre-push] [REPOSITORY]",
 		"Takes the hooks out, and puts the configuration back. The record and "
-		"the introductions stay: a later installation goes on from there.", opts, NULL, 0, 1,
+		"the introductions stay: a later installation goes on from there.",
+		opts,
+		NULL,
+		0,
+		1,
 	};
 	struct err err = ERR_INIT;
 	int rc;

@@ -119,7 +119,7 @@ enum list_form { LIST_TABLE, LIST_JSON, LIST_COLONS };
 
 struct listing {
 	enum list_form form;
-	bool secret;
+	bool secret, login;
 	struct selector *wanted; /* any of them; none: all */
 	size_t wanted_n;
 };
@@ -164,7 +164,8 @@ static int print_all(FILE *f, const struct candidates *c, const struct listing *
 	if (c->n == 0 && l->form == LIST_TABLE)
 		buf_add_str(&b,
 			    "No certificate on any token. Is it plugged in, and does it hold the\n"
-			    "certificate beside the key?\n");
+			    "certificate beside the key? One that shows nothing before a login\n"
+			    "(YubiHSM 2) is listed with --login.\n");
 	fputs(buf_str(&b), f);
 	buf_free(&b);
 	return shown == 0 && l->wanted_n > 0 ? err_set(err, ERR_KEY, "no such key on any token")
@@ -173,11 +174,20 @@ static int print_all(FILE *f, const struct candidates *c, const struct listing *
 
 static int list(struct admin *a, void *ctx, struct err *err)
 {
+	const struct listing *l = ctx;
 	struct candidates all = { .n = 0 };
-	int r = candidates_load(&a->settings, a->token, NULL, os_now(), &all, err);
+	size_t slot;
+	int r = 0;
+
+	if (l->login && !signer_shy_token(a->token, &slot))
+		return err_set(err, ERR_TOKEN, "--login: there is not one token that wants a PIN");
+	if (l->login)
+		r = admin_login(a, slot, false, err);
+	if (r == 0)
+		r = candidates_load(&a->settings, a->token, NULL, os_now(), &all, err);
 
 	if (r == 0)
-		r = print_all(a->out, &all, ctx, err);
+		r = print_all(a->out, &all, l, err);
 	candidates_free(&all);
 	return r;
 }
@@ -205,12 +215,15 @@ int verb_key_list(int argc, char **argv)
 		{ 0, "json", NULL, "print JSON", OPT_FLAG, &json },
 		{ 0, "with-colons", NULL, "print gpgsm's listing", OPT_FLAG, &colons },
 		{ 0, "with-secret", NULL, "in it, as keys that sign (crs)", OPT_FLAG, &l.secret },
+		{ 0, "login", NULL, "with the PIN, for a token that shows nothing without",
+		  OPT_FLAG, &l.login },
 		{ 0, NULL, NULL, NULL, OPT_FLAG, NULL },
 	};
 	const struct opt_command cmd = {
-		.usage = "gitsign-hsm key list [--module PATH] [--json | --with-colons] [KEY ...]",
+		.usage = "gitsign-hsm key list [--module PATH] [--json | --with-colons] [--login] "
+			 "[KEY ...]",
 		.summary = "Shows every certificate on the tokens, or those that KEY names, and "
-			   "whether its key can sign. Asks for no PIN.",
+			   "whether its key can sign. Asks for no PIN without --login.",
 		.opts = opts,
 		.args_max = ARGS_WORDS_MAX,
 	};

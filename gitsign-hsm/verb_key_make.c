@@ -257,7 +257,7 @@ static int check(struct admin *a, void *ctx, struct err *err)
 	const struct token_key *k = NULL;
 	struct token_key_facts f;
 	struct check c[CHECKS];
-	int r = admin_key(a, q->key, &k, err);
+	int r = admin_key(a, q->key, false, &k, err);
 
 	if (r == 0)
 		r = admin_login(a, k->slot_index, false, err);

@@ -93,8 +93,10 @@ static char *asks_of(const struct policy_rule *r)
 	if (!r->judges_tags && !r->any_root)
 		ask(&b, "A commit without parents only where nothing is accepted yet.");
 	if (r->expiry_grace > 0)
-		buf_addf(&b, "A certificate may have expired, at most %lld h before the push "
-			 "(expiryGrace).\n", (long long)(r->expiry_grace + 3599) / 3600);
+		buf_addf(&b,
+			 "A certificate may have expired, at most %lld h before the push "
+			 "(expiryGrace).\n",
+			 (long long)(r->expiry_grace + 3599) / 3600);
 	return buf_detach(&b);
 }
 

@@ -34,9 +34,11 @@ static int check_name(const struct server *s, struct bytes *text, struct err *er
 	if (s->repository == NULL || bytes_eq(name, bytes_str(s->repository)))
 		return 0;
 	shown = text_escaped(name);
-	return err_set(err, ERR_INPUT,
-		       "it is the record of %.200s, and this is %s (hsm.repository): import the one "
-		       "that was exported here", shown, s->repository);
+	return err_set(
+		err, ERR_INPUT,
+		"it is the record of %.200s, and this is %s (hsm.repository): import the one "
+		"that was exported here",
+		shown, s->repository);
 }
 
 /* --- can it be true? --------------------------------------------------------------- */
@@ -145,8 +147,8 @@ static int import_file(struct record_place *p, const char *file, bool replace, s
 	if (rc == 0 && lines.n == 0)
 		rc = err_set(err, ERR_INPUT, "nothing to import: the text is empty");
 	if (rc == 0)
-		rc = record_parse(strcmp(file, "-") == 0 ? "of standard input" : file,
-				  lines, &r, err);
+		rc = record_parse(strcmp(file, "-") == 0 ? "of standard input" : file, lines, &r,
+				  err);
 	if (rc == 0)
 		rc = check_all(p->repo, r, err);
 	if (rc == 0)

@@ -9,6 +9,8 @@
 
 void token_writable(struct token *t)
 {
+	if (t->writable)
+		return;
 	token_session_close(t);
 	t->writable = true;
 }

@@ -139,6 +139,35 @@ exits 1 'a module that tells nothing of it' env MOCK_P11=cert-apart gitsign-hsm 
 	--module "$GH_TOOLS/mock-p11.so" 'pkcs11:id=%01'
 is 'is not believed' "$(grep -c 'PROBLEM .* not told: ' "$GH_OUT")" 6
 
+# --- a token that shows nothing before a login, as YubiHSM 2 ---------------------------------
+openssl req -x509 -new -key mock.key -subj /CN=shy -days 9 -addext subjectAltName=email:shy@example.com \
+	-addext keyUsage=critical,digitalSignature -out shy.pem 2>/dev/null
+shy() { # WORDS...
+	: >mock.log
+	env MOCK_P11="login-first,key-public,pin=$GH_PIN" MOCK_P11_CERT="$GH_WORLD/shy.pem" gitsign-hsm "$@" \
+		--module "$GH_TOOLS/mock-p11.so"
+}
+ok 'shy: key check' shy key check mock
+is 'shy: one login' "$(grep -c C_Login mock.log)" 1
+ok 'shy: cert request' shy cert request mock
+cp "$GH_OUT" shy.req
+ok 'shy: openssl verifies it' openssl req -in shy.req -verify -noout
+ok 'shy: cert import finds what is there' shy cert import shy.pem
+openssl req -x509 -new -key mock.key -subj /CN=new -days 9 -addext keyUsage=critical,digitalSignature \
+	-out shy2.pem 2>/dev/null
+exits 6 'shy: another one goes on to the token' shy cert import shy2.pem
+like 'shy: which stores nothing' "$(cat "$GH_ERR")" 'stores no certificates'
+is 'shy: with one login, for writing' "$(grep -c C_Login mock.log)" 1
+exits 5 'shy: a wrong PIN' shy cert request mock --pin-source "file:$GH_WORLD/so"
+is 'shy: sent once' "$(grep -c C_Login mock.log)" 1
+ok 'shy: key list' shy key list
+is 'shy: asks for no PIN' "$(grep -c C_Login mock.log)" 0
+like 'shy: and tells how' "$(cat "$GH_OUT")" 'with --login'
+ok 'shy: key list --login' shy key list --login
+like 'shy: the certificate' "$(cat "$GH_OUT")" 'e-mail +shy@example.com'
+exits 6 'no token that wants a PIN' env MOCK_P11=pin-none gitsign-hsm key list --login \
+	--module "$GH_TOOLS/mock-p11.so"
+
 # --- cert ------------------------------------------------------------------------------
 uri='pkcs11:token=mine;object=p256'
 sh -c "gitsign-hsm cert request '$uri' --email a@example.com --email b@example.com --subject '/CN=A B/O=C\\/D'" \
