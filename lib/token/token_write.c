@@ -17,7 +17,7 @@ void token_writable(struct token *t)
 
 size_t token_blanks(struct token *t, struct token_blank *out, size_t max)
 {
-	CK_SLOT_ID ids[64];
+	CK_SLOT_ID ids[TOKEN_MAX_SLOTS];
 	CK_ULONG n = sizeof(ids) / sizeof(ids[0]);
 	size_t found = 0;
 

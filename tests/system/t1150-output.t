@@ -96,4 +96,11 @@ is 'two: neither was touched' "$(grep -c C_InitToken "$MOCK_P11_LOG")" 0
 exits 6 'one, and its module cannot do it' init blank
 like 'one: it is tried' "$(cat "$GH_ERR")" 'initialise'
 unlike 'one: it is seen' "$(cat "$GH_ERR")" 'blank token'
+# SoftHSM has one blank token behind all that were made.
+for n in $(seq 1 64); do
+	softhsm2-util --init-token --free --label "t$n" --so-pin 12345678 --pin "$GH_PIN" >/dev/null || bail init
+done
+ok 'a blank one behind many tokens' gitsign-hsm token init --label last \
+	--pin-source "file:$GH_PIN_FILE" --so-pin-source "file:$GH_WORLD/so"
+is 'it is listed, too' "$(gitsign-hsm token list --brief | grep -c '^last	')" 1
 done_testing
