@@ -52,6 +52,10 @@ refused 'a tag named like a branch' 'short name is that of refs/heads/v2' origin
 refused 'is told what would help' 'delete that ref first' origin v2
 accepted 'the branch goes' origin :refs/heads/v2
 accepted 'then the tag may come' origin v2
+# git lets none be pushed, but there may be one.
+gh_setup git -C ../server update-ref refs/v4 refs/heads/main
+git tag -s -m v4 v4
+refused 'a tag named like a ref right below refs/' 'short name is that of refs/v4' origin v4
 git tag -s -m v3 v3
 refused 'both in one push' 'short name is that of' origin v3 main:refs/heads/v3
 git tag -a -m light light

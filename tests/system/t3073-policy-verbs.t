@@ -225,6 +225,36 @@ exits 0 'it is not judged' pol replay ../policy ../server
 like 'and the others are' "$(out)" '^work +4 +4 +0 +0 +enforce'
 like 'which it says' "$(out)" '^1 updates are of objects that are gone'
 
+# What another hand did between two pushes, when they came, and what has not landed.
+mv ../server ../first
+hk_server server
+hk_as bob
+gh_setup git checkout -q -b again HEAD~2
+gh_setup git push -q origin again:main
+hk_commit 'six'
+gh_setup git push -q origin again
+git -C ../server update-ref refs/heads/main refs/heads/again
+hk_commit 'seven'
+gh_setup git push -q origin again:main
+exits 0 'a ref that was moved between two pushes' pol replay ../policy ../server
+like 'stands where the second found it' "$(out)" '^main +2 +2 +0 +0 +enforce'
+day() { date -u -d "@$(($(date +%s) + $1 * 86400))" +%Y-%m-%d; }
+hk_received 3 "$(($(date +%s) + 2 * 86400 + 100))"
+# window DAYS: bob may sign so long from now on.
+window() {
+	sed "s/^\[signer \"bob\"\]/&\\n\tvalidUntil = $(day "$1")/" ../policy >../window
+}
+window 2
+exits 1 'a window that was over when it came' pol replay ../window ../server
+like 'is one then' "$(out)" '^main +2 +1 +1 +2 +enforce'
+window 4
+exits 0 'and one that was not is none' pol replay ../window ../server
+printf '#!/bin/sh\nexit 1\n' >../server/hooks/update
+chmod 755 ../server/hooks/update
+not_ok 'a push that another hook refuses' git push -q origin again:refs/heads/held
+exits 0 'has not come' pol replay ../policy ../server
+like 'for a replay either' "$(out)" '^work +1 +1 +0 +0 +enforce'
+
 # --- init --for ------------------------------------------------------------------------------------
 for kind in plain gitlab gitea gitolite; do
 	rm -f ../made

@@ -403,6 +403,39 @@ START_TEST(large_signers)
 }
 END_TEST
 
+/* Eight authorities may stand between an anchor and the signer. */
+START_TEST(depth)
+{
+	struct pki_cert ca[10] = { pki_make(&(struct pki_spec){ .cn = "Root" }, NULL, true) };
+	struct trust *t = trust_new(NULL);
+
+	add_roots(t, "corp", &ca[0]);
+	for (size_t i = 1; i < 10; i++) {
+		_cleanup_free_ char *cn = xasprintf("Sub %zu", i);
+		struct bytes bag[9];
+		struct buf der = BUF_INIT;
+		struct pki_cert leaf;
+		struct verdict v;
+
+		ca[i] = pki_make(&(struct pki_spec){ .cn = cn }, &ca[i - 1], true);
+		leaf = pki_make(&(struct pki_spec){ .cn = "Alice" }, &ca[i], false);
+		for (size_t k = 0; k < i; k++)
+			bag[k] = buf_bytes(&ca[i - k].der);
+		pki_sign(&leaf, bag, i, PAYLOAD, &der);
+		judge(t, PAYLOAD, &der, PKI_NOW, &v);
+		if (i <= 8)
+			expect(&v, GOOD);
+		else
+			expect(&v, FORBIDDEN, "chain too long");
+		buf_free(&der);
+		pki_free(&leaf);
+	}
+	for (size_t i = 0; i < 10; i++)
+		pki_free(&ca[i]);
+	trust_free(t);
+}
+END_TEST
+
 /* --- signingTime, and what it may excuse ------------------------------------------------ */
 
 START_TEST(no_signing_time)
@@ -527,6 +560,7 @@ int main(void)
 	tcase_add_test(tc, openssl_floor);
 	tcase_add_test(tc, many_signers);
 	tcase_add_test(tc, large_signers);
+	tcase_add_test(tc, depth);
 	tcase_add_test(tc, no_signing_time);
 	tcase_add_test(tc, grace);
 	tcase_add_test(tc, grace_of_chains);
