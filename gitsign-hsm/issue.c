@@ -12,6 +12,7 @@
 #include "base/text.h"
 
 #define DAY 86400L
+#define EMAIL_MAX 255 /* RFC 5280, ub-emailaddress-length */
 
 static int ssl_failed(struct err *err, const char *what)
 {
@@ -103,7 +104,7 @@ static int add_emails(STACK_OF(X509_EXTENSION) * all, const struct issue *i, str
 	bool ok = names != NULL;
 
 	for (size_t k = 0; k < i->emails_n && ok; k++) {
-		if (!text_email_ok(bytes_str(i->emails[k]))) {
+		if (!text_email_ok(bytes_str(i->emails[k])) || strlen(i->emails[k]) > EMAIL_MAX) {
 			_cleanup_free_ char *shown = text_escaped(bytes_str(i->emails[k]));
 
 			GENERAL_NAMES_free(names);

@@ -12,6 +12,7 @@
 #include "verbs.h"
 
 #define ID_BYTES 8
+#define LABEL_MAX 255
 
 static const struct {
 	const char *name;
@@ -152,8 +153,10 @@ int verb_key_generate(int argc, char **argv)
 
 	if (!say_options(&cmd, &argc, &argv, &r))
 		return r;
-	if (o.label == NULL || o.label[0] == '\0') {
-		err_set(&err, ERR_USAGE, "give the key a name: --label NAME");
+	/* A longer one would make a URI of it that nothing here takes. */
+	if (o.label == NULL || o.label[0] == '\0' || strlen(o.label) > LABEL_MAX) {
+		err_set(&err, ERR_USAGE, "give the key a name of up to %d bytes: --label NAME",
+			LABEL_MAX);
 		return say_err(&err);
 	}
 	return admin_run(&at, make, &o);

@@ -241,6 +241,9 @@ int os_file_replace(const char *path, struct bytes content, mode_t mode, struct 
 	int fd = mkostemp(temp, O_CLOEXEC);
 	int rc = 0;
 
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_IO,
+			       "cannot write %s: its directory is not there: make it first", name);
 	if (fd < 0)
 		return err_errno(err, ERR_IO, "cannot create a file beside %s", name);
 	rc = os_write_all(fd, content, name, err);

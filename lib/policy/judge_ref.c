@@ -132,7 +132,7 @@ static bool check_name(struct judge *j, const struct judge_update *u)
 
 	if (!object_ref_ok(bytes_str(u->ref))) {
 		find_ref(j, u, xstrdup("not a valid ref name"),
-			 "See git-check-ref-format(1) for what a name may hold.");
+			 "See git-check-ref-format(1) for what a name may hold; it has to be UTF-8.");
 		return false;
 	}
 	if (strlen(u->ref) > NAME_LIMIT) {

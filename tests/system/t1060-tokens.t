@@ -43,6 +43,8 @@ unlike 'not echoed' "$(cat "$GH_OUT")" '87654321|1234'
 generate() {
 	gitsign-hsm key generate --token mine "$@"
 }
+exits 2 'a label that no URI could name' gitsign-hsm key generate --token mine \
+	--label "$(printf 'x%0255d' 0)"
 exits 4 'which token?' gitsign-hsm key generate --label k
 like 'it lists them' "$(cat "$GH_ERR")" '--token "mine"'
 exits 4 'no such token' gitsign-hsm key generate --token other --label k
@@ -194,6 +196,9 @@ for v in request self-sign; do
 done
 gh_setup gh_p11 --delete-object --type pubkey --id cc
 exits 2 'an address that is none' gitsign-hsm cert request p256 --email 'a b'
+exits 2 'one that is longer than certificates take' gitsign-hsm cert request p256 \
+	--email "$(printf 'x%0243d@example.com' 0)"
+ok 'the longest' gitsign-hsm cert request p256 --email "$(printf 'x%0242d@example.com' 0)"
 exits 2 'a subject that is none' gitsign-hsm cert request p256 --subject 'CN=x'
 exits 4 'no such key' gitsign-hsm cert request nobody
 exits 5 'a wrong PIN' gitsign-hsm cert request p256 --pin-source "file:$GH_WORLD/so"

@@ -33,7 +33,8 @@ raw_refused 'a newline with nonsense behind it' 'line 2 of the ref updates' \
 	"$zero $one refs/heads/ok
 nonsense"
 for name in refs/heads/a..b 'refs/heads/a b' refs/heads/x.lock 'refs/heads/a@{1}' refs//heads/x \
-	HEAD foo "$(printf 'refs/heads/e\033[2J')" "$(printf 'refs/heads/\302\233x')"; do
+	HEAD foo "$(printf 'refs/heads/e\033[2J')" "$(printf 'refs/heads/\302\233x')" \
+	"$(printf 'refs/heads/M\374ller')"; do
 	raw_refused "not a name: $(printf %s "$name" | tr -cd '[:print:]')" 'not a valid ref name' \
 		"$zero $one $name"
 done

@@ -153,7 +153,7 @@ START_TEST(replacing)
 	ck_assert_uint_eq(out.n, 5);
 	ck_assert_int_eq(stat("f", &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0640);
-	FAILS(os_file_replace("no/f", BYTES_LIT("x"), 0600, &err), ERR_IO, "no/f");
+	FAILS(os_file_replace("no/f", BYTES_LIT("x"), 0600, &err), ERR_IO, "no/f: its directory");
 	/* A failure leaves what was there, and nothing beside it. */
 	mkdir("d", 0700);
 	FAILS(os_file_replace("d", BYTES_LIT("x"), 0600, &err), ERR_IO, "cannot replace d");
