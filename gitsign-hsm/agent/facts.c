@@ -179,26 +179,32 @@ static void add_signature(struct buf *out, const char *header, struct bytes armo
 	}
 }
 
+/* In parts, as a payload may be large. */
+static bool commit_id(const struct facts *f, struct bytes payload, struct bytes armor,
+		      struct oid *ret)
+{
+	const uint8_t *end = memmem(payload.p, payload.n, "\n\n", 2);
+	size_t at = end != NULL ? (size_t)(end - payload.p) + 1 : payload.n;
+	struct buf signature = BUF_INIT;
+	struct bytes parts[3];
+	bool ok;
+
+	add_signature(&signature, f->hash_bytes == 20 ? "gpgsig" : "gpgsig-sha256", armor);
+	parts[0] = bytes_of(payload.p, at);
+	parts[1] = buf_bytes(&signature);
+	parts[2] = bytes_skip(payload, at);
+	ok = oid_of_parts(OBJECT_COMMIT, parts, 3, f->hash_bytes, ret);
+	buf_free(&signature);
+	return ok;
+}
+
 void facts_object(const struct facts *f, struct bytes payload, struct bytes armor, struct oid *ret)
 {
-	struct buf b = BUF_INIT;
-	const uint8_t *end;
-	size_t at;
+	const struct bytes tag[] = { payload, armor };
 
 	ret->n = 0;
-	if (f->purpose == AGENT_COMMIT) {
-		end = memmem(payload.p, payload.n, "\n\n", 2);
-		at = end != NULL ? (size_t)(end - payload.p) + 1 : payload.n;
-		buf_add(&b, payload.p, at);
-		add_signature(&b, f->hash_bytes == 20 ? "gpgsig" : "gpgsig-sha256", armor);
-		buf_add_bytes(&b, bytes_skip(payload, at));
-		if (!oid_of_object(OBJECT_COMMIT, buf_bytes(&b), f->hash_bytes, ret))
-			ret->n = 0;
-	} else if (f->purpose == AGENT_TAG) {
-		buf_add_bytes(&b, payload);
-		buf_add_bytes(&b, armor);
-		if (!oid_of_object(OBJECT_TAG, buf_bytes(&b), f->hash_bytes, ret))
-			ret->n = 0;
-	}
-	buf_free(&b);
+	if (f->purpose == AGENT_COMMIT && !commit_id(f, payload, armor, ret))
+		ret->n = 0;
+	if (f->purpose == AGENT_TAG && !oid_of_parts(OBJECT_TAG, tag, 2, f->hash_bytes, ret))
+		ret->n = 0;
 }

@@ -38,6 +38,10 @@ bool oid_is_null(const struct oid *o);               /* all zero */
 bool oid_eq(const struct oid *a, const struct oid *b);
 /* The id of an object: hash of "type SP size NUL content". */
 bool oid_of_object(enum object_type t, struct bytes content, uint8_t hash_bytes, struct oid *ret);
+/* The same of content in up to OID_PARTS_MAX parts. */
+#define OID_PARTS_MAX 3
+bool oid_of_parts(enum object_type t, const struct bytes *parts, size_t n, uint8_t hash_bytes,
+		  struct oid *ret);
 
 /* "Name <email> seconds +zone" */
 struct object_ident {

@@ -94,20 +94,31 @@ static struct bytes object_head(enum object_type t, size_t size, char head[OBJEC
 	return bytes_of(p, (size_t)(end - p));
 }
 
-bool oid_of_object(enum object_type t, struct bytes content, uint8_t hash_bytes, struct oid *ret)
+bool oid_of_parts(enum object_type t, const struct bytes *parts, size_t n, uint8_t hash_bytes,
+		  struct oid *ret)
 {
 	enum alg_hash h = hash_bytes == 20 ? HASH_SHA1 : HASH_SHA256;
 	uint8_t md[HASH_MAX_SIZE];
 	char head[OBJECT_HEAD_MAX];
-	struct bytes v[2];
+	struct bytes v[1 + OID_PARTS_MAX];
+	size_t size = 0;
 
-	if ((hash_bytes != 20 && hash_bytes != 32) || t < OBJECT_COMMIT || t > OBJECT_TAG)
+	if ((hash_bytes != 20 && hash_bytes != 32) || t < OBJECT_COMMIT || t > OBJECT_TAG ||
+	    n > OID_PARTS_MAX)
 		return false;
-	v[0] = object_head(t, content.n, head);
-	v[1] = content;
-	if (!alg_digest(h, v, 2, md))
+	for (size_t i = 0; i < n; i++) {
+		v[1 + i] = parts[i];
+		size += parts[i].n;
+	}
+	v[0] = object_head(t, size, head);
+	if (!alg_digest(h, v, 1 + n, md))
 		return false;
 	*ret = (struct oid){ .n = hash_bytes };
 	memcpy(ret->b, md, hash_bytes);
 	return true;
+}
+
+bool oid_of_object(enum object_type t, struct bytes content, uint8_t hash_bytes, struct oid *ret)
+{
+	return oid_of_parts(t, &content, 1, hash_bytes, ret);
 }

@@ -98,6 +98,14 @@ START_TEST(ids_of_objects)
 		ck_assert(oid_of_object(OBJECT_BLOB, bytes_of(content, t[i].n), 32, &id));
 		ck_assert_str_eq(oid_hex(&id, hex), t[i].sha256);
 	}
+	{
+		const struct bytes parts[] = { bytes_of(content, 3), BYTES_NONE,
+					       bytes_of(content, 7), BYTES_NONE };
+
+		ck_assert(oid_of_parts(OBJECT_BLOB, parts, 3, 20, &id));
+		ck_assert_str_eq(oid_hex(&id, hex), "72035e10b5524757f990eb198acfce358b268c12");
+		ck_assert(!oid_of_parts(OBJECT_BLOB, parts, OID_PARTS_MAX + 1, 20, &id));
+	}
 	ck_assert(!oid_of_object(OBJECT_NONE, BYTES_NONE, 20, &id));
 	ck_assert(!oid_of_object(OBJECT_BLOB, BYTES_NONE, 21, &id));
 }
