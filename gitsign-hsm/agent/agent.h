@@ -96,15 +96,19 @@ bool clients_thread(void *(*run)(void *), void *arg); /* one of the agent's thre
 struct room {
 	size_t n;
 	pid_t pid;
-	bool in;
+	int fd;
+	bool in, here, out; /* it has room; all of the request is here; its connection was ended */
+	int64_t since;
 	struct room *next;
 };
 /*
  * Room for the n bytes of a request of the process at the other end of `fd`. Waits in turn while
- * too much is taken, or while that process has another one. False: not within the time. `r`
- * stays where it is until room_give(), also when nothing had to be taken.
+ * too much is taken, or while that process has another one. False: not within the time. `r` and
+ * `fd` stay where they are until room_give(), also when nothing had to be taken. Until
+ * room_here() the connection is ended when the request does not come and others wait.
  */
 bool room_take(struct room *r, int fd, size_t n, int wait_ms);
+void room_here(struct room *r);
 void room_give(struct room *r);
 
 /* --- session.c, ssh.c: one connection to the private socket, or to ssh's -------- */

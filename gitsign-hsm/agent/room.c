@@ -1,4 +1,7 @@
-/* Memory for large requests: so much for all, and for one of each process. */
+/*
+ * Memory for large requests: so much for all, and for one of each process. Who has room and does
+ * not send loses it when somebody else waits.
+ */
 #include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -7,6 +10,7 @@
 #include "base/os.h"
 
 #define TOTAL (4 * AGENT_FRAME_MAX)
+#define LATE_MS 4000 /* what comes over a UNIX socket is here in hundredths of that */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -49,6 +53,36 @@ static void join(struct room *r)
 	*at = r;
 }
 
+static bool is_late(const struct room *o, int64_t now)
+{
+	return o->in && !o->here && !o->out && now >= o->since + LATE_MS;
+}
+
+/* A process that is late is not waited for again: its other requests go with that one. */
+static void turn_out(pid_t pid)
+{
+	for (struct room *o = first; o != NULL; o = o->next)
+		if (o->pid == pid && !o->here) {
+			o->out = true;
+			(void)shutdown(o->fd, SHUT_RDWR);
+		}
+	pthread_cond_broadcast(&changed);
+}
+
+/* When to look again. */
+static int64_t turn_out_late(int64_t now)
+{
+	int64_t next = INT64_MAX;
+
+	for (const struct room *o = first; o != NULL; o = o->next) {
+		if (is_late(o, now))
+			turn_out(o->pid);
+		else if (o->in && !o->here && !o->out && o->since + LATE_MS < next)
+			next = o->since + LATE_MS;
+	}
+	return next;
+}
+
 static void leave(struct room *r)
 {
 	struct room **at = &first;
@@ -62,33 +96,53 @@ static void leave(struct room *r)
 	pthread_cond_broadcast(&changed);
 }
 
-static struct timespec from_now(int ms)
+/* Until something has changed, or that time. */
+static void wait_change(int64_t at)
 {
-	int64_t at = os_monotonic_ms() + ms;
+	const struct timespec t = { at / 1000, at % 1000 * 1000000 };
 
-	return (struct timespec){ at / 1000, at % 1000 * 1000000 };
+	(void)pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &t);
+}
+
+/* Who waits for its own earlier request only has nobody turned out. */
+static void wait_turn(struct room *r, int64_t until)
+{
+	int64_t now, next;
+
+	while (!may(r) && !r->out && (now = os_monotonic_ms()) < until) {
+		next = has(r->pid) ? INT64_MAX : turn_out_late(now);
+		wait_change(next < until ? next : until);
+	}
+	r->in = !r->out && may(r);
+	r->since = os_monotonic_ms();
 }
 
 bool room_take(struct room *r, int fd, size_t n, int wait_ms)
 {
-	struct timespec until = from_now(wait_ms);
-	int rc = 0;
+	int64_t until = os_monotonic_ms() + wait_ms;
 
-	*r = (struct room){ .n = n };
+	*r = (struct room){ .n = n, .fd = fd };
 	if (n <= ROOM_FREE)
 		return true;
 	r->pid = peer(fd);
 	pthread_mutex_lock(&lock);
 	join(r);
-	while (!may(r) && rc == 0)
-		rc = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
-	r->in = may(r);
+	wait_turn(r, until);
 	if (r->in)
 		taken += n;
 	else
 		leave(r);
 	pthread_mutex_unlock(&lock);
 	return r->in;
+}
+
+void room_here(struct room *r)
+{
+	if (!r->in)
+		return;
+	pthread_mutex_lock(&lock);
+	r->here = true;
+	pthread_mutex_unlock(&lock);
 }
 
 void room_give(struct room *r)

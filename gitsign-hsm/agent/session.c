@@ -412,6 +412,7 @@ bool session_serve(int fd, size_t max, session_reply_fn *answer, struct buf *in,
 		answer = reply_no_room;
 	}
 	if (r == 0) {
+		room_here(&room);
 		server_busy(true);
 		buf_clear(out);
 		answer(fd, in, out);
