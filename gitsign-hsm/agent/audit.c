@@ -42,7 +42,13 @@ static int open_log(const char *path, int *ret, struct err *err)
 	if (fd < 0)
 		return err_errno(err, ERR_IO, "the agent's log %s (hsm.agentLog) cannot be written",
 				 shown);
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > LOG_MAX) {
+	/* A pipe that nobody reads would hold up every signature. */
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_set(err, ERR_IO, "the agent's log %s (hsm.agentLog) is not a regular file",
+			       shown);
+	}
+	if (st.st_size > LOG_MAX) {
 		old = xasprintf("%s.1", path);
 		close(fd);
 		(void)rename(path, old);
@@ -61,6 +67,20 @@ int audit_check(const char *path, struct err *err)
 
 	if (r == 0)
 		close(fd);
+	return r;
+}
+
+/* All or nothing: what a full disk takes of a line would spoil the next one. */
+static int append(int fd, struct bytes line, struct err *err)
+{
+	struct stat before;
+	int r;
+
+	if (fstat(fd, &before) != 0)
+		return err_errno(err, ERR_IO, "cannot write the agent's log");
+	r = os_write_all(fd, line, "the agent's log", err);
+	if (r != 0)
+		(void)!ftruncate(fd, before.st_size);
 	return r;
 }
 
@@ -93,7 +113,7 @@ int audit_write(const char *path, const struct audit_entry *e, struct err *err)
 	pthread_mutex_lock(&lock);
 	r = open_log(path, &fd, err);
 	if (r == 0) {
-		r = os_write_all(fd, buf_bytes(&b), "the agent's log", err);
+		r = append(fd, buf_bytes(&b), err);
 		close(fd);
 	}
 	pthread_mutex_unlock(&lock);

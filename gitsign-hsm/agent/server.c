@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -337,6 +338,7 @@ int server_run(bool tell, struct err *err)
 	if (r == 0 && chdir("/") != 0)
 		r = err_errno(err, ERR_IO, "cannot leave the directory");
 	forget_git();
+	signal(SIGXFSZ, SIG_IGN); /* a limit of files is told like a full disk */
 	os_memory_returns(ROOM_FREE);
 	if (r == 0)
 		r = config_load(&config, err);

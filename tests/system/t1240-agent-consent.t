@@ -21,6 +21,12 @@ conf() {
 	agent_end
 }
 
+# git_log PATH: a signature by a new agent with this log.
+git_log() {
+	conf hsm.agentLog "$1"
+	raw
+}
+
 # --- the log ---------------------------------------------------------------------
 ok 'with a stored PIN nobody is asked' commit one
 is 'the log has it' "$(last result) $(last reason)" 'signed not asked'
@@ -29,8 +35,13 @@ is 'what it was' "$(last purpose)" commit
 is 'where' "$(last repository)" "$(pwd)"
 is 'by which key' "$(last key)" "$(gh_fp alice)"
 is 'for whom' "$(last uid)" "$(id -u)"
+ok 'when' perl -MTime::Piece -e 'my $t = Time::Piece->strptime($ARGV[0], "%Y-%m-%dT%H:%M:%SZ");
+	exit(abs(time - $t->epoch) > 60)' "$(last time)"
 like 'for which program' "$(last program)" 'gitsign-hsm$'
 like 'started by which' "$(last parent)" '/git$'
+ok 'a process' sh -c 'echo $$ >../asker; exec "$0" --status-fd=2 -bsau ""' "$GH_BIN/gitsign-hsm" \
+	<"$GH_WORLD/payload"
+is 'by its number' "$(last pid)" "$(cat ../asker)"
 ok 'a tag' git tag -s -m 'a tag' v1
 is 'has its own id too' "$(last object) $(last purpose)" "$(git rev-parse v1) tag"
 gh_setup git init -q --object-format=sha256 ../sha256
@@ -55,6 +66,40 @@ exits 9 'and none when it goes' raw
 is 'nothing is handed out' "$(wc -c <"$GH_OUT" | tr -d ' ')" 0
 rmdir "$LOG"
 mv "$LOG.kept" "$LOG"
+# A pipe, and one that is full: nothing is waited for.
+mkfifo ../pipe
+exec 8<>../pipe
+exits 9 'what is no file is no log' git_log "$GH_WORLD/pipe"
+like 'it says so' "$(cat "$GH_ERR")" 'is not a regular file'
+exec 8>&-
+exits 9 'nor is a device' git_log /dev/null
+# fill BYTES: another log, of so many bytes.
+fill() { perl -e 'print "{}" . " " x ($ARGV[0] - 3) . "\n"' "$1" >../other.log; }
+size() { wc -c <"$1" | tr -d ' '; }
+# full: an agent whose files do not become longer than 4 KiB.
+full() {
+	conf hsm.agentLog "$GH_WORLD/other.log"
+	(ulimit -f 8 && exec "$GH_BIN/gitsign-hsm" agent >/dev/null 2>&1) &
+	until_true agent status
+}
+fill 4000
+ok 'a log that has room for a part of a line' full
+exits 9 'takes none' raw
+like 'it says why' "$(cat "$GH_ERR")" "cannot write the agent's log"
+is 'nothing is handed out' "$(size "$GH_OUT")" 0
+is 'and nothing is written' "$(size ../other.log)" 4000
+fill 2000
+ok 'with room it takes it' raw
+is 'all of it' "$(grep -c signed ../other.log)" 1
+fill $((8 << 20))
+agent_end
+ok 'one of 8 MiB goes on' raw
+not_ok 'as that' test -e ../other.log.1
+ok 'a longer one does not' raw
+is 'it is kept beside it' "$(grep -c signed ../other.log.1)" 1
+is 'and has one line' "$(wc -l <../other.log | tr -d ' ') $(stat -c %a ../other.log)" '1 600'
+rm ../other.log*
+conf --unset hsm.agentLog
 
 # --- words -------------------------------------------------------------------------
 conf hsm.confirm maybe
@@ -69,6 +114,15 @@ like 'it says why' "$(cat "$GH_ERR")" 'hsm.agentIdle wants a time'
 git config --global hsm.agentIdle 1s
 ok 'an agent that is to end when idle for a second' raw
 ok 'does' until_true agent_gone
+agent_pinentry
+sed -i 's/CONFIRM\*)/& sleep 6;/' ../pinentry
+echo OK >../answer
+git config --global hsm.pinentry "$GH_WORLD/pinentry"
+git config --global hsm.confirm each
+ok 'but not while somebody is asked for a yes' raw
+ok 'after that' until_true agent_gone
+git config --global --unset hsm.pinentry
+git config --global hsm.confirm never
 git config --global --unset hsm.agentIdle
 git config --global hsm.agentLifetime 1s
 ok 'one that is to live for a second' raw
@@ -168,6 +222,10 @@ is 'is in it' "$(asked)" 0
 ok 'a commit elsewhere in the repository' git -c advice.detachedHead=false checkout -q HEAD~2
 ok 'is not' commit branch
 is 'and asked for' "$(asked)" 1
+git checkout -q --detach main~1
+git branch -q -f side '@{-1}'
+ok 'nor is a merge of it' git merge -q -S --no-ff --no-edit side
+is 'which goes on with another' "$(asked)" 1
 git checkout -q main
 gh_setup git init -q ../other
 no
@@ -191,6 +249,12 @@ asked >/dev/null
 yes
 ok 'a batch again' commit seven
 asked >/dev/null
+gh_setup git clone -q . ../clone
+no
+not_ok 'does not go on in a clone' git -C ../clone commit -q -S --allow-empty -m there
+is 'where it is asked for' "$(asked)" 1
+is 'and which it is' "$(last repository)" "$(cd ../clone && pwd)"
+yes
 i=0
 while [ $i -lt 20 ]; do
 	git commit -q --allow-empty -m "c$i" || bail commit
@@ -198,9 +262,11 @@ while [ $i -lt 20 ]; do
 done
 ok 'a rebase' git rebase -q -f -S --keep-empty HEAD~20
 is 'goes on with the batch that it stands on' "$(asked)" 0
-conf hsm.batchSize 5
-ok 'with five commits to a batch, a rebase of twenty' git rebase -q -f -S --keep-empty HEAD~20
-is 'asks four times' "$(asked)" 4
+for n in 4 5; do
+	conf hsm.batchSize $n
+	ok "with $n commits to a batch, a rebase of twenty" git rebase -q -f -S --keep-empty HEAD~20
+	is "asks $((20 / n)) times" "$(asked)" $((20 / n))
+done
 git config --global --unset hsm.batchSize
 conf hsm.batchTime 1s
 ok 'a batch of a second' commit eight
@@ -278,6 +344,9 @@ like 'is given for something' "$(cat ../seen)" 'commit "twelve"'
 is 'and is a yes' "$(last reason)" pin
 ok 'which begins a batch' on_terminal '' '' thirteen
 is 'so the log' "$(last reason)" batch
+not_ok 'a tag is asked for, if nothing is said' setsid -w git tag -s -m tag v3
+is 'as one' "$(last purpose)" tag
+like 'whatever was agreed to' "$(last reason)" 'wants a yes'
 ok 'another commit is asked for' sh -c 'git checkout -q HEAD~3'
 ok 'on the terminal' on_terminal 'y
 ' 'sign this?' fourteen
