@@ -13,7 +13,7 @@
 #include "agent.h"
 #include "base/rundir.h"
 
-#define SESSIONS_MAX 64
+#define SESSIONS_MAX 64 /* a door: who is let in by one does not fill the other */
 #define WAITING_MAX 4
 #define STACK ((size_t)512 << 10)
 
@@ -21,7 +21,8 @@ struct door {
 	int listener;
 	session_fn *run;
 	pthread_mutex_t turn; /* one waits for a client, the others for their turn */
-	size_t waiting;       /* both; under `lock` */
+	size_t waiting;       /* both; under `lock`, and so are... */
+	size_t sessions;      /* ...those who are served */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -29,7 +30,7 @@ static struct door doors[2] = {
 	{ .turn = PTHREAD_MUTEX_INITIALIZER },
 	{ .turn = PTHREAD_MUTEX_INITIALIZER },
 };
-static size_t doors_n, sessions_n;
+static size_t doors_n;
 static bool closed;
 static int end[2] = { -1, -1 }; /* hangs up when it is */
 
@@ -95,9 +96,9 @@ static void go(struct door *d, bool *serve)
 	bool another;
 
 	pthread_mutex_lock(&lock);
-	*serve = !closed && sessions_n < SESSIONS_MAX;
+	*serve = !closed && d->sessions < SESSIONS_MAX;
 	if (*serve)
-		sessions_n++;
+		d->sessions++;
 	another = --d->waiting == 0 && !closed;
 	if (another)
 		d->waiting++;
@@ -127,7 +128,7 @@ static void *attend(void *arg)
 			d->run(fd);
 		close(fd);
 		pthread_mutex_lock(&lock);
-		sessions_n -= serve;
+		d->sessions -= serve;
 		pthread_mutex_unlock(&lock);
 	} while (come(d));
 	return NULL;

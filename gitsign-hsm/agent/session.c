@@ -303,6 +303,9 @@ void session_sign(int fd, struct bytes body, bool forwarded, struct buf *out)
 	struct err err = ERR_INIT;
 
 	if (!asker_of(fd, &j.asker) || !agent_ask_get(body, &j.ask)) {
+		err_set(&err, ERR_INPUT, "a strange request");
+		j.entry.asker = &j.asker;
+		log_refusal(&j.entry, &err);
 		buf_add_byte(out, AGENT_EXTENSION_FAILURE);
 		return;
 	}

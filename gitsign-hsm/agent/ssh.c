@@ -244,6 +244,29 @@ static void reply_lock(struct buf *frame, bool lock, struct buf *out)
 	buf_add_byte(out, rc == 0 ? AGENT_SUCCESS : AGENT_FAILURE);
 }
 
+static void refuse_forward(int fd, struct bytes body, struct buf *out)
+{
+	static const char why[] = "the agent at the other end does not sign git objects for "
+				  "others: hsm.agentForward there is not confirm";
+	struct audit_entry e = { .result = "refused", .reason = why };
+	struct agent_ask ask = { .purpose = AGENT_NOTHING };
+	struct asker asker;
+
+	if (agent_ask_get(body, &ask)) {
+		e.where = ask.where;
+		e.purpose = agent_purpose_name(ask.purpose);
+	}
+	e.asker = &asker;
+	if (asker_of(fd, &asker))
+		(void)audit_write(server_config()->log, &e, NULL);
+	agent_ask_free(&ask);
+	buf_add_byte(out, AGENT_EXTENSION_RESPONSE);
+	wire_put_text(out, AGENT_EXT_SIGN);
+	buf_add_byte(out, AGENT_KIND_REFUSED);
+	wire_put_u32(out, ERR_CONFIG);
+	wire_put_text(out, why);
+}
+
 /* Git objects too, where the owner said so: each one is asked for. */
 static void reply_extension(int fd, struct bytes in, struct buf *out)
 {
@@ -254,12 +277,7 @@ static void reply_extension(int fd, struct bytes in, struct buf *out)
 	} else if (server_config()->forward) {
 		session_sign(fd, in, true, out);
 	} else {
-		buf_add_byte(out, AGENT_EXTENSION_RESPONSE);
-		wire_put_text(out, AGENT_EXT_SIGN);
-		buf_add_byte(out, AGENT_KIND_REFUSED);
-		wire_put_u32(out, ERR_CONFIG);
-		wire_put_text(out, "the agent at the other end does not sign git objects for "
-				   "others: hsm.agentForward there is not confirm");
+		refuse_forward(fd, in, out);
 	}
 }
 

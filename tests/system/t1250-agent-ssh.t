@@ -30,7 +30,14 @@ sign_request() {
 		open D, "<:raw", $ARGV[1]; my $d = <D>;
 		print unpack "H*", pack "N/a*", "\x0d" . pack("N/a*N/a*N", $k, $d, $ARGV[2] // 0)' "$@"
 }
-refused() { is "$1" "$(request "$(sign_request "$2" "$3" "${4-0}")")" 0000000105; }
+# refused DESCRIPTION KEY DATAFILE [FLAGS]: and the log has it.
+refused() {
+	local before
+	before=$(wc -l <"$LOG")
+	is "$1" "$(request "$(sign_request "$2" "$3" "${4-0}")")" 0000000105
+	is "$1: one line in the log" "$(tail -n "+$((before + 1))" "$LOG" |
+		grep -c '"purpose":"ssh[a-z ]*".*"result":"refused","reason":"[^"]')" 1
+}
 
 # --- off -----------------------------------------------------------------------------
 ok 'an agent' raw
@@ -97,10 +104,31 @@ printf '%s' 'eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4IiwiYXVkIjoieSJ9' >../jwt
 refused 'a JSON web token' ../alice.pub ../jwt
 openssl req -new -key ../ca/root.key -subj /CN=x -outform DER 2>/dev/null | openssl asn1parse \
 	-inform DER -strparse 4 -noout -out ../request.tbs 2>/dev/null
+ok 'which is DER' openssl asn1parse -inform DER -in ../request.tbs -noout
 refused 'the body of a certificate request' ../alice.pub ../request.tbs
+refused 'the same for P-384' ../paul.pub ../request.tbs
+refused 'and Ed25519' ../edith.pub ../request.tbs
 refused 'RSA: the same' ../rita.pub ../request.tbs 2
-perl -e 'print " " x 64, "TLS 1.3, client CertificateVerify", "\0", "h" x 32' >../tls
-refused 'what TLS 1.3 signs' ../alice.pub ../tls
+for who in client server; do
+	for n in 32 48; do # SHA-256, SHA-384
+		perl -e 'print " " x 64, "TLS 1.3, $ARGV[0] CertificateVerify", "\0", "h" x $ARGV[1]' $who $n >../tls
+		refused "what a $who signs for TLS 1.3, $n" ../alice.pub ../tls
+	done
+done
+refused 'RSA: the same' ../rita.pub ../tls 2
+# RFC 5246 7.4.8: all handshake messages, from ClientHello on. 7.4.3 (RFC 8422 5.4): both randoms
+# and a key; the client's is anybody's choice.
+perl -e 'print "\x01\0\0\x26\x03\x03", "r" x 32, "\0\0\x02\xc0\x2b\x01\0", "\x02\0\0\x26\x03\x03", "R" x 32, "\0\xc0\x2b\0",
+	"\x0e\0\0\0"' >../tls
+refused 'what a client signs for TLS 1.2' ../alice.pub ../tls
+refused 'RSA: the same' ../rita.pub ../tls 2
+perl -e 'print "r" x 32, "R" x 32, "\x03\0\x17\x41\x04", "p" x 64' >../tls
+refused 'what a server signs for TLS 1.2' ../alice.pub ../tls
+perl -e 'print "\0\0\0\x20", "r" x 28, "rrrr\x32", pack("N/a*N/a*", "me", "ssh-connection"), "R" x 5,
+	"\x03\0\x17\x41\x04", "p" x 64' >../tls
+refused 'nor that which begins like a login' ../alice.pub ../tls
+perl -e 'print "SSHSIG\0\0\0\x04file", "r" x 18, "R" x 32, "\x03\0\x17\x41\x04", "p" x 64' >../tls
+refused 'nor like an SSHSIG' ../alice.pub ../tls
 refused 'a commit' ../alice.pub ../payload
 printf '' >../empty
 refused 'nothing' ../alice.pub ../empty
@@ -139,12 +167,30 @@ perl -MMIME::Base64 -e 'local $/; open F, "<", "../rita.pub"; my $k = decode_bas
 refused 'RSA with SHA-1' ../rita.pub ../login 0
 is 'keys are not added' "$(request 0000000111)" 0000000105
 is 'nor removed' "$(request 0000000113)" 0000000105
+for m in 12 15 19 1a; do # one removed; a module removed; with constraints: a key, a module
+	is "nor anything else with them: $m" "$(request "00000001$m")" 0000000105
+done
+not_ok 'ssh-add adds no key' ssh-add -q ../stranger
+not_ok 'nor for a time' ssh-add -q -t 60 ../stranger
+not_ok 'nor one that is to be confirmed' ssh-add -q -c ../stranger
 is 'nor modules loaded' "$(request "$(printf '\024' | od -An -tx1 | tr -d ' \n' | sed 's/^/00000001/')")" 0000000105
 is 'the control of the private socket is not here' "$(request \
 	"$(perl -e 'print unpack "H*", pack "N/a*", "\x1b" . pack("N/a*N/a*N/a*", "control\@gitsign-hsm", "stop", "")')")" \
 	0000000105
 ok 'ssh-add -D is refused' sh -c '! ssh-add -D 2>/dev/null'
 ok 'and the agent goes on' ssh-add -l
+
+# --- too many ------------------------------------------------------------------------------------
+# Whoever has this socket, which may be somebody elsewhere, keeps nobody from the private one.
+perl -MIO::Socket::UNIX -e 'my @s = map { IO::Socket::UNIX->new(Peer => $ARGV[0]) } 1 .. 80;
+	print "up\n"; STDOUT->flush; sleep 600' "$SSH" >../up &
+idlers=$!
+gh_at_exit "kill $idlers 2>/dev/null"
+until_true grep -q up ../up
+is 'when too many are connected, others are turned away' "$(request 000000010b)" ''
+ok 'but git signs' raw
+kill $idlers
+ok 'when they go ssh is served' until_true ssh-add -l
 
 # --- lock -------------------------------------------------------------------------------------
 with_password() {
@@ -201,6 +247,11 @@ elsewhere() {
 }
 exits 3 'a git object is not signed for somebody elsewhere' elsewhere
 like 'it says why' "$(cat "$GH_ERR")" 'hsm.agentForward there is not confirm'
+like 'and it is in the log' "$(last)" \
+	'"repository":"[^"]+/work","purpose":"commit","result":"refused","reason":"[^"]*hsm.agentForward'
+is 'what is no request is refused' "$(request \
+	"$(perl -e 'print unpack "H*", pack "N/a*", "\x1b" . pack("N/a*", "git-sign\@gitsign-hsm") . "x"')" | cut -c 9-10)" 1d
+like 'and in the log' "$(last)" '"result":"refused"'
 agent_end
 git config --global hsm.agentForward confirm
 agent >"$GH_WORLD/agent.out" 2>&1 &
@@ -221,6 +272,32 @@ is 'each was asked for' "$(wc -l <../asked | tr -d ' ')" 2
 ok 'the second too' elsewhere
 is 'is asked for' "$(wc -l <../asked | tr -d ' ')" 3
 agent_end
+
+# --- the end ---------------------------------------------------------------------------------
+# Signatures for ssh keep it from ending for being idle, and not from ending for its age.
+git config --global hsm.agentIdle 3s
+agent >"$GH_WORLD/agent.out" 2>&1 &
+until_true test -S "$SSH"
+pid=$(agent_pid)
+busy() {
+	local i
+	for i in 1 2 3 4 5; do
+		sleep 1
+		rm -f ../text.sig
+		ssh-keygen -q -Y sign -n file -f ../alice.pub ../text || return 1
+	done
+}
+ok 'it is used' busy
+is 'and stays' "$(agent_pid)" "$pid"
+ok 'it is not' until_true agent_gone
+not_ok 'and is gone, with its socket' test -e "$SSH"
+git config --global --unset hsm.agentIdle
+git config --global hsm.agentLifetime 3s
+agent >"$GH_WORLD/agent.out" 2>&1 &
+until_true test -S "$SSH"
+not_ok 'another is used until it is old' busy
+not_ok 'and is gone, with its socket' test -e "$SSH"
+git config --global --unset hsm.agentLifetime
 
 # A foreign agent, which signs anything: ssh-agent with a key in a file.
 openssl ecparam -name prime256v1 -genkey -noout -out ../file.key
