@@ -68,6 +68,35 @@ exits 5 'nor to a token that is locked' raw
 is 'which has seen none' "$(calls C_Login)" 0
 git config --global hsm.pinSource "file:$GH_PIN_FILE"
 
+# A key that wants the PIN each time, and a login that is good.
+for words in each-time-declared each-time; do
+	agent_end
+	mock "pin=$GH_PIN,$words"
+	ok "$words: a session that was logged in to" raw
+	mock "pin=$GH_PIN,$words,pin-final"
+	exits 5 'a stored PIN is not sent at the last try' raw
+	like 'it says why' "$(cat "$GH_ERR")" 'one more wrong PIN locks'
+	is 'the token has seen none' "$(calls C_Login)" 0
+	mock "pin=$GH_PIN,$words"
+	ok 'which over, it is' raw
+	mock "pin=$GH_PIN,$words"
+	exits 5 'a wrong one signs nothing' git_config hsm.pinSource="file:$GH_WORLD/wrong" raw
+	is 'and is seen' "$(calls C_Login)" 1
+	exits 5 'nor does it the second time' git_config hsm.pinSource="file:$GH_WORLD/wrong" raw
+	like 'as it is known' "$(cat "$GH_ERR")" 'refused this PIN before: it is not sent again'
+	is 'and is not seen again' "$(calls C_Login)" 1
+done
+# The agent knows it, whatever becomes of the process that has sent it.
+agent_end
+mock "pin=$GH_PIN"
+exits 5 'a wrong one' git_config hsm.pinSource="file:$GH_WORLD/wrong" raw
+ok 'a right one' raw
+kill -9 "$(agent_worker)"
+exits 5 'the wrong one to another process' git_config hsm.pinSource="file:$GH_WORLD/wrong" raw
+is 'is not sent' "$(calls C_Login)" 2
+exits 5 'and the right one is not kept for it' git_config hsm.pinSource="file:/nonexistent" raw
+is 'nor sent' "$(calls C_Login)" 2
+
 # --- a session that ends --------------------------------------------------------------
 mock "pin=$GH_PIN,login-uses=2"
 ok 'a login that is good for two signatures: one' raw
@@ -171,8 +200,8 @@ agent_end
 mock C_Sign=slow
 ok 'a token that waits for its owner' on_terminal touch
 like 'a reminder is seen' "$(cat ../seen)" 'has not answered yet: does it want to be touched'
-mock ''
-ok 'one that does not' on_terminal quick
+mock C_Sign=brief
+ok 'one that takes less than a second' on_terminal quick
 unlike 'none' "$(cat ../seen)" 'touched'
 git config --global hsm.agent off
 mock C_Sign=slow
@@ -193,6 +222,26 @@ like 'reminds' "$(cat ../seen)" 'touched'
 like 'and asks' "$(cat ../seen)" 'PIN for token'
 is 'the commit is there' "$(git log -1 --format=%s)" slow
 git config --global hsm.pinSource "file:$GH_PIN_FILE"
+
+# --- while it does not answer -----------------------------------------------------------------
+agent_end
+mock ''
+ok 'an agent' raw
+agent lock && agent unlock
+mock C_GetTokenInfo=hang
+git_config hsm.timeout=20 raw >/dev/null 2>../hung.err &
+hung=$!
+in_it() { [ "$(calls C_GetTokenInfo)" -ge 1 ]; }
+ok 'a token that does not say what it is' until_true in_it
+ok 'does not keep the agent from saying what it does' timeout 10 "$GH_BIN/gitsign-hsm" agent status
+like 'nor how' "$(cat "$GH_OUT")" 'modules open: 1,'
+ok 'in JSON too' timeout 10 "$GH_BIN/gitsign-hsm" agent status --json
+ok 'another token signs meanwhile' git_config hsm.module="$GH_MODULE" hsm.key="$(gh_fp alice)" \
+	timeout 10 "$GH_BIN/gitsign-hsm" --status-fd=2 -bsau '' <"$GH_WORLD/payload"
+ok 'and who asked for that one still waits' kill -0 $hung
+exits 6 'until it is given up' wait $hung
+like 'with a word' "$(cat ../hung.err)" 'did not answer within 20 seconds'
+mock ''
 
 # --- a token whose PIN nobody gives yet -----------------------------------------------------
 waiting() {

@@ -11,6 +11,7 @@
  *        0xRV             it returns this code
  *        hang, crash      it does
  *        slow             it takes a second and a half
+ *        brief            it takes half a second
  *        exit             it ends the process with status 0
  *        print            it prints on standard output and standard error
  *        fork             it leaves a child with all descriptors behind (see the log)
@@ -157,6 +158,8 @@ static CK_RV enter(const char *name)
 		abort();
 	if (strncmp(what, "slow", 4) == 0)
 		usleep(1500000);
+	if (strncmp(what, "brief", 5) == 0)
+		usleep(500000);
 	if (strncmp(what, "exit", 4) == 0)
 		exit(0);
 	if (strncmp(what, "fork", 4) == 0)
