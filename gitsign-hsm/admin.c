@@ -211,6 +211,7 @@ int admin_keys(struct admin *a, const struct uri *u, bool write, struct err *err
 
 	if (r != 0 || a->keys.n > 0 || !signer_shy_token(a->token, &slot) || !shows_nothing(a))
 		return r;
+	token_keys_free(&a->keys);
 	r = admin_login(a, slot, write, err);
 	return r != 0 ? r : token_public_keys(a->token, u, &a->keys, err);
 }

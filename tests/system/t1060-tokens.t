@@ -116,6 +116,18 @@ for f in point-octets point-raw point-bits; do
 	ok "$f: the public key is read" mock "$f"
 done
 exits 6 'a point that is cut off' mock point-cut
+gh_setup openssl genpkey -algorithm ED25519 -out mock-ed.key
+for f in point-octets point-raw point-bits; do
+	for n in '' ,params-name; do
+		ok "Ed25519, $f$n: the public key is read" env MOCK_P11_KEY="$GH_WORLD/mock-ed.key" \
+			MOCK_P11="$f$n" gitsign-hsm key generate --module "$GH_TOOLS/mock-p11.so" \
+			--label k --type ed25519
+		like "Ed25519, $f$n: it is that" "$(cat "$GH_OUT")" "spki +sha256:$(openssl pkey \
+			-in mock-ed.key -pubout -outform DER | openssl dgst -sha256 -r | cut -d' ' -f1)"
+	done
+done
+exits 6 'Ed25519: a point that is cut off' env MOCK_P11_KEY="$GH_WORLD/mock-ed.key" \
+	MOCK_P11=point-cut gitsign-hsm key generate --module "$GH_TOOLS/mock-p11.so" --label k --type ed25519
 exits 6 'a module that makes none' mock C_GenerateKeyPair=null
 exits 6 'one that fails' mock C_GenerateKeyPair=0x30
 # Google's module takes attributes of its own only.

@@ -40,7 +40,8 @@
  *     at a time), login-first (finds nothing without a login), attribute-picky (an attribute
  *     that it does not know spoils the whole request), attribute-exact (gives one only into
  *     room of its own length)
- *     point-octets, point-raw, point-bits, point-cut: how a public key's point is written
+ *     point-octets, point-raw, point-bits, point-cut: how a public key's point is written;
+ *     with an Ed25519 key (read only) params-name: its curve by a name and no OID
  *     load-hang, exit-hang, exit-print, exit-crash: as the module comes and goes
  */
 #include <openssl/bn.h>
@@ -422,6 +423,24 @@ static CK_RV put_spki(CK_ATTRIBUTE *a)
 	return put(a, der, (CK_ULONG)n + (fault("made-trailing") != NULL));
 }
 
+static bool is_edwards(void)
+{
+	return EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519;
+}
+
+/* As PKCS#11 2.40 and 3.0 have it. */
+static CK_RV put_params(CK_ATTRIBUTE *a)
+{
+	if (!is_edwards())
+		return put(a, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10); /* P-256 */
+	if (fault("params-name"))
+		return put(a,
+			   "\x13\x0c"
+			   "edwards25519",
+			   14);
+	return put(a, "\x06\x03\x2b\x65\x70", 5);
+}
+
 static int point_dialect(void)
 {
 	return fault("point-raw") || fault("point-bits") || fault("point-octets") ||
@@ -431,21 +450,30 @@ static int point_dialect(void)
 /* As PKCS#11 2.40 wants it, as 3.0 allows it, as some modules have it, and cut off. */
 static CK_RV put_point(CK_ATTRIBUTE *a)
 {
-	unsigned char *point = NULL, out[80];
-	size_t n = EVP_PKEY_get1_encoded_public_key(key, &point);
+	unsigned char *whole = NULL, point[65], out[80];
+	size_t n = sizeof(point);
 	CK_ULONG head = 0;
 
-	if (n != 65)
+	if (!is_edwards()) {
+		n = EVP_PKEY_get1_encoded_public_key(key, &whole);
+		if (n != 65)
+			return CKR_FUNCTION_FAILED;
+		memcpy(point, whole, n);
+		OPENSSL_free(whole);
+	} else if (EVP_PKEY_get_raw_public_key(key, point, &n) != 1) {
 		return CKR_FUNCTION_FAILED;
+	}
 	if (fault("point-bits")) {
-		memcpy(out, "\x03\x42\x00", 3);
+		out[0] = 3;
+		out[1] = (unsigned char)(n + 1);
+		out[2] = 0;
 		head = 3;
 	} else if (!fault("point-raw")) {
-		memcpy(out, "\x04\x41", 2);
+		out[0] = 4;
+		out[1] = (unsigned char)n;
 		head = 2;
 	}
 	memcpy(out + head, point, n);
-	OPENSSL_free(point);
 	return put(a, out, head + n - (fault("point-cut") ? 1 : 0));
 }
 
@@ -480,7 +508,7 @@ static CK_RV put_trait(CK_ATTRIBUTE *a)
 /* Of a key that C_GenerateKeyPair has made. */
 static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 {
-	CK_ULONG type = fault("made-other") ? CKK_RSA : CKK_EC;
+	CK_ULONG type = fault("made-other") ? CKK_RSA : is_edwards() ? CKK_EC_EDWARDS : CKK_EC;
 
 	switch (a->type) {
 	case CKA_KEY_TYPE:
@@ -491,7 +519,7 @@ static CK_RV made_attribute(CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a)
 		break;
 	case CKA_EC_PARAMS:
 		if (point_dialect())
-			return put(a, "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10); /* P-256 */
+			return put_params(a);
 		break;
 	case CKA_EC_POINT:
 		if (point_dialect())
