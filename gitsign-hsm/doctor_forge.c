@@ -68,13 +68,16 @@ static int is_public(const struct cert *leaf, const struct cert_list *above)
 	struct chain_result r = { .level = VERDICT_BAD };
 	X509_STORE *store;
 	size_t n = above->n < ABOVE_MAX ? above->n : ABOVE_MAX;
+	const char *roots = getenv("SSL_CERT_FILE"); /* OpenSSL's own name for it */
 
-	if (access(PUBLIC_ROOTS, R_OK) != 0)
+	if (roots == NULL)
+		roots = PUBLIC_ROOTS;
+	if (access(roots, R_OK) != 0)
 		return -1;
 	store = chain_store_new();
 	for (size_t i = 0; i < n; i++)
 		line[i] = above->v[i];
-	if (store != NULL && X509_STORE_load_file(store, PUBLIC_ROOTS) == 1)
+	if (store != NULL && X509_STORE_load_file(store, roots) == 1)
 		chain_judge(store, leaf, line, n, NULL, NULL, &r);
 	X509_STORE_free(store);
 	return r.level == VERDICT_GOOD;

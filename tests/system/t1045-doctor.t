@@ -196,6 +196,12 @@ if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
 else
 	like 'GitHub: cannot be told' "$(level GitHub)" '^note: cannot be told'
 fi
+# As if the CA were in Mozilla's program.
+gh_run env SSL_CERT_FILE="$GH_ROOTS" gitsign-hsm doctor --json
+like 'GitHub is content with a public CA' "$(level GitHub)" '^ok: would be Verified'
+like 'GitLab needs to trust nothing then' "$(level GitLab)" '^ok: would be Verified, once'
+gh_run env SSL_CERT_FILE="/nowhere" gitsign-hsm doctor --json
+like 'GitHub: it cannot be told without the list' "$(level GitHub)" '^note: cannot be told here'
 forge nocrl EC:prime256v1 nocrl@example.com
 like 'GitLab: no CRL address' "$(level GitLab)" '^note: no cRLDistributionPoints'
 forge https EC:prime256v1 https@example.com 'crlDistributionPoints=URI:https://ca.example.com/ca.crl'
