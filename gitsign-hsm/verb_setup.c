@@ -273,6 +273,20 @@ static int undo_all(const struct setup *s, struct err *err)
 	return r;
 }
 
+/* Before anybody is asked for a PIN. */
+static int find_scope(const struct setup *s, struct err *err)
+{
+	struct buf undo = BUF_INIT;
+	bool found = false;
+	int r = s->global ? 0 : gitcmd_get(s->scope, UNDO, &undo, &found, err);
+
+	if (r != 0 && strstr(err->text, "inside a git repository") != NULL)
+		r = err_set(err, ERR_REPO,
+			    "no repository is here: go to one, or give --global for all of yours");
+	buf_free(&undo);
+	return r;
+}
+
 static int find_program(struct setup *s, struct err *err)
 {
 	struct buf path = BUF_INIT;
@@ -348,9 +362,10 @@ int verb_setup(int argc, char **argv)
 		return r;
 	if (s.global)
 		s.scope = "--global";
-	if (s.undo) {
+	r = find_scope(&s, &err);
+	if (r == 0 && s.undo) {
 		r = undo_all(&s, &err);
-	} else {
+	} else if (r == 0) {
 		r = settings_load(&s.settings, &err);
 		if (r == 0)
 			r = do_setup(&s, &err);

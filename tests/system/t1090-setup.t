@@ -8,6 +8,9 @@ gh_key alice EC:prime256v1 alice@example.com
 PATH=$GH_BIN:$PATH
 git config --global --unset hsm.module
 git config --global user.email alice@example.com
+exits 7 'no repository is here' gitsign-hsm setup
+like 'it says what to do' "$(cat "$GH_ERR")" 'no repository is here: go to one, or give --global'
+is 'before it asks anything of a token' "$(cat "$GH_OUT")" ''
 gh_repo work
 cd work || bail cd
 ok 'setup without a path' gitsign-hsm setup
