@@ -353,7 +353,7 @@ int verb_setup(int argc, char **argv)
 			"changed. A fingerprint is written as user.signingKey, because git "
 			"publishes that value in push certificates.",
 		.opts = opts,
-		.epilogue = "  gitsign-hsm setup --roots ca.pem\n  gitsign-hsm setup --undo\n",
+		.epilogue = "  gitsign-hsm setup --roots ~/ca.pem\n  gitsign-hsm setup --undo\n",
 	};
 	struct err err = ERR_INIT;
 	int r;

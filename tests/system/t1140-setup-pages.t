@@ -75,7 +75,7 @@ page() { # NAME EMAIL
 	rm -rf "$GH_WORLD/tokens" && mkdir "$GH_WORLD/tokens"
 	gh_setup git init -q "$dir"
 	cd "$dir" || bail cd
-	cp "$GH_WORLD/ca/root.pem" ca.pem
+	cp "$GH_WORLD/ca/root.pem" "$HOME/ca.pem"
 	case $1 in
 	cloud-hsm) softhsm_token hsm ;;
 	build-server) softhsm_token build ;;
