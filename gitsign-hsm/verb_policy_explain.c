@@ -119,12 +119,12 @@ static void print_others(const struct policy *p, const struct policy_rule *rule,
 	}
 }
 
-/* Once, later, or now: the window of the signer; a key may have one of its own. */
-static const char *may_sign(const struct policy_signer *s, int64_t now)
+/* Once, later, or now: by the windows of the signer and of the keys. */
+static const char *may_sign(const struct policy *p, const struct policy_signer *s, int64_t now)
 {
-	if (now < s->valid_from)
-		return "not yet";
-	return now >= s->valid_until ? "not any more" : "may sign";
+	int at = policy_signer_at(p, s, now);
+
+	return at == 0 ? "may sign" : at < 0 ? "not yet" : "not any more";
 }
 
 static void print_people(const struct policy *p, const struct policy_rule *r)
@@ -138,7 +138,7 @@ static void print_people(const struct policy *p, const struct policy_rule *r)
 		if (!policy_rule_allows(p, r, s))
 			continue;
 		facts_of_signer(p, s, &f);
-		printf("%-14s %s", may_sign(s, now), s->name);
+		printf("%-14s %s", may_sign(p, s, now), s->name);
 		for (size_t k = 0; k < f.n; k++) {
 			_cleanup_free_ char *text = fact_text(&f.v[k]);
 
@@ -209,7 +209,7 @@ static void json_people(struct buf *b, const struct policy *p, const struct poli
 		json_put_comma(b);
 		buf_add_byte(b, '{');
 		json_put_text(b, "name", p->signers[i].name);
-		json_put_bool(b, "now", strcmp(may_sign(&p->signers[i], now), "may sign") == 0);
+		json_put_bool(b, "now", policy_signer_at(p, &p->signers[i], now) == 0);
 		facts_json(b, &f);
 		buf_add_byte(b, '}');
 		facts_free(&f);

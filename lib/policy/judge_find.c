@@ -144,7 +144,7 @@ void judge_names_free(struct policy_names *names)
 
 #define SIGNERS_SHOWN 10
 
-/* Whose window is over, or has not begun, is of no help. */
+/* Whose window or keys are over, or have not begun, is of no help. */
 static void add_signers(struct buf *out, const struct judge *j, const size_t *list, size_t list_n,
 			bool anyone)
 {
@@ -154,7 +154,7 @@ static void add_signers(struct buf *out, const struct judge *j, const size_t *li
 	for (size_t i = 0; i < all; i++) {
 		const struct policy_signer *s = &p->signers[anyone ? i : list[i]];
 
-		if (!policy_signer_in_window(s, j->c->now) || n++ >= SIGNERS_SHOWN)
+		if (policy_signer_at(p, s, j->c->now) != 0 || n++ >= SIGNERS_SHOWN)
 			continue;
 		buf_add_str(out, n > 1 ? ", " : "");
 		text_escape(out, bytes_str(s->name));

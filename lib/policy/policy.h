@@ -130,6 +130,8 @@ bool policy_reported(const struct policy *p, struct bytes ref);
 
 /* Is `when` in the signer's window? validFrom is, validUntil is not any more. */
 bool policy_signer_in_window(const struct policy_signer *s, int64_t when);
+/* Has the signer a key then, by the windows of both? 0: yes; -1: not yet; 1: not any more. */
+int policy_signer_at(const struct policy *p, const struct policy_signer *s, int64_t when);
 
 /*
  * Which signer a good verdict belongs to at `when`; NULL with the reason in `why`

@@ -43,6 +43,26 @@ bool policy_signer_in_window(const struct policy_signer *s, int64_t when)
 	return when >= s->valid_from && when < s->valid_until;
 }
 
+int policy_signer_at(const struct policy *p, const struct policy_signer *s, int64_t when)
+{
+	int late = 1;
+
+	if (!policy_signer_in_window(s, when))
+		return when < s->valid_from ? -1 : 1;
+	if (s->has_key_line)
+		return 0;
+	for (size_t i = 0; i < p->keys_n; i++) {
+		const struct policy_key_lines *k = &p->keys[i];
+
+		if (&p->signers[k->signer] != s || when >= k->valid_until)
+			continue;
+		if (when >= k->valid_from)
+			return 0;
+		late = -1;
+	}
+	return late;
+}
+
 /* Every line holds, whatever the time. */
 static bool key_lines_hold(const struct policy *p, const struct policy_key_lines *k,
 			   const struct verdict *v)

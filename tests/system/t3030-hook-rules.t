@@ -98,6 +98,12 @@ refused 'without it a new root is refused' 'new history' origin -f import3:main
 gh_setup git checkout -q -B right origin/develop
 hk_commit 'by alice'
 refused 'who may not sign is told who may' 'sign it: bob\.$' origin HEAD:develop
+sed -i '/^\[signer "bob"\]/,/trust/s/^.*trust = corp//' ../policy
+printf '[key "b"]\nsigner = bob\ntrust = corp\nvalidUntil = 2121-01-01\n' >>../policy
+refused 'one with a key of its own window, too' 'sign it: bob\.$' origin HEAD:develop
+sed -i 's/^validUntil = 2121/validUntil = 2021/' ../policy
+refused 'but not when it is over' 'sign it: none is valid at +this time\.$' origin HEAD:develop
+sed -i 's/^validUntil = 2021/validUntil = 2121/' ../policy
 sed -i 's/^email = bob@.*/&\nvalidUntil = 2020-01-01/' ../policy
 refused 'but not of one whose time is over' 'sign it: none is valid at +this time\.$' origin HEAD:develop
 

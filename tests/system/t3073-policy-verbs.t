@@ -65,6 +65,20 @@ exits 0 'windows' pol explain --policy ../windows topic
 like 'who may sign no more' "$(out)" '^not any more +bob .*validUntil 2020'
 like 'who may not yet' "$(out)" '^not yet +alice .*validFrom 2120'
 like 'who may' "$(out)" '^may sign +carol'
+# keyed FROM UNTIL: bob has nothing but a key with a window.
+keyed() {
+	sed '/^\[signer "bob"\]/,/trust/s/^.*trust = corp//' ../new >../keyed
+	printf '[key "b"]\nsigner = bob\ntrust = corp\nvalidFrom = %s\nvalidUntil = %s\n' "$1" "$2" >>../keyed
+}
+keyed 2020-01-01 2021-01-01
+exits 0 'whose only key is over' pol explain --policy ../keyed main
+like 'signs no more' "$(out)" '^not any more +bob '
+keyed 2120-01-01 2121-01-01
+exits 0 'whose only key is to come' pol explain --policy ../keyed main
+like 'signs not yet' "$(out)" '^not yet +bob '
+keyed 2020-01-01 2121-01-01
+exits 0 'whose key is good' pol explain --policy ../keyed main
+like 'signs' "$(out)" '^may sign +bob '
 exits 0 'as JSON' pol explain --json --policy ../windows topic
 is 'bob may not' "$(field maySign.1.now)" false
 is 'carol may' "$(field maySign.2.now)" true
