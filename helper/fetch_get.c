@@ -168,6 +168,11 @@ static int fetch_locked(struct ask *a, struct got *g, struct err *err)
 		return r;
 	cred_tokens_free(&g->t);
 	*g = (struct got){ .t = next, .cached = false };
+	/* git 2.40 drops what has expired, and goes on to ask for a password. */
+	if (cred_tokens_state(&g->t, os_now()) == CRED_STALE)
+		return err_set(err, ERR_INPUT,
+			       "the access token that was given has expired already: is this clock "
+			       "right, and how long do tokens live at the issuer?");
 	return 0;
 }
 

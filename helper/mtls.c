@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/text.h"
 #include "helper/key.h"
 #include "sig/cert.h"
 
@@ -85,6 +86,23 @@ static int read_chain(struct mtls *m, const struct cred_profile *p, const struct
 	return r;
 }
 
+/* The server would not say why it takes none. */
+static int not_expired(const struct cert *leaf, struct err *err)
+{
+	struct buf until = BUF_INIT;
+	int r = 0;
+
+	if (leaf->not_after < os_now()) {
+		text_time(&until, leaf->not_after);
+		r = err_set(err, ERR_KEY,
+			    "the certificate of hsmKey has expired on %s, by this clock: have it "
+			    "renewed",
+			    buf_str(&until));
+	}
+	buf_free(&until);
+	return r;
+}
+
 static int resolve(struct mtls *m, const struct cred_profile *p, bool interactive, struct err *err)
 {
 	struct key *k = NULL;
@@ -100,6 +118,8 @@ static int resolve(struct mtls *m, const struct cred_profile *p, bool interactiv
 			"Ed25519 keys in a token cannot be used for TLS: use RSA, P-256 or P-384");
 	if (r == 0)
 		r = read_chain(m, p, f, err);
+	if (r == 0)
+		r = not_expired(m->chain.v[0], err);
 	if (r == 0)
 		r = key_pin(k, &m->pin, &m->pin_needed, err);
 	m->module = xstrdup(key_module(k));

@@ -42,14 +42,23 @@ static bool parse_date(struct bytes v, int64_t *ret)
 	return true;
 }
 
-/* RFC 9110 10.2.3: seconds, or a date. */
+static bool is_number(struct bytes v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return false;
+	return v.n > 0;
+}
+
+/* RFC 9110 10.2.3: seconds, be they ever so many, or a date. */
 static int64_t retry_after(struct bytes v, int64_t now)
 {
 	uint64_t seconds;
 	int64_t date;
 
-	if (text_parse_u64(v, &seconds))
-		return seconds > 86400 ? 86400 * 1000 : (int64_t)seconds * 1000;
+	if (is_number(v))
+		return !text_parse_u64(v, &seconds) || seconds > 86400 ? 86400 * 1000
+								       : (int64_t)seconds * 1000;
 	if (!parse_date(v, &date))
 		return -1;
 	if (date <= now)

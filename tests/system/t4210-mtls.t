@@ -46,6 +46,13 @@ like 'by the issuer' "$(cat "$GH_ERR")" '/token says no: invalid_client'
 use foreign foreign
 not_ok 'one of another authority is refused' clone
 like 'by the issuer' "$(cat "$GH_ERR")" '/token says no: invalid_client'
+gh_keypair late EC:prime256v1
+GH_CA=root
+GH_DAYS=-1 gh_certificate late late@example.com 'extendedKeyUsage=clientAuth' 'subjectAltName='
+gh_store "$GH_WORLD/keys/late.pem" late
+use svc late
+not_ok 'one that has expired is refused' clone
+like 'before it is sent' "$(cat "$GH_ERR")" 'the certificate of hsmKey has expired on [0-9]{4}-'
 use svc bare
 not_ok 'a key without a certificate is refused' clone
 like 'with the cure' "$(cat "$GH_ERR")" 'wants a certificate.*hsmCertificate'

@@ -80,11 +80,23 @@ for text in '' '[]' '"x"' '{' '{"access_token":"a","access_token":"b","token_typ
 	'{"access_token":"a","token_type":"mac"}' '{"access_token":"a","token_type":"DPoP"}' \
 	'{"access_token":"a","token_type":"Bearer","expires_in":-1}' \
 	'{"access_token":"a","token_type":"Bearer","expires_in":"soon"}' \
+	'{"access_token":"a","token_type":"Bearer","expires_in":1e30}' \
 	'{"access_token":"a","token_type":"Bearer","refresh_token":"x\n"}'; do
 	fault on='POST /token' kind=text body="$text"
 	# `echo` would read the backslashes.
 	refused "no token: $(printf '%s' "$text" | tr '\\' /)"
 done
+# git 2.40 drops what has expired, and asks for a password.
+fault on='POST /token' kind=edit set=expires_in=0
+refused 'a token that is over when it comes' 'has expired already'
+fault on='POST /token' kind=edit set=expires_in=1e30
+refused 'a life that no number here can hold'
+fault on='POST /token' kind=edit unset=expires_in
+ok 'one that says nothing of its end' clone
+fault on='POST /token' kind=edit 'set=expires_in="300"'
+ok 'one whose end is a number in a string' clone
+fault on='POST /token' kind=edit set=expires_in=9007199254740991
+ok 'one that ends when nobody is left' clone
 fault on='POST /token' kind=text body='{"access_token":"a","token_type":"Bearer"}' type=text/html
 refused 'JSON that calls itself HTML' 'no JSON by its Content-Type'
 fault on='POST /token' kind=dup 'set=access_token="evil"'

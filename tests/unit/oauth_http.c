@@ -28,7 +28,9 @@ START_TEST(headers)
 	ck_assert(!line("X-Content-Type: application/json\r\n").json);
 	ck_assert_int_eq(line("Retry-After: 3\r\n").retry_ms, 3000);
 	ck_assert_int_eq(line("Retry-After: 99999999999\r\n").retry_ms, 86400000);
+	ck_assert_int_eq(line("Retry-After: 99999999999999999999\r\n").retry_ms, 86400000);
 	ck_assert_int_eq(line("Retry-After: -3\r\n").retry_ms, -1);
+	ck_assert_int_eq(line("Retry-After: \r\n").retry_ms, -1);
 	ck_assert_int_eq(line("Retry-After: soon\r\n").retry_ms, -1);
 	ck_assert_int_eq(line("Retry-After: Tue, 14 Nov 2023 22:13:22 GMT\r\n").retry_ms, 2000);
 	ck_assert_int_eq(line("Retry-After: Tue, 14 Nov 2023 22:13:00 GMT\r\n").retry_ms, 0);
