@@ -137,6 +137,15 @@ function drip(send, end, next, ms) {
 }
 
 // Faults that never ask the server. True: this was one.
+async function refuse(f, req, res) {
+	const body = await bodyOf(req);
+	if (/form-urlencoded/.test(req.headers['content-type'])) noteForm(req, Object.fromEntries(new URLSearchParams(body.toString())));
+	for (const [key, value] of f.headers) res.setHeader(key, value);
+	if (f.body !== null && !res.hasHeader('content-type')) res.setHeader('content-type', f.type ?? 'application/json');
+	res.writeHead(f.status);
+	res.end(f.body ?? '');
+}
+
 function answeredBy(f, req, res) {
 	switch (f.kind) {
 	case 'hang':
@@ -149,10 +158,7 @@ function answeredBy(f, req, res) {
 		res.on('close', drip((b) => res.write(b), () => {}, () => ' ', f.ms));
 		return true;
 	case 'status':
-		for (const [key, value] of f.headers) res.setHeader(key, value);
-		if (f.body !== null && !res.hasHeader('content-type')) res.setHeader('content-type', f.type ?? 'application/json');
-		res.writeHead(f.status);
-		res.end(f.body ?? '');
+		refuse(f, req, res).catch(() => res.destroy());
 		return true;
 	default:
 		return false;

@@ -62,6 +62,8 @@ before=$(srv_count oidc 'POST /token 400')
 not_ok 'a refresh token that is dead, and nobody to ask' clone
 like 'names the reason and the cure' "$(cat "$GH_ERR")" "takes the refresh token of the last login no more.*git-credential-hsm login $GIT_URL"
 is 'asked once' "$(srv_count oidc 'POST /token 400')" "$((before + 1))"
+not_ok 'it is not kept' clone
+is 'nor asked with again' "$(srv_count oidc 'POST /token 400')" "$((before + 1))"
 GIT_TERMINAL_PROMPT=1
 ok 'a person says yes again' with_person
 srv oidc clear >/dev/null

@@ -37,11 +37,32 @@ secrets() {
 }
 : >"$GH_WORLD/more"
 form_secrets() {
-	srv oidc last path=/token | tr ',' '\n' |
+	{ srv oidc last path=/token && echo; } | tr ',' '\n' |
 		sed -n 's/.*"\(client_assertion\|device_code\|refresh_token\|subject_token\|code\|code_verifier\)":"\([^"]*\)".*/\2/p' >>"$GH_WORLD/more"
+}
+# fails FAULT COMMAND...: what is on its way when it goes wrong is as secret.
+fails() {
+	local fault
+	fault=$1
+	shift
+	srv oidc clear >/dev/null
+	srv github clear >/dev/null
+	# shellcheck disable=SC2086 # words
+	srv $fault >/dev/null
+	seen "$@"
+	form_secrets
+	{ srv github last path=/api/v3/app/installations/77/access_tokens && echo; } |
+		sed -n 's/.*"authorization":"Bearer \([^"]*\)".*/\1/p' >>"$GH_WORLD/more"
+	srv oidc clear >/dev/null
+	srv github clear >/dev/null
+}
+# The first answer is "not yet".
+polled() {
+	[ "$(srv_count oidc '^POST /token 400')" -gt 0 ]
 }
 person() {
 	cred_until 'a code' grep -q 'enter  ' "$GH_WORLD/o"
+	cred_until 'a question too early' polled
 	srv oidc device user_code="$(sed -n 's/^  enter  //p' "$GH_WORLD/o")" >/dev/null
 }
 
@@ -55,9 +76,11 @@ for verb in status explain login logout test; do
 	if [ "$verb" = status ]; then seen hsm status; else seen hsm "$verb" "$GIT_URL/demo.git"; fi
 done
 form_secrets
-srv oidc fault kind=status status=500 on='POST /token' >/dev/null
-seen hsm login "$GIT_URL"
-srv oidc clear >/dev/null
+# Answers that are none: with a token in them, too.
+for how in 'kind=status status=500' 'kind=status status=400' kind=torn kind=cut 'kind=edit set=token_type=mac' \
+	'kind=dup set=access_token="x"' 'kind=edit set=refresh_token=7'; do
+	fails "oidc fault times=0 on=/token $how" hsm login "$GIT_URL"
+done
 git config --global --unset "credential.$GIT_URL.hsmKey"
 cred_profile "$GIT_URL" hsmClientId cli hsmGrant device_code \
 	hsmScope 'openid offline_access read_repository'
@@ -70,16 +93,25 @@ printf 'protocol=https\nhost=%s\npassword=%s\n\n' "${GIT_URL#https://}" \
 	"$(srv oidc issued what=access_token | tail -n 1)" | hsm erase
 seen git ls-remote "$GIT_URL/demo.git"
 form_secrets
+printf 'protocol=https\nhost=%s\npassword=%s\n\n' "${GIT_URL#https://}" \
+	"$(srv oidc issued what=access_token | tail -n 1)" | hsm erase
+for how in 'kind=status status=500' 'kind=status status=400' kind=torn; do
+	fails "oidc fault times=0 on=/token $how" git ls-remote "$GIT_URL/demo.git"
+done
 seen hsm logout "$GIT_URL"
 srv oidc workload >identity
-cat identity >>"$GH_WORLD/more"
+{ cat identity && echo; } >>"$GH_WORLD/more"
 cred_profile "$GIT_URL" hsmClientId ci hsmGrant token_exchange hsmSubjectToken "file:$GH_WORLD/identity"
 seen git ls-remote "$GIT_URL/demo.git"
 cred_profile "$GITHUB_URL" hsmGrant github_app hsmClientId Iv1.test hsmKey "$(gh_uri app)" \
 	hsmStore session useHttpPath true
 seen git ls-remote "$GITHUB_URL/acme/widgets.git"
+for how in 'kind=status status=500' 'kind=status status=403' kind=torn; do
+	fails "github fault times=0 on=access_tokens $how" hsm login "$GITHUB_URL/acme/widgets.git"
+done
 seen hsm logout "$GITHUB_URL/acme/widgets.git"
 is 'all of it was done' "$(grep -c '^status 0' said)" 13
+is 'and what is to fail did' "$(grep -c '^status [1-9]' said)" 13
 secrets | grep . >all
 ok 'there are secrets to look for' test "$(wc -l <all)" -ge 10
 like 'and traces to look in' "$(wc -c <said)" '^[0-9]{5,}$'

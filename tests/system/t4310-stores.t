@@ -294,6 +294,15 @@ like 'a keyring that is gone while a token is stored' "$(cat note)" 'kept in mem
 like 'and back: the next tokens' "$(cat pair)" '^[^ ]+ [^ ]+ [^ ]+ [^ ]+$'
 is 'each is another one' "$(tr ' ' '\n' <pair | sort -u | wc -l | tr -d ' ')" 4
 is 'and nothing is asked' "$(cat back)" ''
+# What stands in memory, too, is the last one: where the keyring is locked again, it does.
+before=$(requests)
+in_locked() {
+	cred_keyring locked sh -c 'printf "protocol=https\nhost=%s\n\n" "$1" | GIT_TERMINAL_PROMPT=0 "$CRED_HELPER" get' \
+		locked "${GIT_URL2#https://}"
+}
+ok 'a keyring that is locked after all' in_locked
+is 'the last one is in memory' "$(password)" "$(cut -d ' ' -f 4 pair)"
+is 'and the issuer is not asked' "$(requests)" "$before"
 rm -f pair asked
 
 # Killed by a signal that dumps core while it has secrets in hand: what proves who asks, which the
