@@ -247,4 +247,33 @@ left "$came"
 exits 1 'and was too late for who had left before' on_server
 cp "$GH_WORLD/policy.before" "$GH_WORLD/policy"
 
+# --- rules that stand on each other ---------------------------------------------------------------
+# By name a-rel comes first; what it may have of others stands under main.
+mv ../server ../first
+hk_server server
+cat >../rules <<-EOF2
+	[rule "main"]
+		ref = refs/heads/main
+		signer = role:maintainers
+	[rule "rel"]
+		ref = refs/heads/a-rel
+		signer = alice
+		accepts = main
+EOF2
+{
+	hk_head
+	cat ../rules
+} >../policy
+gh_setup git checkout -q --orphan whole
+hk_as bob
+hk_commit 'by bob'
+gh_setup git push -q origin HEAD:main
+hk_as alice
+hk_commit 'by alice'
+gh_setup git push -q origin HEAD:a-rel
+exits 0 'what a rule accepts is judged before it' on_server
+sed -i '/accepts = main/d' ../policy
+exits 1 'and is not, where it accepts nothing' on_server
+is 'on the one ref' "$(grep -c ' bad ' "$GH_OUT")" 1
+
 done_testing

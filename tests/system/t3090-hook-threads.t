@@ -28,7 +28,7 @@ many() {
 	gh_setup git reset -q --hard main
 }
 # What was said, without progress, which a slow machine shows.
-words() { sed "s/.*$(printf '\r')//" "$GH_ERR" | grep .; }
+words() { tr '\r' '\n' <"$GH_ERR" | grep -v '^Verifying signatures: ' | grep .; }
 # hook LINE...: the hook over what stands in the server's objects, and no record.
 hook() {
 	rm -rf ../server/gitsign-hsm

@@ -55,7 +55,7 @@ hook() {
 	)
 }
 # What was said, without progress; and its last sentence in one line.
-words() { sed "s/.*$(printf '\r')//" "$GH_ERR" | grep .; }
+words() { tr '\r' '\n' <"$GH_ERR" | grep -v '^Verifying signatures: ' | grep .; }
 sums() { words | tr -s '\n ' '  '; }
 peak() { cat ../peak; }
 
