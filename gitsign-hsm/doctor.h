@@ -20,7 +20,7 @@ struct doctor_finding {
 struct doctor {
 	const struct settings *s;
 	int64_t dated; /* what git would date a commit; 0: it cannot tell */
-	bool outside; /* of any repository: cures are for the account */
+	bool outside;  /* of any repository: cures are for the account */
 	struct doctor_finding *v;
 	size_t n;
 };

@@ -21,7 +21,8 @@
  *     blank, blank-2: its token is not initialised; another slot has one more of the kind
  *     pin-low, pin-final, pin-locked, pin-pad, pin-none (no login needed)
  *     pin=VALUE (no other is right), login-uses=N (after N signatures the login is gone)
- *     label-junk, label-none (as libkmsp11 has it, unless told), cert-huge, cert-lies (its length grows), cert-none, cert-garbage,
+ *     label-junk, label-none (as libkmsp11 has it, unless told), cert-huge, cert-lies (its length
+ *     grows), cert-none, cert-garbage,
  *     cert-locked (its value is for who has logged in)
  *     key-hidden, key-twice, keys-many, id-long (a CKA_ID of 300 bytes, as cloud modules have)
  *     cert-apart (its CKA_ID is not the key's, whose public half is there)
@@ -36,7 +37,8 @@
  *     made-trailing (a byte behind it), made-other (of another kind): what C_GenerateKeyPair
  *     makes of its template
  *     read-only (no session that could write), pin-nul (reads the PIN as a string)
- *     init-args=VALUE (C_Initialize wants this), cant-lock (it wants NULL), initialized (somebody did it before), sessions-1 (one
+ *     init-args=VALUE (C_Initialize wants this), cant-lock (it wants NULL), initialized (somebody
+ *     did it before), sessions-1 (one
  *     at a time), login-first (finds nothing without a login), attribute-picky (an attribute
  *     that it does not know spoils the whole request), attribute-exact (gives one only into
  *     room of its own length)
