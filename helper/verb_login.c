@@ -34,9 +34,11 @@ static void tell_login(const struct ask *a, const struct cred_tokens *t)
 	int64_t left = t->expires - os_now();
 
 	buf_addf(&b, "%s: access token received", a->profile.url);
-	if (t->expires > 0) {
+	if (t->expires > 0 && left <= 0) {
+		buf_add_str(&b, ", which has expired already (is this clock right?)");
+	} else if (t->expires > 0) {
 		buf_add_str(&b, ", good for ");
-		verb_add_span(&b, left > 0 ? left : 0);
+		verb_add_span(&b, left);
 	}
 	buf_addf(&b, "; kept %s%s\n", verb_store_text(a->store.kind),
 		 t->refresh.p != NULL ? ", with a refresh token" : "");

@@ -64,14 +64,26 @@ like 'says so' "$(cat "$GH_ERR")" 'hsmCertificate is for another key'
 GH_CA=root # of gh_certificate
 gh_certificate bare bare@example.com 'extendedKeyUsage=clientAuth' 'subjectAltName='
 oidc_bare=$(gh_uri bare)
+# By an authority between, which the server does not have.
+gh_keypair chained EC:prime256v1
+gh_authority between root
+gh_certificate chained chained@example.com 'extendedKeyUsage=clientAuth' 'subjectAltName='
+gh_store "$GH_WORLD/keys/chained.pem" chained
+cat "$GH_WORLD/keys/chained.pem" "$GH_WORLD/ca/between.pem" >"$GH_WORLD/keys/chain.pem"
 srv_stop oidc
 oidc_start 'id=bare grants=client_credentials auth=tls_client_auth dn=CN=bare' \
+	'id=chained grants=client_credentials auth=tls_client_auth dn=CN=chained' \
 	'id=svc grants=client_credentials auth=tls_client_auth dn=CN=svc' \
 	'id=bound grants=client_credentials auth=tls_client_auth dn=CN=svc bound'
 use bare bare
 git config --global "credential.$GIT_URL.hsmKey" "$oidc_bare"
 git config --global "credential.$GIT_URL.hsmCertificate" "$GH_WORLD/keys/bare.pem"
 ok 'a certificate in a file' clone
+git config --global --unset "credential.$GIT_URL.hsmCertificate"
+use chained chained
+not_ok 'a certificate whose authority the server does not know' clone
+git config --global "credential.$GIT_URL.hsmCertificate" "$GH_WORLD/keys/chain.pem"
+ok 'the file brings the authority between' clone
 git config --global --unset "credential.$GIT_URL.hsmCertificate"
 git config --global hsm.pinSource file:/nonexistent
 use svc svc

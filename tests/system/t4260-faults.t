@@ -89,6 +89,9 @@ done
 # git 2.40 drops what has expired, and asks for a password.
 fault on='POST /token' kind=edit set=expires_in=0
 refused 'a token that is over when it comes' 'has expired already'
+fault on='POST /token' kind=edit set=expires_in=0
+ok 'login keeps what came with it' "$GH_BIN/git-credential-hsm" login "$GIT_URL"
+like 'and says so' "$(cat "$GH_OUT")" 'access token received, which has expired already'
 fault on='POST /token' kind=edit set=expires_in=1e30
 refused 'a life that no number here can hold'
 fault on='POST /token' kind=edit unset=expires_in
