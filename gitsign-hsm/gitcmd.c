@@ -136,24 +136,29 @@ int gitcmd_version(struct buf *out, struct err *err)
 	return r;
 }
 
-int gitcmd_top(struct buf *out, struct err *err)
+/* git has one status for all of it: its words, which are not translated here, tell. */
+enum gitcmd_place gitcmd_place(struct buf *top)
 {
 	const char *argv[] = { "git", "rev-parse", "--show-toplevel", NULL };
+	struct err err = ERR_INIT;
 	int status = 0;
-	int r = run(argv, out, &status, err);
+	int r = run(argv, top, &status, &err);
 
-	if (r == 0 && status != 0)
-		r = err_set(err, ERR_REPO, "git rev-parse ended with status %d", status);
-	if (r == 0 && out->n > 0 && out->p[out->n - 1] == '\n')
-		out->n--;
-	return r;
+	if (r == 0 && status == 0 && top->n > 0 && top->p[top->n - 1] == '\n') {
+		top->n--;
+		return GITCMD_WORK_TREE;
+	}
+	buf_clear(top);
+	if (strstr(err.text, "dubious ownership") != NULL)
+		return GITCMD_FOREIGN;
+	return strstr(err.text, "not a git repository") != NULL ? GITCMD_NOWHERE : GITCMD_NO_TREE;
 }
 
 bool gitcmd_in_work_tree(const char *path)
 {
 	struct buf top = BUF_INIT;
 	char real[PATH_MAX];
-	bool in = gitcmd_top(&top, NULL) == 0 && realpath(path, real) != NULL;
+	bool in = gitcmd_place(&top) == GITCMD_WORK_TREE && realpath(path, real) != NULL;
 
 	if (in) {
 		buf_add_byte(&top, '/');

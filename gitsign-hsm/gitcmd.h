@@ -25,8 +25,13 @@ bool gitcmd_date_next(int64_t *ret);
 bool gitcmd_date_head(int64_t *ret);
 /* "2.39.5" */
 int gitcmd_version(struct buf *out, struct err *err);
-/* The top of the work tree that we stand in; where there is none, git's words of it. */
-int gitcmd_top(struct buf *out, struct err *err);
+enum gitcmd_place {
+	GITCMD_WORK_TREE, /* its top is in `top` */
+	GITCMD_NO_TREE,   /* a bare repository, or whatever git will complain of itself */
+	GITCMD_FOREIGN,   /* another user's: git reads none of its configuration */
+	GITCMD_NOWHERE,   /* no repository */
+};
+enum gitcmd_place gitcmd_place(struct buf *top);
 /* Is `path` a file of that work tree, which a checkout can exchange? */
 bool gitcmd_in_work_tree(const char *path);
 

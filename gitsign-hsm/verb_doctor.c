@@ -48,17 +48,17 @@ static void check_git(struct doctor *d)
 static void check_repository(struct doctor *d)
 {
 	struct buf top = BUF_INIT;
-	struct err err = ERR_INIT;
+	enum gitcmd_place place = gitcmd_place(&top);
 
-	if (gitcmd_top(&top, &err) == 0) {
+	if (place == GITCMD_WORK_TREE) {
 		_cleanup_free_ char *shown = text_escaped(buf_bytes(&top));
 
 		doctor_ok(d, "repository", shown);
-	} else if (strstr(err.text, "dubious ownership") != NULL) {
+	} else if (place == GITCMD_FOREIGN) {
 		doctor_problem(d, "repository",
 			       "another user owns it: git reads none of its configuration",
 			       "if you trust it: git config --global --add safe.directory PATH");
-	} else if (strstr(err.text, "not a git repository") != NULL) {
+	} else if (place == GITCMD_NOWHERE) {
 		d->outside = true;
 		doctor_ok(d, "repository", "none here: what follows is of your account");
 	}

@@ -274,17 +274,21 @@ static int undo_all(const struct setup *s, struct err *err)
 }
 
 /* Before anybody is asked for a PIN. */
-static int find_scope(const struct setup *s, struct err *err)
+static int check_place(const struct setup *s, struct err *err)
 {
-	struct buf undo = BUF_INIT;
-	bool found = false;
-	int r = s->global ? 0 : gitcmd_get(s->scope, UNDO, &undo, &found, err);
+	struct buf top = BUF_INIT;
+	enum gitcmd_place place = s->global ? GITCMD_WORK_TREE : gitcmd_place(&top);
 
-	if (r != 0 && strstr(err->text, "inside a git repository") != NULL)
-		r = err_set(err, ERR_REPO,
-			    "no repository is here: go to one, or give --global for all of yours");
-	buf_free(&undo);
-	return r;
+	buf_free(&top);
+	if (place == GITCMD_NOWHERE)
+		return err_set(err, ERR_REPO,
+			       "no repository is here: go to one, or give --global for all of yours");
+	if (place == GITCMD_FOREIGN)
+		return err_set(err, ERR_REPO,
+			       "another user owns this repository, and git reads none of its "
+			       "configuration; if you trust it: git config --global --add "
+			       "safe.directory PATH");
+	return 0;
 }
 
 static int find_program(struct setup *s, struct err *err)
@@ -362,7 +366,7 @@ int verb_setup(int argc, char **argv)
 		return r;
 	if (s.global)
 		s.scope = "--global";
-	r = find_scope(&s, &err);
+	r = check_place(&s, &err);
 	if (r == 0 && s.undo) {
 		r = undo_all(&s, &err);
 	} else if (r == 0) {

@@ -87,28 +87,28 @@ is 'outside of a repository its cure is for the account' "$(cure trust)" \
 
 # --- the repository ----------------------------------------------------------------------
 like 'none is here' "$(level repository)" '^ok: none here'
-gh_repo work
-in_work() {
-	(cd work && "$@")
+gh_repo tree
+in_tree() {
+	(cd tree && "$@")
 }
-ok 'one is' in_work gitsign-hsm doctor --json
-like 'it is named' "$(level repository)" "^ok: $GH_WORLD/work"
-exits 1 "somebody else's" in_work env GIT_TEST_ASSUME_DIFFERENT_OWNER=1 gitsign-hsm doctor --json
+ok 'one is' in_tree gitsign-hsm doctor --json
+like 'it is named' "$(level repository)" "^ok: $GH_WORLD/tree"
+exits 1 "somebody else's" in_tree env GIT_TEST_ASSUME_DIFFERENT_OWNER=1 gitsign-hsm doctor --json
 like 'it is told' "$(level repository)" '^problem: another user owns it'
 like 'the cure is git'"'"'s' "$(cure repository)" '--add safe.directory'
-git -C work config i18n.commitEncoding utf8
-ok 'an encoding that is UTF-8' in_work gitsign-hsm doctor --json
+git -C tree config i18n.commitEncoding utf8
+ok 'an encoding that is UTF-8' in_tree gitsign-hsm doctor --json
 is 'nothing is said of it' "$(level encoding)" ''
-git -C work config i18n.commitEncoding ISO-8859-1
-exits 1 'another one' in_work gitsign-hsm doctor --json
+git -C tree config i18n.commitEncoding ISO-8859-1
+exits 1 'another one' in_tree gitsign-hsm doctor --json
 like 'it is told' "$(level encoding)" '^problem: i18n.commitEncoding is not UTF-8'
-git -C work config --unset i18n.commitEncoding
-cp "$GH_ROOTS" work/roots.pem
-cp "$GH_ROOTS" work/.git/roots.pem
-git -C work config hsm.roots "$GH_WORLD/work/.git/roots.pem"
-ok 'anchors in .git are out of reach of a pull' in_work gitsign-hsm doctor --json
-git -C work config hsm.roots "$GH_WORLD/work/roots.pem"
-exits 1 'those in the work tree are not' in_work gitsign-hsm doctor --json
+git -C tree config --unset i18n.commitEncoding
+cp "$GH_ROOTS" tree/roots.pem
+cp "$GH_ROOTS" tree/.git/roots.pem
+git -C tree config hsm.roots "$GH_WORLD/tree/.git/roots.pem"
+ok 'anchors in .git are out of reach of a pull' in_tree gitsign-hsm doctor --json
+git -C tree config hsm.roots "$GH_WORLD/tree/roots.pem"
+exits 1 'those in the work tree are not' in_tree gitsign-hsm doctor --json
 like 'it is told' "$(level trust)" '^problem: .*a pull can exchange it'
 mkdir old
 cat >old/git <<EOF

@@ -13,6 +13,9 @@ like 'it says what to do' "$(cat "$GH_ERR")" 'no repository is here: go to one, 
 is 'before it asks anything of a token' "$(cat "$GH_OUT")" ''
 gh_repo work
 cd work || bail cd
+exits 7 "another user's repository" env GIT_TEST_ASSUME_DIFFERENT_OWNER=1 gitsign-hsm setup
+like 'it says so' "$(cat "$GH_ERR")" 'another user owns this repository.*safe.directory'
+is 'before it asks anything, too' "$(cat "$GH_OUT")" ''
 ok 'setup without a path' gitsign-hsm setup
 like 'says what it found' "$(cat "$GH_ERR")" 'PKCS#11 module: .*softhsm.*token "world"'
 like 'and keeps it' "$(git config --local hsm.module)" 'softhsm'
