@@ -71,7 +71,7 @@ hook() {
 	gh_setup git -C "$1" config hsm.policy "$GH_WORLD/policy/$2"
 	(
 		cd "$1" || exit 1
-		GIT_DIR=. "$build/bench/measure" ../took "$GH_HOOKS/pre-receive" <../push >../said 2>&1
+		GIT_DIR=. "$GH_TOOLS/measure" ../took "$GH_HOOKS/pre-receive" <../push >../said 2>&1
 	) || bail "the hook: $(cat said)"
 	# shellcheck disable=SC2046
 	set -- $(cat took)
@@ -130,7 +130,7 @@ cold() {
 		gh_setup git -C server.git config hsm.policy "$GH_WORLD/policy/2"
 		gh_setup chmod -R go-w server.git
 		if [ "$how" = with ]; then
-			printf '#!/bin/sh\nexec %s %s %s\n' "$build/bench/measure" "$GH_WORLD/took" \
+			printf '#!/bin/sh\nexec %s %s %s\n' "$GH_TOOLS/measure" "$GH_WORLD/took" \
 				"$GH_HOOKS/pre-receive" >server.git/hooks/pre-receive
 			chmod 755 server.git/hooks/pre-receive
 		fi
@@ -183,7 +183,7 @@ hook_again() {
 		GIT_QUARANTINE_PATH=$PWD/objects/incoming GIT_OBJECT_DIRECTORY=$PWD/objects/incoming
 		GIT_ALTERNATE_OBJECT_DIRECTORIES=$PWD/objects
 		export GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
-		GIT_DIR=. "$build/bench/measure" ../took "$GH_HOOKS/pre-receive" <../push >../said 2>&1
+		GIT_DIR=. "$GH_TOOLS/measure" ../took "$GH_HOOKS/pre-receive" <../push >../said 2>&1
 	) || bail "the hook: $(cat said)"
 	CPU=$(least "${CPU:-1e9}" "$(cut -d' ' -f1 took)")
 }

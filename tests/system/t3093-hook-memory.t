@@ -20,7 +20,7 @@ policy() {
 	chmod 644 "$GH_WORLD/policy"
 }
 # hook ID: the hook over what stands in the server's objects, and no record; what anonymous memory
-# it has had at most, in kilobytes, goes to ../peak. What is mapped of packs is the system's.
+# it has had at most, in kilobytes, peak() tells. What is mapped of packs is the system's.
 hook() {
 	rm -rf ../server/gitsign-hsm
 	(
@@ -28,23 +28,10 @@ hook() {
 		GIT_DIR=.
 		export GIT_DIR
 		echo "$zero $1 refs/heads/main" >../line
-		perl -MPOSIX=:sys_wait_h -e '
-			my ($out, @command) = @ARGV;
-			my $pid = fork;
-			exec @command unless $pid;
-			my $peak = 0;
-			while (waitpid($pid, WNOHANG) == 0) {
-				open my $in, "<", "/proc/$pid/status" or next;
-				while (<$in>) { $peak = $1 if /^RssAnon:\s+(\d+)/ && $1 > $peak }
-				select undef, undef, undef, 0.002;
-			}
-			my $status = $?;
-			open my $to, ">", $out;
-			print $to "$peak\n";
-			exit $status >> 8;' ../peak "$GH_HOOKS/pre-receive" <../line
+		"$GH_TOOLS/measure" ../took "$GH_HOOKS/pre-receive" <../line
 	)
 }
-peak() { cat ../peak; }
+peak() { cut -d' ' -f3 ../took; }
 # Sanitizers keep what is freed, and more.
 sanitized=
 ! grep -q '__[at]san_init' "$GH_HOOKS/pre-receive" || sanitized=y

@@ -1,7 +1,7 @@
 # Tools for the tests, into $(B)/tests.
 PRELOADED := $(addprefix $(B)/tests/,clock.so dumps.so cut.so peak.so no-dns.so)
 TEST_TOOLS := $(B)/tests/cms-tool $(B)/tests/agent-load $(B)/tests/p11-raw $(B)/tests/mock-p11.so \
-	$(B)/tests/kill-worker $(PRELOADED)
+	$(B)/tests/kill-worker $(B)/tests/measure $(PRELOADED)
 test-tools: $(TEST_TOOLS)
 
 $(B)/tests/cms-tool: $(B)/obj/tests/tools/cms-tool.o $(call ars,$(call upto,sig))
@@ -21,8 +21,8 @@ $(B)/tests/p11-raw: $(B)/obj/tests/tools/p11-raw.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
 
-# Nothing of ours, and not instrumented: it traces what is.
-$(B)/tests/kill-worker: tests/tools/kill-worker.c
+# Nothing of ours, and not instrumented: they trace and measure what is.
+$(B)/tests/kill-worker $(B)/tests/measure: $(B)/tests/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $<
