@@ -28,11 +28,11 @@ $(B)/tests/kill-worker $(B)/tests/measure: $(B)/tests/%: tests/tools/%.c
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $<
 
 # A module is somebody else's: never instrumented, whatever loads it is.
-$(B)/tests/mock-p11.so: tests/tools/mock-p11.c
+$(B)/tests/mock-p11.so: tests/tools/mock-p11.c tests/tools/mock-p11-objects.c tests/tools/mock-p11.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -Wl,-Bsymbolic \
-		$(P11_CFLAGS) $(CRYPTO_CFLAGS) -o $@ $< $(CRYPTO_LIBS)
+		$(P11_CFLAGS) $(CRYPTO_CFLAGS) -o $@ $(filter %.c,$^) $(CRYPTO_LIBS)
 
 $(PRELOADED): $(B)/tests/%.so: tests/tools/%.c
 	@mkdir -p $(@D)
