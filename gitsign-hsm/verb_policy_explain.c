@@ -274,7 +274,8 @@ static int explain(const char *file, const char *word, bool json, struct err *er
 	int rc;
 
 	if (!object_ref_ok(bytes_str(ref)))
-		return err_set(err, ERR_USAGE, "not the name of a ref: git-check-ref-format(1), in UTF-8");
+		return err_set(err, ERR_USAGE,
+			       "not the name of a ref: git-check-ref-format(1), in UTF-8");
 	rc = file != NULL ? policy_load_draft(file, &draft, err)
 			  : audit_open(NULL, NULL, true, &a, err);
 	if (rc == 0)

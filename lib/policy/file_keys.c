@@ -39,8 +39,8 @@ bool policy_word_of_two(struct policy_draft *d, const char *key, const char *val
 	return false;
 }
 
-static bool policy_number_in(struct policy_draft *d, const char *key, const char *value, uint64_t min,
-		      uint64_t max, uint64_t *ret)
+static bool policy_number_in(struct policy_draft *d, const char *key, const char *value,
+			     uint64_t min, uint64_t max, uint64_t *ret)
 {
 	_cleanup_free_ char *shown = NULL;
 

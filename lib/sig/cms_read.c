@@ -9,7 +9,6 @@
 #include "sig/cms.h"
 #include "sig/cms_oid.h"
 
-
 static int bad(struct err *err, const char *what)
 {
 	return err_set(err, ERR_INPUT, "malformed signature: %s", what);
