@@ -107,6 +107,15 @@ done
 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=hsm.policy GIT_CONFIG_VALUE_0=/nowhere \
 	GITSIGN_HSM_POLICY=/nowhere OPENSSL_CONF=/nowhere LC_ALL=xx_YY accepted \
 	'the environment of the pusher changes nothing' origin main
+# What git itself keeps from a hook does not come by a push: by hand it does.
+by_hand() {
+	echo "$(printf '%040d' 0) $(git -C ../server rev-parse main) refs/heads/by-hand" |
+		(cd ../server && GIT_DIR=. "$@" "$GH_HOOKS/pre-receive")
+}
+ok 'a hook by hand' by_hand env
+ok 'git configuration from the environment changes nothing' by_hand env GIT_CONFIG_COUNT=1 \
+	GIT_CONFIG_KEY_0=hsm.policy GIT_CONFIG_VALUE_0=/nowhere
+ok 'parameters neither' by_hand env GIT_CONFIG_PARAMETERS="'hsm.policy'='/nowhere'"
 # execve(2) takes any string for a variable; only there can one be made that has no value.
 odd_environment() {
 	(cd ../server && timeout 20 perl -e 'my ($p, @e) = (@ARGV, "PATH=/usr/bin:/bin", "OPENSSL_CONF");
